@@ -1,0 +1,69 @@
+# SVI Atlas: table of contents of the workflow. One stage a file in workflow/rules/.
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+PROJECT = Path(workflow.basedir)
+sys.path.insert(0, str(PROJECT / "workflow"))
+
+from svi_atlas import plan
+from svi_atlas.errors import InputError
+from svi_atlas.layout import CELL
+
+
+configfile: PROJECT / "config/config.yaml"
+
+
+try:
+    RUN = plan.load(config, PROJECT)
+    SPECS = RUN.specs
+except InputError as error:
+    sys.exit(f"\nThe run cannot start:\n{error}\n")
+
+if workflow.is_main_process:
+    RUN.write_specs()
+
+LAYOUT = RUN.layout
+EXPERIMENTS = RUN.experiments
+DEFAULT = RUN.default_experiments
+
+shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(PROJECT / 'workflow'))}; ")
+
+
+wildcard_constraints:
+    experiment="[a-z][a-z0-9_]*",
+    model="[^/]+",
+    guide="[^/]+",
+    run="[^/]+",
+    figure="[a-z0-9_.]+",
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/reference.smk"
+include: "workflow/rules/fit.smk"
+include: "workflow/rules/diagnose.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/verify.smk"
+
+
+rule all:
+    input:
+        LAYOUT.index(),
+        expand(LAYOUT.page(), experiment=DEFAULT),
+        expand(LAYOUT.verification(), experiment=DEFAULT),
+    default_target: True
+
+
+onsuccess:
+    print_summary()
+
+
+onerror:
+    print_summary()

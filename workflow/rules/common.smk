@@ -1,0 +1,50 @@
+# Helpers shared by the rules: a job's spec, the cells of an experiment, the words at the end.
+import subprocess
+
+
+def spec_text(pattern):
+    """Input function: the text of the spec at this path pattern, as a param beside the file."""
+    return lambda wildcards: SPECS[pattern.format(**wildcards)]
+
+
+def cells_of(wildcards):
+    return EXPERIMENTS[wildcards.experiment].cells
+
+
+def all_diagnostics(wildcards):
+    return [LAYOUT.diagnostics(cell) for cell in cells_of(wildcards)]
+
+
+def all_fits(wildcards):
+    return [LAYOUT.fit(cell) for cell in cells_of(wildcards)]
+
+
+def all_figures(wildcards):
+    figures = EXPERIMENTS[wildcards.experiment].figures
+    return [LAYOUT.figure("svg", wildcards.experiment, figure) for figure in figures]
+
+
+def library(*arguments):
+    """Run the library's command line in a process of its own; returns what it printed."""
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "workflow")}
+    command = [sys.executable, "-m", "svi_atlas", *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True).stdout
+
+
+def print_summary():
+    """Verdict counts, failures and where the report is, for what has been finished."""
+    finished = [name for name in DEFAULT if Path(LAYOUT.table(name)).exists()]
+    if not finished or not workflow.is_main_process:
+        return
+    print(library("summary", LAYOUT.root, *finished), end="", file=sys.stderr)
+    stale = RUN.stale_files()
+    if stale:
+        print(
+            f"{len(stale)} files of removed cells or figures are stale; "
+            "`snakemake clean_stale` removes them:",
+            *stale[:10],
+            sep="\n  ",
+            file=sys.stderr,
+        )
+    if Path(LAYOUT.index()).exists():
+        print(f"Report: {LAYOUT.index()}", file=sys.stderr)

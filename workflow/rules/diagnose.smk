@@ -1,0 +1,48 @@
+# Statistics of each fit, then one table an experiment with the verdicts.
+
+
+rule diagnose:
+    input:
+        spec=LAYOUT.cell_spec("diagnose"),
+        fits=LAYOUT.fit(),
+        reference=LAYOUT.reference(),
+    output:
+        table=LAYOUT.diagnostics(),
+    params:
+        spec=spec_text(LAYOUT.cell_spec("diagnose")),
+    log:
+        LAYOUT.log("diagnose", CELL),
+    benchmark:
+        LAYOUT.benchmark("diagnose", CELL)
+    message:
+        "{wildcards.experiment}: diagnose {wildcards.guide} on {wildcards.model}, {wildcards.run}"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    shell:
+        "python -m svi_atlas diagnose {input.spec} "
+        "--from fits={input.fits} reference={input.reference} --to table={output.table} 2> {log}"
+
+
+rule table:
+    input:
+        all_diagnostics,
+        spec=LAYOUT.spec("table"),
+    output:
+        parquet=LAYOUT.table(),
+        csv=LAYOUT.table(suffix="csv"),
+    params:
+        spec=spec_text(LAYOUT.spec("table")),
+        results=LAYOUT.root,
+    log:
+        LAYOUT.log("table"),
+    benchmark:
+        LAYOUT.benchmark("table")
+    message:
+        "{wildcards.experiment}: table of verdicts"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "python -m svi_atlas table {input.spec} --from results={params.results} "
+        "--to parquet={output.parquet} csv={output.csv} 2> {log}"

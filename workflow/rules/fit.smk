@@ -1,0 +1,27 @@
+# One job fits one cell: all its step sizes and seeds in one compiled program.
+
+
+rule fit:
+    input:
+        spec=LAYOUT.cell_spec("fit"),
+        data=LAYOUT.data(),
+    output:
+        dataset=LAYOUT.fit(),
+    params:
+        spec=spec_text(LAYOUT.cell_spec("fit")),
+        checkpoint=LAYOUT.checkpoint(),
+        cache=LAYOUT.compiled(),
+    log:
+        LAYOUT.log("fit", CELL),
+    benchmark:
+        LAYOUT.benchmark("fit", CELL)
+    message:
+        "{wildcards.experiment}: fit {wildcards.guide} to {wildcards.model}, {wildcards.run}"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    shell:
+        "python -m svi_atlas fit {input.spec} "
+        "--from data={input.data} checkpoint={params.checkpoint} cache={params.cache} "
+        "--to dataset={output.dataset} --threads {threads} 2> {log}"

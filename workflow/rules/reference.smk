@@ -1,0 +1,20 @@
+rule reference:
+    input:
+        spec=LAYOUT.spec("reference"),
+        data=LAYOUT.data(),
+    output:
+        dataset=LAYOUT.reference(),
+    params:
+        spec=spec_text(LAYOUT.spec("reference")),
+    log:
+        LAYOUT.log("reference"),
+    benchmark:
+        LAYOUT.benchmark("reference")
+    message:
+        "{wildcards.experiment}: reference posterior"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    shell:
+        "python -m svi_atlas reference {input.spec} --from data={input.data} "
+        "--to dataset={output.dataset} 2> {log}"

@@ -1,0 +1,3 @@
+from svi_atlas.cli import main
+
+raise SystemExit(main())

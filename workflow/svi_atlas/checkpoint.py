@@ -1,0 +1,52 @@
+"""Saves the progress of a long fit and finds it again after an interruption."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+
+@dataclass
+class Checkpoint:
+    """A file that holds a pytree of arrays, valid for one spec only.
+
+    Saves at most every `seconds`; `spec_text` is kept inside, and a file made for another spec is
+    ignored.
+    """
+
+    path: Path
+    spec_text: str
+    seconds: float = 30.0
+    _last: float = field(default_factory=time.monotonic)
+
+    def load(self, like: Any) -> Any:
+        """The saved pytree, of the structure of `like`, or None if there is none for this spec."""
+        try:
+            with np.load(self.path) as saved:
+                if str(saved["spec"]) != self.spec_text:
+                    return None
+                leaves = [saved[f"leaf{index}"] for index in range(len(saved.files) - 1)]
+        except (FileNotFoundError, ValueError, KeyError, EOFError, OSError):
+            return None
+        leaves = [leaf.item() if leaf.ndim == 0 else leaf for leaf in leaves]
+        return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+    def save(self, tree: Any) -> None:
+        """Save the pytree atomically if the last save is long enough ago."""
+        if time.monotonic() - self._last < self.seconds:
+            return
+        leaves = {f"leaf{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(tree))}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.npz")
+        np.savez(temporary, spec=self.spec_text, **leaves)
+        os.replace(temporary, self.path)
+        self._last = time.monotonic()
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)

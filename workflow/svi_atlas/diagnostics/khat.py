@@ -1,0 +1,64 @@
+"""Pareto k-hat of the importance weights p/q.
+
+Yao, Vehtari, Simpson, Gelman (2018), "Yes, but did it work?"; Vehtari, Simpson, Gelman, Yao, Gabry
+(2024), "Pareto smoothed importance sampling". The fit is ArviZ's.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from arviz_stats.base import array_stats
+
+CONSTANT_SPREAD = 1e-4
+"""Weights whose logs spread less (nats) are equal but for rounding: the guide is the posterior, and
+the Pareto fit, which needs a tail, is not asked."""
+
+SUSPICIOUS = 0.5
+"""Above it, the fitted shape is checked against the weights. Where they are bounded and pile up at
+their maximum (a Normal guide inside a Beta posterior), the Pareto fit returns values like 4 although
+no weight is even twice the mean; the shape is then the one that the largest weight implies."""
+
+
+def khat(log_weight: np.ndarray) -> dict[str, np.ndarray]:
+    """k-hat with all draws and with a quarter of them, and the importance sampling efficiency.
+
+    log_weight: (fit, draw), nats. Zero weights (minus infinity) count; a fit with an undefined or
+    infinite weight gets NaN. Near-constant weights get minus infinity, the limit of a tail with no
+    spread: a perfect guide. It cannot see a missed mode.
+    Returns `khat`, `khat_quarter`, `is_efficiency` (effective sample size over draws), each (fit,).
+    """
+    quarter = log_weight.shape[-1] // 4
+    return {
+        "khat": np.array([_khat(weights) for weights in log_weight]),
+        "khat_quarter": np.array([_khat(weights[:quarter]) for weights in log_weight]),
+        "is_efficiency": np.array([_efficiency(weights) for weights in log_weight]),
+    }
+
+
+def khat_limit(num_draws: int, highest: float = 0.7) -> float:
+    """Largest k-hat at which that many draws are reliable: min(1 - 1/log10(S), highest)."""
+    return min(1 - 1 / np.log10(num_draws), highest)
+
+
+def _khat(log_weight: np.ndarray) -> float:
+    weights = log_weight.astype(float)
+    if np.isnan(weights).any() or np.isposinf(weights).any() or np.isneginf(weights).all():
+        return float("nan")
+    positive = weights[np.isfinite(weights)]
+    if len(positive) == len(weights) and np.ptp(weights) < CONSTANT_SPREAD:
+        return float("-inf")
+    lowest = positive.min() - 100.0
+    fitted = float(array_stats.psislw(np.maximum(weights, lowest))[1])
+    relative = np.exp(weights - weights.max())
+    if fitted > SUSPICIOUS and relative.mean() > 0.5:
+        tail = int(np.ceil(min(len(weights) / 5, 3 * np.sqrt(len(weights)))))
+        start = np.partition(weights, -tail - 1)[-tail - 1]
+        return float((weights.max() - start) / np.log(tail))
+    return fitted
+
+
+def _efficiency(log_weight: np.ndarray) -> float:
+    weights = np.exp(log_weight.astype(float) - log_weight.max())
+    if not np.isfinite(weights).all():
+        return float("nan")
+    return float(weights.sum() ** 2 / (weights**2).sum() / len(weights))

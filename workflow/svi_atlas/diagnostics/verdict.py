@@ -1,0 +1,173 @@
+"""From statistics and thresholds to one verdict a fit, with its evidence.
+
+Two questions, never one: has the optimiser reached the best member of the guide's family
+(converged), and is what it reached close to the posterior (adequate)?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from svi_atlas.diagnostics.khat import khat_limit
+
+VERDICTS = ("failed", "diverged", "not_converged", "inadequate", "adequate")
+
+BELOW_EVIDENCE = 5.0
+"""Standard errors below minus the log evidence at which a loss is proved to be no ELBO's."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One statistic against its limit.
+
+    question: what a violation answers: "diverged", "converged" or "adequate".
+    statistic: its column. error: the column of its Monte Carlo standard error, if it has one.
+    excess: (table, thresholds) -> how far beyond its limit, (fit,); positive is a violation, NaN
+        where the statistic is missing.
+    words: what a violation means, with the fit's columns and the thresholds to fill in.
+    """
+
+    question: str
+    statistic: str
+    error: str | None
+    excess: Callable[[pd.DataFrame, Mapping[str, float]], pd.Series]
+    words: str
+
+
+def _loss_fall(table, limit):
+    """The fall of the loss beyond its limit, where it exceeds two standard errors."""
+    fall = -table["loss_drift"]
+    sure = fall > 2 * table["loss_drift_se"]
+    return (fall - limit["loss_drift"]).where(sure | fall.isna(), -np.inf)
+
+
+def _khat_excess(table, limit, suffix=""):
+    bounds = table["num_draws"].map(lambda draws: khat_limit(int(draws), limit["khat"]))
+    return table[f"khat{suffix}"] - bounds
+
+
+def _mean_excess(table, limit, suffix=""):
+    return table[f"mean_error{suffix}"] - limit["mean_error"]
+
+
+def _sd_excess(table, limit, suffix=""):
+    return (table[f"sd_ratio{suffix}"] - 1).abs() - limit["sd_ratio"]
+
+
+def _average_better(table, limit):
+    """Positive where the averaged iterate is adequate and the last one, for its noise, is not."""
+    excess = [
+        pd.concat([of(table, limit, suffix) for of in (_khat_excess, _mean_excess, _sd_excess)], axis=1)
+        .max(axis=1)
+        for suffix in ("", "_average")
+    ]
+    return excess[0].where(excess[1] <= 0, -np.inf).where(excess[0].notna())
+
+
+CHECKS = (
+    Check("diverged", "nonfinite", None,
+          lambda table, limit: table["nonfinite"] - limit["nonfinite"],
+          "{nonfinite:.2%} of the losses are not finite, the first at step {first_nonfinite:.0f}"),
+    Check("diverged", "finite_parameters", None,
+          lambda table, limit: 0.5 - table["finite_parameters"],
+          "a parameter is not finite at the end of the fit"),
+    Check("diverged", "below_evidence", None,
+          lambda table, limit: table["below_evidence"] - BELOW_EVIDENCE,
+          "the loss, {loss_tail:.4g}, lies {below_evidence:.3g} standard errors below minus the log "
+          "evidence, which no ELBO can: it falls without bound"),
+    Check("converged", "rhat", None,
+          lambda table, limit: table["rhat"] - limit["rhat"],
+          "the parameters still drift: split R-hat is {rhat:.2f} over the best window of the last "
+          "{window:.0f} steps (limit {limit_rhat:g})"),
+    Check("converged", "ess", None,
+          lambda table, limit: limit["ess"] - table["ess"],
+          "the iterates of the last {window:.0f} steps are worth {ess:.0f} independent ones "
+          "(at least {limit_ess:g} are needed to tell rest from drift)"),
+    Check("converged", "loss_drift", "loss_drift_se", _loss_fall,
+          "the loss still falls, by {fall:.3f} nats per 1,000 steps (limit {limit_loss_drift:g})"),
+    Check("converged", "average_gain", "average_gain_se",
+          lambda table, limit: table["average_gain"] - limit["average_gain"],
+          "the last iterate jumps about the optimum: averaging the iterates gains "
+          "{average_gain:.3f} nats (limit {limit_average_gain:g})"),
+    Check("converged", "last_iterate", None, _average_better,
+          "the last iterate jumps about the optimum: it is off (mean {mean_error:.2f} sd, sd ratio "
+          "{sd_ratio:.2f}) where the average of the iterates is not ({mean_error_average:.2f} sd, "
+          "{sd_ratio_average:.2f})"),
+    Check("adequate", "support_leak", None,
+          lambda table, limit: table["support_leak"] - limit["support_leak"],
+          "{support_leak:.2%} of the guide's draws fall where the model's density is zero"),
+    Check("adequate", "khat", None, _khat_excess,
+          "the importance weights have a heavy tail: k-hat is {khat:.2f}"),
+    Check("adequate", "mean_error", "mean_error_se", _mean_excess,
+          "a posterior mean is off by {mean_error:.2f} posterior sds (limit {limit_mean_error:g})"),
+    Check("adequate", "sd_ratio", "sd_ratio_se", _sd_excess,
+          "a posterior sd is {sd_ratio:.2f} of the true one (limit 1 +- {limit_sd_ratio:g})"),
+)  # fmt: skip
+"""In the order in which they are named as the reason."""
+
+
+def judge(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
+    """Columns `converged`, `adequate`, `verdict`, `reason` and `borderline`, a row a fit.
+
+    table: the statistics, a row a fit, with `message` set for fits that failed. `borderline` names
+    the statistics within one standard error of their limit.
+    """
+    violated = pd.DataFrame(index=table.index)
+    known = pd.DataFrame(index=table.index)
+    borderline = pd.Series("", index=table.index)
+    for check in CHECKS:
+        excess = check.excess(table, thresholds)
+        violated[check.statistic] = excess > 0
+        known[check.statistic] = excess.notna()
+        if check.error:
+            close = excess.abs() < table[check.error]
+            borderline = borderline.mask(close, borderline + check.statistic + " ")
+    failed = table["message"].notna()
+
+    def answer(question: str) -> pd.Series:
+        names = [check.statistic for check in CHECKS if check.question == question]
+        passed = ~violated[names].any(axis=1)
+        return passed.astype("boolean").mask(~known[names].any(axis=1) | failed, pd.NA)
+
+    diverged = ~answer("diverged").fillna(True) & ~failed
+    converged = answer("converged").mask(diverged, False)
+    adequate = answer("adequate").mask(diverged, pd.NA)
+    verdict = pd.Series("adequate", index=table.index)
+    verdict = verdict.mask(~adequate.fillna(False), "inadequate")
+    verdict = verdict.mask(~converged.fillna(False), "not_converged")
+    verdict = verdict.mask(diverged, "diverged").mask(failed, "failed")
+    limits = {f"limit_{name}": value for name, value in thresholds.items()}
+    reasons = [
+        _reason(row, verdict[index], violated.loc[index], limits)
+        for index, row in zip(table.index, table.to_dict("records"), strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "converged": converged,
+            "adequate": adequate,
+            "verdict": verdict,
+            "reason": reasons,
+            "borderline": borderline.str.strip(),
+        }
+    )
+
+
+def _reason(row: dict, verdict: str, violated: pd.Series, limits: dict[str, float]) -> str:
+    if verdict == "failed":
+        return f"The model or the guide raised {row['message']}"
+    values = {**row, **limits, "fall": -row["loss_drift"]}
+    if verdict == "adequate":
+        sentence = "Stationary, and close to the posterior on every statistic"
+        if row["nonfinite"] > 0:
+            sentence += ", although {nonfinite:.2%} of the losses are infinite"
+        return sentence.format(**values) + "."
+    question = {"diverged": "diverged", "not_converged": "converged"}.get(verdict, "adequate")
+    for check in CHECKS:
+        if check.question == question and violated[check.statistic]:
+            words = check.words.format(**values)
+            return words[0].upper() + words[1:] + "."
+    return "There is no reference to judge it by."

@@ -1,0 +1,277 @@
+"""Batched SVI: the one place that runs an optimiser.
+
+All fits of a cell are one program: a scan over the steps of a `vmap` over seeds of a `vmap` over
+step sizes. The random numbers of a step depend on the seed alone, so the step sizes of a seed share
+them and they are made once. Each replica equals `SVI.run(PRNGKey(seed), num_steps, data)`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro import optim
+from numpyro.infer import SVI, Trace_ELBO
+from numpyro.infer.svi import SVIState
+
+from svi_atlas.checkpoint import Checkpoint
+from svi_atlas.keys import replica_key
+
+CHUNKS = 20
+"""Parts a fit is run in, with a progress line and a chance to save after each."""
+
+MAX_SNAPSHOT_BYTES = 64e6
+"""Largest size of a cell's snapshots; guides with very many parameters get fewer of them."""
+
+AVERAGE_SHARE = 0.25
+"""Share of the steps, from the end, that the iterate average covers."""
+
+
+class ModelError(Exception):
+    """The model or the guide raised: a result of the fit, not a fault of the machine."""
+
+
+@dataclass(frozen=True)
+class Fits:
+    """All fits of a cell; arrays lead with (seed, step_size).
+
+    loss: (seed, step_size, step), negative ELBO estimates, nats.
+    snapshot_step: (snapshot,), steps done at each snapshot.
+    unconstrained, trace: parameters at the snapshots by name, unconstrained and constrained,
+        (seed, step_size, snapshot, *shape).
+    iterates: unconstrained parameters (a pytree), (iterate, seed, step_size, *shape): after the
+        last step, and the mean of the snapshots of the last AVERAGE_SHARE of the steps.
+    seconds_compile, seconds_run: time spent in each.
+    """
+
+    loss: np.ndarray
+    snapshot_step: np.ndarray
+    unconstrained: dict[str, np.ndarray]
+    trace: dict[str, np.ndarray]
+    iterates: dict[str, Any]
+    seconds_compile: float
+    seconds_run: float
+
+
+def fit_cell(
+    model: Callable,
+    make_guide: Callable[[], Callable],
+    data: Mapping[str, Any],
+    *,
+    num_particles: int,
+    step_sizes: tuple[float, ...],
+    seeds: tuple[int, ...],
+    num_steps: int,
+    optimizer: str = "Adam",
+    num_snapshots: int = 1000,
+    report: Callable[[str], None] = lambda line: None,
+    checkpoint: Checkpoint | None = None,
+) -> Fits:
+    """Fit every (seed, step size) of a cell.
+
+    data: arrays by name, handed to model and guide as their one argument.
+    report: receives a progress line a chunk. checkpoint: saved to, and resumed from.
+    Raises ModelError if the model or the guide raises.
+    """
+    program = _Program(model, make_guide, num_particles, optimizer)
+    data = {name: jnp.asarray(value) for name, value in data.items()}
+    keys = jnp.stack([replica_key(seed) for seed in seeds])
+    rates = jnp.asarray(step_sizes, jnp.float32)
+
+    started = time.perf_counter()
+    init, _ = _compiled(jax.jit(program.init), keys, rates, data)
+    state = init(keys, rates, data)
+    parts = _parts(state, num_steps, num_snapshots)
+    jitted = jax.jit(program.advance, static_argnums=(3, 4))
+    advance = {part: _compiled(jitted, state, rates, data, *part) for part in set(parts)}
+    seconds_compile = time.perf_counter() - started
+
+    started = time.perf_counter()
+    shapes = advance[parts[0]][1][2]
+    progress = _Progress.fresh(state, len(seeds), len(step_sizes), num_steps, parts, shapes)
+    if checkpoint is not None:
+        progress = checkpoint.load(progress) or progress
+    resumed = progress.done
+    for part in parts[resumed:]:
+        progress = progress.extended(part, *advance[part][0](progress.state, rates, data))
+        if checkpoint is not None and progress.done < len(parts):
+            checkpoint.save(progress)
+        report(progress.line(parts, resumed, time.perf_counter() - started))
+    seconds_run = time.perf_counter() - started
+
+    unconstrained, constrained = jax.tree.map(
+        lambda leaf: np.moveaxis(leaf, 0, 2), progress.snapshots
+    )
+    snapshot_step = np.cumsum([stride for count, stride in parts for _ in range(count)])
+    window = snapshot_step > (1 - AVERAGE_SHARE) * num_steps
+    return Fits(
+        loss=np.moveaxis(progress.losses, 0, -1),
+        snapshot_step=snapshot_step,
+        unconstrained=flat(unconstrained),
+        trace=flat(constrained),
+        iterates=jax.tree.map(
+            lambda leaf: np.stack([leaf[:, :, -1], leaf[:, :, window].mean(2)]), unconstrained
+        ),
+        seconds_compile=seconds_compile,
+        seconds_run=seconds_run,
+    )
+
+
+def constrain_function(svi: SVI, data: Mapping[str, Any]) -> Callable[[dict], dict]:
+    """Maps unconstrained to constrained parameters of one fit; call it where its result is traced."""
+    svi.init(replica_key(0), data)
+    return svi.constrain_fn
+
+
+def flat(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Parameters by name; a nested one (a flow's network) becomes `name.0.1`, ..."""
+    found = {}
+    for path, leaf in jax.tree_util.tree_flatten_with_path(dict(params))[0]:
+        name = ".".join(str(getattr(key, "key", getattr(key, "idx", key))) for key in path)
+        found[name] = np.asarray(leaf)
+    return found
+
+
+class _Program:
+    """The pure functions of a cell. Each traces a guide of its own, since autoguides keep state."""
+
+    def __init__(self, model, make_guide, num_particles: int, optimizer: str):
+        self._model, self._make_guide = model, make_guide
+        self._num_particles, self._optimizer = num_particles, optimizer
+
+    def _svi(self, guide, step_size) -> SVI:
+        optimizer = getattr(optim, self._optimizer)(step_size=step_size)
+        return SVI(self._model, guide, optimizer, Trace_ELBO(num_particles=self._num_particles))
+
+    def init(self, keys, rates, data):
+        """Optimiser state (seed, step_size, ...) and keys (seed, 2) before the first step."""
+        guide = self._make_guide()
+
+        def one(key):
+            state = self._svi(guide, 0.0).init(key, data)
+            if state.mutable_state is not None:
+                raise TypeError("mutable sites (numpyro.mutable) are not supported")
+            return state.optim_state, state.rng_key
+
+        def for_every_rate(leaf):
+            shape = (leaf.shape[0], rates.shape[0], *leaf.shape[1:])
+            return jnp.broadcast_to(leaf[:, None], shape)
+
+        optim_state, key = jax.vmap(one)(keys)
+        return jax.tree.map(for_every_rate, optim_state), key
+
+    def advance(self, state, rates, data, num_snapshots: int, stride: int):
+        """Do `num_snapshots` times `stride` steps.
+
+        Returns the state, losses (snapshot, stride, seed, step_size) and the parameters,
+        unconstrained and constrained, (snapshot, seed, step_size, ...).
+        """
+        guide = self._make_guide()
+        prepared = self._svi(guide, 0.0)
+        constrain = constrain_function(prepared, data)
+
+        def update(optim_state, key, rate):
+            svi = self._svi(guide, rate)
+            svi.constrain_fn = constrain
+            new, loss = svi.update(SVIState(optim_state, None, key), data)
+            return new.optim_state, new.rng_key, loss
+
+        update_seed = jax.vmap(update, in_axes=(0, None, 0), out_axes=(0, None, 0))
+        update_cell = jax.vmap(update_seed, in_axes=(0, 0, None))
+
+        def step(state, _):
+            optim_state, key, loss = update_cell(*state, rates)
+            return (optim_state, key), loss
+
+        def to_snapshot(state, _):
+            state, losses = jax.lax.scan(step, state, None, length=stride)
+            unconstrained = jax.vmap(jax.vmap(prepared.optim.get_params))(state[0])
+            constrained = jax.vmap(jax.vmap(constrain))(unconstrained)
+            return state, (losses, (unconstrained, constrained))
+
+        state, (losses, parameters) = jax.lax.scan(to_snapshot, state, None, length=num_snapshots)
+        return state, losses, parameters
+
+
+class _Progress(NamedTuple):
+    """What a run has so far, as one pytree of fixed shape, so that a checkpoint can hold it.
+
+    losses: (step, seed, step_size). snapshots: pytree of (snapshot, seed, step_size, *shape).
+    done: number of finished parts; steps, num_snapshots: how far the arrays are filled.
+    """
+
+    state: Any
+    losses: np.ndarray
+    snapshots: Any
+    done: int
+    steps: int
+    num_snapshots: int
+
+    @classmethod
+    def fresh(cls, state, num_seeds: int, num_rates: int, num_steps: int, parts, shapes):
+        total = sum(count for count, _ in parts)
+        snapshots = jax.tree.map(
+            lambda leaf: np.empty((total, *leaf.shape[1:]), leaf.dtype), shapes
+        )
+        losses = np.empty((num_steps, num_seeds, num_rates), np.float32)
+        return cls(state, losses, snapshots, 0, 0, 0)
+
+    def extended(self, part: tuple[int, int], state, losses, parameters) -> _Progress:
+        count, stride = part
+        steps, filled = self.steps + count * stride, self.num_snapshots + count
+        self.losses[self.steps : steps] = np.asarray(losses).reshape(-1, *self.losses.shape[1:])
+        for whole, new in zip(
+            jax.tree.leaves(self.snapshots), jax.tree.leaves(parameters), strict=True
+        ):
+            whole[self.num_snapshots : filled] = new
+        return self._replace(state=state, done=self.done + 1, steps=steps, num_snapshots=filled)
+
+    def line(self, parts, resumed: int, seconds: float) -> str:
+        """Step, rate, time left and share of replicas whose loss is finite."""
+        num_steps = len(self.losses)
+        before = sum(count * stride for count, stride in parts[:resumed])
+        rate = (self.steps - before) / max(seconds, 1e-9)
+        finite = np.isfinite(self.losses[self.steps - 1]).mean()
+        again = f" (resumed at {before:,})" if resumed else ""
+        return (
+            f"step {self.steps:,} of {num_steps:,}{again}, {rate:,.0f} steps/s, "
+            f"{(num_steps - self.steps) / rate:.0f} s left, {finite:.0%} of replicas finite"
+        )
+
+
+def _compiled(jitted, *arguments) -> tuple[Callable, Any]:
+    """The compiled program and the shapes of its results.
+
+    What the user's functions raise while they are traced becomes a ModelError.
+    """
+    try:
+        lowered = jitted.lower(*arguments)
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:
+        text = str(error).strip() or "(no message)"
+        raise ModelError(f"{type(error).__name__}: {text}") from error
+    return lowered.compile(), lowered.out_info
+
+
+def _parts(state, num_steps: int, num_snapshots: int) -> list[tuple[int, int]]:
+    """The parts a fit is run in, each (number of snapshots, steps to each).
+
+    All alike, but for a shorter one where the numbers do not divide.
+    """
+    parameter_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(state[0])) / 3
+    affordable = int(MAX_SNAPSHOT_BYTES / max(parameter_bytes, 1))
+    stride = -(-num_steps // max(20, min(num_snapshots, affordable)))
+    whole, rest = divmod(num_steps, stride)
+    per_part = max(1, whole // CHUNKS)
+    parts = [(per_part, stride)] * (whole // per_part)
+    if whole % per_part:
+        parts.append((whole % per_part, stride))
+    if rest:
+        parts.append((1, rest))
+    return parts

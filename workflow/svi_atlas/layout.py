@@ -1,0 +1,88 @@
+"""Where every result lives: the one place that knows the paths below the results folder.
+
+Called without values, each method returns the path as a Snakemake pattern with its wildcards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from svi_atlas.settings import Cell
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths below the results folder `root`."""
+
+    root: str
+
+    def data(self, experiment: str = "{experiment}") -> str:
+        return f"{self.root}/{experiment}/data.nc"
+
+    def reference(self, experiment: str = "{experiment}") -> str:
+        return f"{self.root}/{experiment}/reference.nc"
+
+    def fit(self, cell: Cell | None = None) -> str:
+        return f"{self.root}/{_cell(cell, 'fits')}.nc"
+
+    def diagnostics(self, cell: Cell | None = None) -> str:
+        return f"{self.root}/{_cell(cell, 'diagnostics')}.parquet"
+
+    def diagnostics_of(self, experiment: str, cell: dict[str, str]) -> str:
+        """Diagnostics of a cell given by its model, guide and run."""
+        return self.diagnostics().format(experiment=experiment, **cell)
+
+    def checkpoint(self, cell: Cell | None = None) -> str:
+        return f"{self.root}/{_cell(cell, 'checkpoints')}.npz"
+
+    def compiled(self) -> str:
+        """Folder of the compilation cache, shared by all jobs of a run."""
+        return f"{self.root}/.compiled"
+
+    def table(self, experiment: str = "{experiment}", suffix: str = "parquet") -> str:
+        return f"{self.root}/{experiment}/fits.{suffix}"
+
+    def figure(
+        self, suffix: str, experiment: str = "{experiment}", figure: str = "{figure}"
+    ) -> str:
+        return f"{self.root}/{experiment}/figures/{figure}.{suffix}"
+
+    def notebook(self, experiment: str = "{experiment}") -> str:
+        return f"{self.root}/{experiment}/notebook.ipynb"
+
+    def verification(self, experiment: str = "{experiment}") -> str:
+        return f"{self.root}/{experiment}/verification.csv"
+
+    def page(self, experiment: str = "{experiment}") -> str:
+        return f"{self.root}/report/{experiment}.html"
+
+    def index(self) -> str:
+        return f"{self.root}/report/index.html"
+
+    def index_notebook(self) -> str:
+        return f"{self.root}/report/index.ipynb"
+
+    def spec(self, stage: str, experiment: str = "{experiment}", item: str = "") -> str:
+        """The spec of a job; `item` tells jobs of one stage apart (a cell, a figure)."""
+        return f"{self.root}/{experiment}/specs/{stage}{'/' + item if item else ''}.json"
+
+    def cell_spec(self, stage: str, cell: Cell | None = None) -> str:
+        return f"{self.root}/{_cell(cell, f'specs/{stage}')}.json"
+
+    def index_spec(self, stage: str) -> str:
+        return f"{self.root}/report/specs/{stage}.json"
+
+    def log(self, stage: str, item: str = "") -> str:
+        return f"{self.root}/{{experiment}}/logs/{stage}{'/' + item if item else ''}.log"
+
+    def benchmark(self, stage: str, item: str = "") -> str:
+        return f"{self.root}/{{experiment}}/benchmarks/{stage}{'/' + item if item else ''}.tsv"
+
+
+CELL = "{model}/{guide}/{run}"
+
+
+def _cell(cell: Cell | None, kind: str) -> str:
+    if cell is None:
+        return f"{{experiment}}/{kind}/{CELL}"
+    return f"{cell.experiment}/{kind}/{cell.model}/{cell.guide}/{cell.run}"

@@ -1,0 +1,57 @@
+"""The problem contract: a frozen record of pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Data = Mapping[str, Any]
+"""Arrays by name, as `simulate` made them."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The posterior to compare with.
+
+    draws: site name -> array (draw, *site dims), independent or thinned to be nearly so.
+    mean, sd: site name -> array of the site's shape, exact where `method` says so.
+    log_evidence: ln of the integral of the unnormalised posterior (nats), NaN if unknown.
+    method: how it was made, one line.
+    density: optional grid of the exact posterior density for figures, site name -> (grid, density)
+        for one-dimensional marginals.
+    """
+
+    draws: dict[str, np.ndarray]
+    mean: dict[str, np.ndarray]
+    sd: dict[str, np.ndarray]
+    log_evidence: float
+    method: str
+    density: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A posterior to approximate.
+
+    name, source: what it is and where it comes from.
+    simulate: (key, settings) -> dict of arrays; the settings are the experiment's `data`.
+    models: NumPyro models by name, called as model(data); model(None) draws mock data.
+    guides: the problem's own guides by name, called as guide(data).
+    reference: (data, settings) -> Reference, or None where no closed form is known.
+    data_schema: optional JSON Schema of the experiment's `data` settings, checked before any job.
+    derived: optional, (params) -> dict of scalars: quantities of interest computed from the
+        constrained parameters of a fit (a dict of arrays), such as an angle in degrees; they
+        become columns `derived.<name>` of the table. Return {} for guides without any.
+    """
+
+    name: str
+    source: str
+    simulate: Callable[[Any, Mapping[str, Any]], dict[str, Any]]
+    models: Mapping[str, Callable]
+    guides: Mapping[str, Callable]
+    reference: Callable[[Data, Mapping[str, Any]], Reference] | None = None
+    data_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
+    derived: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None

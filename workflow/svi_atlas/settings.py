@@ -1,0 +1,199 @@
+"""The configuration as frozen records: what is to be run, checked once, at the edge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from svi_atlas.errors import InputError
+from svi_atlas.schema import check, checked, did_you_mean, read_yaml
+
+AUTOGUIDES = (
+    "AutoBNAFNormal",
+    "AutoDiagonalNormal",
+    "AutoIAFNormal",
+    "AutoLaplaceApproximation",
+    "AutoLowRankMultivariateNormal",
+    "AutoMultivariateNormal",
+    "AutoNormal",
+)
+"""NumPyro's autoguides with a density, so that an ELBO and importance weights exist."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """The global configuration."""
+
+    experiments: tuple[str, ...]
+    results: str
+    strict: bool
+    override: dict[str, Any]
+    thresholds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All fits that share one compiled program; step sizes and seeds are batched inside it.
+
+    `run` is "particles-<P>" for a cell of the grid, or the name of a named fit. `num_draws` draws
+    are made from each fitted guide; `num_mock` mock data sets for predictive checks.
+    """
+
+    experiment: str
+    model: str
+    guide: str
+    run: str
+    num_particles: int
+    step_sizes: tuple[float, ...]
+    seeds: tuple[int, ...]
+    num_steps: int
+    num_draws: int
+    num_mock: int
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What a problem file offers: its models and guides by name, the schema of its data settings."""
+
+    models: tuple[str, ...]
+    guides: tuple[str, ...]
+    data_schema: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment with its cells written out."""
+
+    name: str
+    file: str
+    title: str
+    problem: str
+    data: dict[str, Any]
+    optimizer: str
+    num_snapshots: int
+    autoguides: dict[str, dict[str, Any]]
+    cells: tuple[Cell, ...]
+    figures: tuple[str, ...]
+    notebook: str
+    heavy: bool
+
+
+def load_config(value: Any, where: str = "config/config.yaml") -> Config:
+    """The global configuration from its parsed YAML. Raises InputError."""
+    filled = checked(value, "config", where)
+    return Config(
+        experiments=tuple(filled["experiments"]),
+        results=str(filled["results"]).rstrip("/"),
+        strict=filled["strict"],
+        override=filled["override"],
+        thresholds={key: float(number) for key, number in filled["thresholds"].items()},
+    )
+
+
+def read_experiment(path: str | Path, override: dict[str, Any]) -> dict[str, Any]:
+    """One experiment's YAML, checked, with defaults and the global overrides. Raises InputError."""
+    raw = checked(read_yaml(path), "experiment", str(path))
+    override = dict(override)
+    seeds = override.pop("seeds", None)
+    raw.update(override)
+    for block in raw["grid"]:
+        block["seeds"] = block["seeds"] if seeds is None else seeds
+        if "num_steps" in override:
+            block.pop("num_steps", None)
+    for fit in raw["named"].values():
+        for key in {"num_steps", "num_draws"} & set(override):
+            fit.pop(key, None)
+    return raw
+
+
+def plan_experiment(
+    name: str, path: str | Path, raw: dict[str, Any], catalogue: Catalogue
+) -> Experiment:
+    """Write the cells out and check every name against what the problem offers. Raises InputError."""
+    check(raw["data"], catalogue.data_schema, str(path), ("data",))
+    _check_autoguides(raw["autoguides"], catalogue, str(path))
+    guides = (*catalogue.guides, *raw["autoguides"], *AUTOGUIDES)
+    cells: dict[tuple[str, str, str], Cell] = {}
+
+    def add(where: str, model: str, guide: str, run: str, **settings: Any) -> None:
+        _check_name(path, where, "model", model, catalogue.models)
+        _check_name(path, where, "guide", guide, guides)
+        if (model, guide, run) in cells:
+            raise InputError(
+                f"{path}: key {where!r}: model {model!r}, guide {guide!r}, {run} is already in "
+                "another block of the grid; remove it from one of them"
+            )
+        cells[model, guide, run] = Cell(name, model, guide, run, **settings)
+
+    for index, block in enumerate(raw["grid"]):
+        for model in block.get("models", catalogue.models):
+            for guide in block["guides"]:
+                for num_particles in block["num_particles"]:
+                    add(
+                        f"grid[{index}]",
+                        model,
+                        guide,
+                        f"particles-{num_particles}",
+                        num_particles=num_particles,
+                        step_sizes=tuple(sorted(map(float, block["step_sizes"]))),
+                        seeds=_seeds(block["seeds"]),
+                        num_steps=block.get("num_steps", raw["num_steps"]),
+                        num_draws=raw["num_draws"],
+                        num_mock=0,
+                    )
+    for run, fit in raw["named"].items():
+        if "model" not in fit and len(catalogue.models) > 1:
+            raise InputError(
+                f"{path}: key 'named.{run}': missing key 'model', one of "
+                + ", ".join(catalogue.models)
+            )
+        add(
+            f"named.{run}",
+            fit.get("model", catalogue.models[0]),
+            fit["guide"],
+            run,
+            num_particles=fit["num_particles"],
+            step_sizes=(float(fit["step_size"]),),
+            seeds=(fit["seed"],),
+            num_steps=fit.get("num_steps", raw["num_steps"]),
+            num_draws=fit.get("num_draws", raw["num_draws"]),
+            num_mock=fit.get("num_mock", 0),
+        )
+    return Experiment(
+        name=name,
+        file=str(path),
+        title=raw["title"],
+        problem=raw["problem"],
+        data=raw["data"],
+        optimizer=raw["optimizer"],
+        num_snapshots=raw["num_snapshots"],
+        autoguides=raw["autoguides"],
+        cells=tuple(cells.values()),
+        figures=tuple(raw["figures"]),
+        notebook=raw["notebook"],
+        heavy=raw["heavy"],
+    )
+
+
+def _seeds(value: int | list[int]) -> tuple[int, ...]:
+    return tuple(range(1, value + 1)) if isinstance(value, int) else tuple(sorted(value))
+
+
+def _check_name(path: str | Path, where: str, what: str, name: str, allowed) -> None:
+    if name not in allowed:
+        raise InputError(
+            f"{path}: key {where!r}: unknown {what} {name!r}{did_you_mean(name, allowed)}, "
+            f"allowed are {', '.join(allowed)}"
+        )
+
+
+def _check_autoguides(labels: dict[str, dict], catalogue: Catalogue, path: str) -> None:
+    for label, entry in labels.items():
+        where = f"autoguides.{label}"
+        _check_name(path, f"{where}.class", "autoguide", entry["class"], AUTOGUIDES)
+        if label in catalogue.guides or label in AUTOGUIDES:
+            raise InputError(
+                f"{path}: key {where!r}: the label {label!r} is already the name of a guide; "
+                "choose another"
+            )

@@ -1,0 +1,167 @@
+"""What a job depends on: its canonical spec and the digest of the code it uses.
+
+A spec changes exactly when the job's result may: comments, docstrings, formatting, key order and
+file times are not part of it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import grimp
+
+from svi_atlas.errors import InputError
+
+PACKAGE = Path(__file__).parent
+LOCK = PACKAGE.parents[1] / "envs" / "cpu.txt"
+
+
+def canonical(spec: dict[str, Any]) -> str:
+    """The spec as text: sorted keys, one value a line, equal for equal content."""
+    return json.dumps(spec, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_if_changed(path: str | Path, text: str) -> bool:
+    """Write `text` atomically, leaving the file and its time alone if it already says so."""
+    path = Path(path)
+    try:
+        if path.read_text() == text:
+            return False
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+    return True
+
+
+def code_of(*modules: str, files: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Digest of the code behind `modules` (names inside the package, such as "stages.fit").
+
+    It covers every module in their static import closure, the Python `files` given (a user's
+    problem) with the modules they import from their own folder, and the pinned versions of the
+    packages all of these import.
+    """
+    names = set().union(*(_closure(f"{PACKAGE.name}.{module}") for module in modules))
+    sources = {name: _module_digest(name) for name in names}
+    imported = set().union(*(_graph_imports(name) for name in names))
+    for file in map(str, _local_closure(tuple(files))):
+        sources[file] = _file_digest(file)
+        imported |= _packages_in(Path(file))
+    text = "".join(f"{name} {digest}\n" for name, digest in sorted(sources.items()))
+    return {"digest": _sha(text), "packages": _pinned(imported)}
+
+
+def text_digest(*paths: str | Path) -> str:
+    """Digest of files where every character counts (notebooks, templates, tables)."""
+    return _sha("".join(_sha(_read(Path(path))) for path in paths))
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+
+
+@cache
+def _graph() -> grimp.ImportGraph:
+    return grimp.build_graph(
+        PACKAGE.name, include_external_packages=True, cache_dir=None, exclude_type_checking_imports=True
+    )
+
+
+@cache
+def _closure(module: str) -> frozenset[str]:
+    graph = _graph()
+    if module not in graph.modules:
+        raise InputError(f"there is no module {module} in the library")
+    found = graph.find_upstream_modules(module) | {module}
+    found = {name for name in found if name.split(".")[0] == PACKAGE.name}
+    parents = {name.rsplit(".", depth)[0] for name in found for depth in range(1, name.count(".") + 1)}
+    extra = parents - found
+    return frozenset(found | extra).union(*(_closure(name) for name in extra))
+
+
+@cache
+def _graph_imports(module: str) -> frozenset[str]:
+    graph = _graph()
+    return frozenset(
+        name.split(".")[0]
+        for name in graph.find_modules_directly_imported_by(module)
+        if name.split(".")[0] != PACKAGE.name
+    )
+
+
+@cache
+def _module_digest(name: str) -> str:
+    base = PACKAGE.parent.joinpath(*name.split("."))
+    return _file_digest(str(base / "__init__.py" if base.is_dir() else base.with_suffix(".py")))
+
+
+@cache
+def _tree(file: str) -> ast.Module:
+    try:
+        return ast.parse(_read(Path(file)), filename=file)
+    except SyntaxError as error:
+        raise InputError(f"{file}: line {error.lineno}: not valid Python: {error.msg}") from None
+
+
+@cache
+def _file_digest(file: str) -> str:
+    tree = ast.parse(ast.unparse(_tree(file)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:] or [ast.Pass()]
+    return _sha(ast.unparse(tree))
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def _packages_in(file: Path) -> set[str]:
+    return _imports(_tree(str(file)))
+
+
+def _local_closure(files: tuple[str, ...]) -> list[Path]:
+    """The files and the modules next to them that they import, directly or through each other."""
+    todo, found = [Path(file) for file in files], []
+    while todo:
+        file = todo.pop()
+        if file in found:
+            continue
+        found.append(file)
+        neighbours = (file.parent / f"{name}.py" for name in _packages_in(file))
+        todo += [path for path in neighbours if path.exists()]
+    return sorted(found)
+
+
+@cache
+def _lock() -> dict[str, str]:
+    pinned = re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)", _read(LOCK), flags=re.MULTILINE)
+    return {name.lower().replace("-", "_"): version for name, version in pinned}
+
+
+def _pinned(imported: set[str]) -> dict[str, str]:
+    """Versions, from the lock file, of the imported packages; jax brings its compiled half along."""
+    names = set(imported) | ({"jaxlib"} if "jax" in imported else set())
+    return {name: _lock()[name] for name in sorted(names) if name in _lock()}

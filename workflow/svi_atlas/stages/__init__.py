@@ -1,0 +1,1 @@
+"""One module a stage of the workflow: read, one library call, write."""

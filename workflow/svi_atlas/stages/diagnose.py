@@ -1,0 +1,12 @@
+"""Computes the statistics of every fit of a cell."""
+
+from svi_atlas import store
+from svi_atlas.diagnostics.cell import diagnose
+from svi_atlas.job import Job
+
+
+def run(job: Job) -> None:
+    table = diagnose(
+        store.read_dataset(job.inputs["fits"]), store.read_dataset(job.inputs["reference"])
+    )
+    store.write_table(table, job.outputs["table"], job.spec_text)

@@ -1,0 +1,108 @@
+"""Fits a cell and draws from its fitted guides."""
+
+import importlib.metadata
+import json
+import sys
+import time
+
+import jax
+import numpy as np
+import xarray as xr
+
+from svi_atlas import problems, store
+from svi_atlas.checkpoint import Checkpoint
+from svi_atlas.engine import Fits, ModelError, fit_cell, flat
+from svi_atlas.evaluate import Draws, draw_cell, mock_data
+from svi_atlas.guides import guide_factory
+from svi_atlas.job import Job
+
+
+def run(job: Job) -> None:
+    spec, cell = job.spec, job.spec["cell"]
+    problem = problems.load(spec["problem"])
+    data = store.read_arrays(job.inputs["data"])
+    checkpoint = Checkpoint(job.inputs["checkpoint"], job.spec_text)
+    seeds, step_sizes = tuple(cell["seeds"]), tuple(cell["step_sizes"])
+    model = problem.models[cell["model"]]
+    make_guide = guide_factory(problem, cell["model"], cell["guide"], spec["autoguide"])
+    try:
+        fits = fit_cell(
+            model,
+            make_guide,
+            data,
+            num_particles=cell["num_particles"],
+            step_sizes=step_sizes,
+            seeds=seeds,
+            num_steps=cell["num_steps"],
+            optimizer=spec["optimizer"],
+            num_snapshots=spec["num_snapshots"],
+            report=_report,
+            checkpoint=checkpoint,
+        )
+        _report(f"compiled in {fits.seconds_compile:.1f} s, ran in {fits.seconds_run:.1f} s")
+        started = time.perf_counter()
+        draws = draw_cell(
+            model, make_guide, data, fits.iterates, seeds, cell["num_draws"], problem.derived
+        )
+        mock = {}
+        if cell["num_mock"]:
+            mock = mock_data(model, make_guide, data, draws, seeds, cell["num_mock"])
+        seconds_draw = time.perf_counter() - started
+        dataset = _dataset(fits, draws, mock).assign_attrs(seconds_draw=seconds_draw)
+        _report(f"drew {cell['num_draws']:,} times from each guide in {seconds_draw:.1f} s")
+    except ModelError as error:
+        _report(f"failed: {error}")
+        dataset = xr.Dataset(attrs={"message": str(error)})
+    coords = {"step_size": list(step_sizes), "seed": list(seeds)}
+    dataset = dataset.assign_coords(coords).assign_attrs(
+        **{name: cell[name] for name in ("experiment", "model", "guide", "run")},
+        num_particles=cell["num_particles"],
+        num_steps=cell["num_steps"],
+        num_draws=cell["num_draws"],
+        device=jax.devices()[0].device_kind,
+        versions=_versions(),
+    )
+    store.write_dataset(dataset, job.outputs["dataset"], job.spec_text)
+    checkpoint.remove()
+
+
+def _report(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _versions() -> str:
+    names = ("jax", "jaxlib", "numpyro", "numpy")
+    return json.dumps({name: importlib.metadata.version(name) for name in names})
+
+
+def _dataset(fits: Fits, draws: Draws, mock: dict[str, np.ndarray]) -> xr.Dataset:
+    """Arrays with dimensions in the order the diagnostics read them."""
+    fit = ("seed", "step_size")
+    variables = {"loss": ((*fit, "step"), fits.loss, {"units": "nats"})}
+    for prefix, arrays in (("unconstrained", fits.unconstrained), ("trace", fits.trace)):
+        for name, values in arrays.items():
+            dims = (*fit, "snapshot", *_own_dims(name, values.ndim - 3))
+            variables[f"{prefix}.{name}"] = (dims, values)
+    for name, values in flat(draws.params).items():
+        variables[f"param.{name}"] = (("iterate", *fit, *_own_dims(name, values.ndim - 3)), values)
+    for name, values in draws.derived.items():
+        variables[f"derived.{name}"] = (("iterate", *fit), values)
+    for name, values in draws.sites.items():
+        dims = ("iterate", *fit, "draw", *_own_dims(name, values.ndim - 4))
+        variables[f"site.{name}"] = (dims, values)
+    for name in ("log_joint", "log_guide"):
+        values = getattr(draws, name)
+        variables[name] = (("iterate", *fit, "draw"), values, {"units": "nats"})
+    for name, values in mock.items():
+        dims = (*fit, "mock", *_own_dims(name, values.ndim - 3))
+        variables[name] = (dims, values)
+    coords = {
+        "iterate": np.array(["last", "average"], dtype=object),
+        "snapshot_step": ("snapshot", fits.snapshot_step),
+    }
+    seconds = {"seconds_compile": fits.seconds_compile, "seconds_run": fits.seconds_run}
+    return xr.Dataset(variables, coords, seconds)
+
+
+def _own_dims(name: str, count: int) -> tuple[str, ...]:
+    return tuple(f"{name}_{axis}" for axis in range(count))

@@ -1,0 +1,26 @@
+"""Gathers the statistics of an experiment's fits and gives each fit its verdict."""
+
+import pandas as pd
+
+from svi_atlas import store
+from svi_atlas.diagnostics.verdict import judge
+from svi_atlas.errors import InputError
+from svi_atlas.job import Job
+from svi_atlas.layout import Layout
+
+
+def run(job: Job) -> None:
+    layout = Layout(job.results)
+    parts = [
+        store.read_table(layout.diagnostics_of(job.spec["experiment"], cell))
+        for cell in job.spec["cells"]
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    verdicts = judge(table, job.spec["thresholds"])
+    failed = table[verdicts["verdict"] == "failed"].drop_duplicates(["model", "guide", "run"])
+    if job.spec["strict"] and len(failed):
+        lines = (f"  {row.model}, {row.guide}, {row.run}: {row.message}" for row in failed.itertuples())
+        raise InputError("strict is true and these fits failed:\n" + "\n".join(lines))
+    table = pd.concat([table, verdicts], axis=1)
+    store.write_table(table, job.outputs["parquet"], job.spec_text)
+    store.write_table(table, job.outputs["csv"], job.spec_text)

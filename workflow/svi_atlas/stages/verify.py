@@ -1,0 +1,11 @@
+"""Compares an experiment with its published and exact values."""
+
+from svi_atlas import store
+from svi_atlas.job import Job
+from svi_atlas.verify import compare
+
+
+def run(job: Job) -> None:
+    table = store.Results(job.results, job.spec["experiment"]).table()
+    comparison = compare(table, job.spec["expected"], job.spec["file"])
+    store.write_table(comparison, job.outputs["csv"], job.spec_text)

@@ -1,0 +1,102 @@
+"""Comparison of a run with published and exact values, and the summary at its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from svi_atlas.diagnostics.verdict import VERDICTS
+from svi_atlas.errors import InputError
+from svi_atlas.store import Results
+
+
+def compare(table: pd.DataFrame, expected: list[dict[str, Any]], file: str) -> pd.DataFrame:
+    """One row an expected value: what the run gave, and whether it is within tolerance.
+
+    table: `fits.parquet`; expected: the checked rows of config/expected/<experiment>.yaml (`file`,
+    named in errors). Raises InputError if a row selects no fit or names a column that is not there.
+    """
+    compared = [_compare_row(table, row, f"{file}: row {row['name']!r}") for row in expected]
+    columns = ["name", "kind", "expected", "tolerance", "value", "ok", "source", "why"]
+    return pd.DataFrame(compared, columns=columns)
+
+
+def _compare_row(table: pd.DataFrame, row: dict[str, Any], where: str) -> dict[str, Any]:
+    chosen = pd.Series(True, index=table.index)
+    for column, wanted in row["where"].items():
+        if column not in table:
+            raise InputError(f"{where}: key 'where': the table has no column {column!r}")
+        if isinstance(wanted, float):
+            chosen &= np.isclose(table[column], wanted, rtol=1e-9)
+        else:
+            chosen &= table[column] == wanted
+    if not chosen.any():
+        raise InputError(f"{where}: no fit has {row['where']}")
+    column = row["column"]
+    if column not in table:
+        raise InputError(f"{where}: key 'column': the table has no column {column!r}")
+    values = table.loc[chosen, column]
+    statistic = row["statistic"]
+    if statistic == "only" and len(values) != 1:
+        raise InputError(f"{where}: {len(values)} fits are selected; statistic 'only' needs one")
+    if isinstance(row["expect"], str):
+        share = float((values == row["expect"]).mean())
+        value, ok = share, share >= 1 - row["tolerance"]
+        expected: float | str = row["expect"]
+    else:
+        numbers = values.astype(float)
+        value = float(numbers.iloc[0] if statistic == "only" else getattr(numbers, statistic)())
+        expected = float(row["expect"])
+        ok = bool(abs(value - expected) <= row["tolerance"])
+    return {
+        "name": row["name"],
+        "kind": row["kind"],
+        "expected": expected,
+        "tolerance": row["tolerance"],
+        "value": value,
+        "ok": ok,
+        "source": row["source"],
+        "why": row["why"],
+    }
+
+
+def check(results: str, experiments: list[str]) -> tuple[str, bool]:
+    """A printed comparison of every value of the experiments, and whether all are in tolerance."""
+    lines, bad = [], 0
+    total = 0
+    for experiment in experiments:
+        for row in Results(results, experiment).verification().itertuples():
+            total += 1
+            bad += not row.ok
+            mark = "ok " if row.ok else "OUT"
+            lines.append(
+                f"{mark} {experiment}: {row.name}: {_number(row.value)}, {row.kind} "
+                f"{_number(row.expected)} +- {row.tolerance:g} ({row.why})"
+            )
+    lines.append(f"{total - bad} of {total} values within tolerance, {bad} out")
+    return "\n".join(lines), bad == 0
+
+
+def _number(value: Any) -> str:
+    try:
+        return f"{float(value):.6g}"
+    except ValueError:
+        return str(value)
+
+
+def summary(results: str, experiments: list[str]) -> str:
+    """Verdict counts by experiment and the fits that failed with their messages."""
+    lines = []
+    for experiment in experiments:
+        table = Results(results, experiment).table()
+        counts = table["verdict"].value_counts()
+        listed = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)
+        lines.append(f"{experiment}: {len(table):,} fits: {listed}")
+        failed = table[table["verdict"] == "failed"].drop_duplicates(["model", "guide", "run"])
+        lines += [
+            f"  failed: {row.model}, {row.guide}, {row.run}: {row.message}"
+            for row in failed.itertuples()
+        ]
+    return "\n".join(lines)
