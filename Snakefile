@@ -32,7 +32,9 @@ LAYOUT = RUN.layout
 EXPERIMENTS = RUN.experiments
 DEFAULT = RUN.default_experiments
 
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(PROJECT / 'workflow'))}; ")
+shell.prefix(
+    f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(PROJECT / 'workflow'))}; "
+)
 
 
 wildcard_constraints:
@@ -54,11 +56,11 @@ include: "workflow/rules/verify.smk"
 
 
 rule all:
+    default_target: True
     input:
         LAYOUT.index(),
         expand(LAYOUT.page(), experiment=DEFAULT),
         expand(LAYOUT.verification(), experiment=DEFAULT),
-    default_target: True
 
 
 onsuccess:

@@ -28,7 +28,9 @@ def library(*arguments):
     """Run the library's command line in a process of its own; returns what it printed."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT / "workflow")}
     command = [sys.executable, "-m", "svi_atlas", *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True).stdout
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True
+    ).stdout
 
 
 def print_summary():

@@ -3,16 +3,18 @@ rule data:
         spec=LAYOUT.spec("data"),
     output:
         dataset=LAYOUT.data(),
-    params:
-        spec=spec_text(LAYOUT.spec("data")),
+    conda:
+        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("data"),
     benchmark:
         LAYOUT.benchmark("data")
-    message:
-        "{wildcards.experiment}: data"
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        spec=spec_text(LAYOUT.spec("data")),
+    message:
+        "{wildcards.experiment}: data"
     shell:
         "python -m svi_atlas data {input.spec} --to dataset={output.dataset} 2> {log}"

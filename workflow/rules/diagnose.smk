@@ -8,17 +8,19 @@ rule diagnose:
         reference=LAYOUT.reference(),
     output:
         table=LAYOUT.diagnostics(),
-    params:
-        spec=spec_text(LAYOUT.cell_spec("diagnose")),
+    conda:
+        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("diagnose", CELL),
     benchmark:
         LAYOUT.benchmark("diagnose", CELL)
-    message:
-        "{wildcards.experiment}: diagnose {wildcards.guide} on {wildcards.model}, {wildcards.run}"
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        spec=spec_text(LAYOUT.cell_spec("diagnose")),
+    message:
+        "{wildcards.experiment}: diagnose {wildcards.guide} on {wildcards.model}, {wildcards.run}"
     shell:
         "python -m svi_atlas diagnose {input.spec} "
         "--from fits={input.fits} reference={input.reference} --to table={output.table} 2> {log}"
@@ -31,18 +33,20 @@ rule table:
     output:
         parquet=LAYOUT.table(),
         csv=LAYOUT.table(suffix="csv"),
-    params:
-        spec=spec_text(LAYOUT.spec("table")),
-        results=LAYOUT.root,
+    conda:
+        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("table"),
     benchmark:
         LAYOUT.benchmark("table")
-    message:
-        "{wildcards.experiment}: table of verdicts"
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        spec=spec_text(LAYOUT.spec("table")),
+        results=LAYOUT.root,
+    message:
+        "{wildcards.experiment}: table of verdicts"
     shell:
         "python -m svi_atlas table {input.spec} --from results={params.results} "
         "--to parquet={output.parquet} csv={output.csv} 2> {log}"

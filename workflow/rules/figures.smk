@@ -8,18 +8,20 @@ rule figure:
     output:
         svg=LAYOUT.figure("svg"),
         png=LAYOUT.figure("png"),
-    params:
-        spec=spec_text(LAYOUT.spec("figure", item="{figure}")),
-        results=LAYOUT.root,
+    conda:
+        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("figure", "{figure}"),
     benchmark:
         LAYOUT.benchmark("figure", "{figure}")
-    message:
-        "{wildcards.experiment}: figure {wildcards.figure}"
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        spec=spec_text(LAYOUT.spec("figure", item="{figure}")),
+        results=LAYOUT.root,
+    message:
+        "{wildcards.experiment}: figure {wildcards.figure}"
     shell:
         "python -m svi_atlas figure {input.spec} --from results={params.results} "
         "--to svg={output.svg} png={output.png} 2> {log}"

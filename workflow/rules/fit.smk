@@ -7,20 +7,22 @@ rule fit:
         data=LAYOUT.data(),
     output:
         dataset=LAYOUT.fit(),
-    params:
-        spec=spec_text(LAYOUT.cell_spec("fit")),
-        checkpoint=LAYOUT.checkpoint(),
-        cache=LAYOUT.compiled(),
+    conda:
+        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("fit", CELL),
     benchmark:
         LAYOUT.benchmark("fit", CELL)
-    message:
-        "{wildcards.experiment}: fit {wildcards.guide} to {wildcards.model}, {wildcards.run}"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=120,
+    params:
+        spec=spec_text(LAYOUT.cell_spec("fit")),
+        checkpoint=LAYOUT.checkpoint(),
+        cache=LAYOUT.compiled(),
+    message:
+        "{wildcards.experiment}: fit {wildcards.guide} to {wildcards.model}, {wildcards.run}"
     shell:
         "python -m svi_atlas fit {input.spec} "
         "--from data={input.data} checkpoint={params.checkpoint} cache={params.cache} "

@@ -4,17 +4,19 @@ rule reference:
         data=LAYOUT.data(),
     output:
         dataset=LAYOUT.reference(),
-    params:
-        spec=spec_text(LAYOUT.spec("reference")),
+    conda:
+        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("reference"),
     benchmark:
         LAYOUT.benchmark("reference")
-    message:
-        "{wildcards.experiment}: reference posterior"
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        spec=spec_text(LAYOUT.spec("reference")),
+    message:
+        "{wildcards.experiment}: reference posterior"
     shell:
         "python -m svi_atlas reference {input.spec} --from data={input.data} "
         "--to dataset={output.dataset} 2> {log}"

@@ -10,18 +10,20 @@ rule notebook:
         verification=LAYOUT.verification(),
     output:
         notebook=LAYOUT.notebook(),
-    params:
-        spec=spec_text(LAYOUT.spec("notebook")),
-        results=LAYOUT.root,
+    conda:
+        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("notebook"),
     benchmark:
         LAYOUT.benchmark("notebook")
-    message:
-        "{wildcards.experiment}: notebook"
     resources:
         mem_mb=2000,
         runtime=15,
+    params:
+        spec=spec_text(LAYOUT.spec("notebook")),
+        results=LAYOUT.root,
+    message:
+        "{wildcards.experiment}: notebook"
     shell:
         "python -m svi_atlas notebook {input.spec} "
         "--from results={params.results} "
@@ -34,17 +36,19 @@ rule page:
         notebook=LAYOUT.notebook(),
     output:
         page=LAYOUT.page(),
-    params:
-        spec=spec_text(LAYOUT.spec("page")),
+    conda:
+        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("page"),
     benchmark:
         LAYOUT.benchmark("page")
-    message:
-        "{wildcards.experiment}: report page"
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        spec=spec_text(LAYOUT.spec("page")),
+    message:
+        "{wildcards.experiment}: report page"
     shell:
         "python -m svi_atlas page {input.spec} --from notebook={input.notebook} "
         "--to page={output.page} 2> {log}"
@@ -57,16 +61,18 @@ rule index_notebook:
         spec=LAYOUT.index_spec("notebook"),
     output:
         notebook=LAYOUT.index_notebook(),
-    params:
-        spec=SPECS[LAYOUT.index_spec("notebook")],
-        results=LAYOUT.root,
+    conda:
+        "../../envs/cpu.yaml"
     log:
         f"{LAYOUT.root}/report/logs/notebook.log",
-    message:
-        "report: index notebook"
     resources:
         mem_mb=2000,
         runtime=15,
+    params:
+        spec=SPECS[LAYOUT.index_spec("notebook")],
+        results=LAYOUT.root,
+    message:
+        "report: index notebook"
     shell:
         "python -m svi_atlas notebook {input.spec} "
         "--from results={params.results} "
@@ -79,15 +85,17 @@ rule index_page:
         notebook=LAYOUT.index_notebook(),
     output:
         page=LAYOUT.index(),
-    params:
-        spec=SPECS[LAYOUT.index_spec("page")],
+    conda:
+        "../../envs/cpu.yaml"
     log:
         f"{LAYOUT.root}/report/logs/page.log",
-    message:
-        "report: index page"
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        spec=SPECS[LAYOUT.index_spec("page")],
+    message:
+        "report: index page"
     shell:
         "python -m svi_atlas page {input.spec} --from notebook={input.notebook} "
         "--to page={output.page} 2> {log}"

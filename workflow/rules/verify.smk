@@ -7,18 +7,20 @@ rule compare:
         table=LAYOUT.table(),
     output:
         csv=LAYOUT.verification(),
-    params:
-        spec=spec_text(LAYOUT.spec("verify")),
-        results=LAYOUT.root,
+    conda:
+        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("verify"),
     benchmark:
         LAYOUT.benchmark("verify")
-    message:
-        "{wildcards.experiment}: comparison with published and exact values"
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        spec=spec_text(LAYOUT.spec("verify")),
+        results=LAYOUT.root,
+    message:
+        "{wildcards.experiment}: comparison with published and exact values"
     shell:
         "python -m svi_atlas verify {input.spec} --from results={params.results} "
         "--to csv={output.csv} 2> {log}"

@@ -41,7 +41,9 @@ class Checkpoint:
         """Save the pytree atomically if the last save is long enough ago."""
         if time.monotonic() - self._last < self.seconds:
             return
-        leaves = {f"leaf{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(tree))}
+        leaves: dict[str, Any] = {
+            f"leaf{index}": np.asarray(leaf) for index, leaf in enumerate(jax.tree.leaves(tree))
+        }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.npz")
         np.savez(temporary, spec=self.spec_text, **leaves)

@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace) -> int:
         print(json.dumps(content))
         return 0
     if options.command == "config-readme":
-        from svi_atlas.report.config_readme import config_readme
+        from svi_atlas.config_readme import config_readme
 
         print(config_readme(), end="")
         return 0

@@ -182,7 +182,7 @@ class _Program:
             return new.optim_state, new.rng_key, loss
 
         update_seed = jax.vmap(update, in_axes=(0, None, 0), out_axes=(0, None, 0))
-        update_cell = jax.vmap(update_seed, in_axes=(0, 0, None))
+        update_cell: Callable = jax.vmap(update_seed, in_axes=(0, 0, None))
 
         def step(state, _):
             optim_state, key, loss = update_cell(*state, rates)

@@ -39,4 +39,7 @@ def posterior_guide(guide: Callable, params: dict[str, jax.Array]) -> tuple[Call
         return guide, params
     normal = guide.get_posterior(params)
     full = autoguide.AutoMultivariateNormal(guide.model, prefix=guide.prefix)
-    return full, {f"{guide.prefix}_loc": normal.loc, f"{guide.prefix}_scale_tril": normal.scale_tril}
+    return full, {
+        f"{guide.prefix}_loc": normal.loc,
+        f"{guide.prefix}_scale_tril": normal.scale_tril,
+    }

@@ -28,9 +28,11 @@ class Layout:
     def diagnostics(self, cell: Cell | None = None) -> str:
         return f"{self.root}/{_cell(cell, 'diagnostics')}.parquet"
 
-    def diagnostics_of(self, experiment: str, cell: dict[str, str]) -> str:
-        """Diagnostics of a cell given by its model, guide and run."""
-        return self.diagnostics().format(experiment=experiment, **cell)
+    def fit_of(self, experiment: str, model: str, guide: str, run: str) -> str:
+        return self.fit().format(experiment=experiment, model=model, guide=guide, run=run)
+
+    def diagnostics_of(self, experiment: str, model: str, guide: str, run: str) -> str:
+        return self.diagnostics().format(experiment=experiment, model=model, guide=guide, run=run)
 
     def checkpoint(self, cell: Cell | None = None) -> str:
         return f"{self.root}/{_cell(cell, 'checkpoints')}.npz"

@@ -145,7 +145,8 @@ def _catalogues(problems: dict[str, Path], cache: Path) -> dict[str, Catalogue]:
     Answers are kept by code digest, so that an unchanged problem costs nothing.
     """
     files = {
-        problem: cache / f"{_problem_code(problem, 'problems')['digest']}.json" for problem in problems
+        problem: cache / f"{_problem_code(problem, 'problems')['digest']}.json"
+        for problem in problems
     }
     todo = [problem for problem, file in files.items() if not file.exists()]
     if todo:

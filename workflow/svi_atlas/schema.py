@@ -118,7 +118,9 @@ def _message(error: jsonschema.ValidationError, parent: tuple[str, ...] = ()) ->
         ]
         return f"{at}missing key {' and '.join(described)}"
     wanted = {
-        "type": lambda: f"must be of type {' or '.join([limit] if isinstance(limit, str) else limit)}",
+        "type": lambda: (
+            f"must be of type {' or '.join([limit] if isinstance(limit, str) else limit)}"
+        ),
         "enum": lambda: f"must be one of {', '.join(map(str, limit))}",
         "minimum": lambda: f"must be at least {limit}",
         "maximum": lambda: f"must be at most {limit}",

@@ -78,7 +78,10 @@ def _read(path: Path) -> str:
 @cache
 def _graph() -> grimp.ImportGraph:
     return grimp.build_graph(
-        PACKAGE.name, include_external_packages=True, cache_dir=None, exclude_type_checking_imports=True
+        PACKAGE.name,
+        include_external_packages=True,
+        cache_dir=None,
+        exclude_type_checking_imports=True,
     )
 
 
@@ -89,7 +92,9 @@ def _closure(module: str) -> frozenset[str]:
         raise InputError(f"there is no module {module} in the library")
     found = graph.find_upstream_modules(module) | {module}
     found = {name for name in found if name.split(".")[0] == PACKAGE.name}
-    parents = {name.rsplit(".", depth)[0] for name in found for depth in range(1, name.count(".") + 1)}
+    parents = {
+        name.rsplit(".", depth)[0] for name in found for depth in range(1, name.count(".") + 1)
+    }
     extra = parents - found
     return frozenset(found | extra).union(*(_closure(name) for name in extra))
 
@@ -122,9 +127,9 @@ def _tree(file: str) -> ast.Module:
 def _file_digest(file: str) -> str:
     tree = ast.parse(ast.unparse(_tree(file)))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if ast.get_docstring(node, clean=False) is not None:
-                node.body = node.body[1:] or [ast.Pass()]
+        documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
     return _sha(ast.unparse(tree))
 
 

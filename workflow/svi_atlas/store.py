@@ -14,7 +14,6 @@ import xarray as xr
 
 from svi_atlas.errors import StaleSpecError
 from svi_atlas.layout import Layout
-from svi_atlas.settings import Cell
 
 FORMAT_VERSION = 1
 
@@ -106,8 +105,7 @@ class Results:
 
     def fit(self, model: str, guide: str, run: str) -> xr.Dataset:
         """Losses, snapshots, parameters and draws of one cell."""
-        cell = Cell(self.experiment, model, guide, run, 0, (), (), 0)
-        return read_dataset(self.layout.fit(cell))
+        return read_dataset(self.layout.fit_of(self.experiment, model, guide, run))
 
     def figure(self, name: str, suffix: str = "svg") -> Path:
         """Path of a figure made by the run."""

@@ -92,7 +92,9 @@ def _fit_first(array: xr.DataArray) -> np.ndarray:
 
 def _columns(fits: xr.Dataset, prefix: str, index: int, iterate: str) -> dict[str, np.ndarray]:
     """`param.alpha_q`, `average.loc[0]`, ...: parameters and derived quantities of few components."""
-    start = prefix if iterate == "last" else {"param": "average", "derived": "derived_average"}[prefix]
+    start = (
+        prefix if iterate == "last" else {"param": "average", "derived": "derived_average"}[prefix]
+    )
     found = {}
     for name in fits.data_vars:
         if not str(name).startswith(f"{prefix}."):

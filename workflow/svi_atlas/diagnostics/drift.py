@@ -68,10 +68,10 @@ def parameter_drift(
             rhat[fit, index] = split_rhat(values[None])[0].max(initial=1.0)
             ess[fit, index] = min(map(effective_size, values.T), default=float(count))
     best = ess.argmax(-1)
-    fit = np.arange(num_fits)
+    each = np.arange(num_fits)
     return {
-        "rhat": rhat[fit, best],
-        "ess": np.where(np.isfinite(rhat[fit, best]), ess[fit, best], np.nan),
+        "rhat": rhat[each, best],
+        "ess": np.where(np.isfinite(rhat[each, best]), ess[each, best], np.nan),
         "window": np.array([steps for _, steps in lengths])[best],
     }
 

@@ -41,5 +41,7 @@ def _mean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     kept = np.where(usable, values, 0.0).astype(float)
     mean = np.where(count > 0, kept.sum(-1) / np.maximum(count, 1), np.nan)
     squares = np.where(usable, (kept - mean[:, None]) ** 2, 0.0).sum(-1)
-    error = np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1) / np.maximum(count, 1)), np.nan)
+    error = np.where(
+        count > 1, np.sqrt(squares / np.maximum(count - 1, 1) / np.maximum(count, 1)), np.nan
+    )
     return mean, error, 1 - usable.mean(-1)

@@ -1,4 +1,4 @@
-"""Non-finite losses, and losses below what an ELBO can reach."""
+"""First and last losses: non-finite ones, their tail, and tails below what an ELBO can reach."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ TAIL_SHARE = 0.05
 
 
 def finite(loss: np.ndarray) -> dict[str, np.ndarray]:
-    """Share of non-finite losses and the first step that has one.
+    """The first loss, the share of non-finite losses and the first step that has one.
 
-    loss: (fit, step), nats. Returns `nonfinite` (fit,), a share, and `first_nonfinite` (fit,),
-    counted from 1, NaN if every loss is finite.
+    loss: (fit, step), nats. Returns `loss_first`, nats, `nonfinite`, a share, and
+    `first_nonfinite`, counted from 1, NaN if every loss is finite, each (fit,).
     """
     bad = ~np.isfinite(loss)
     first = np.where(bad.any(-1), bad.argmax(-1) + 1.0, np.nan)
-    return {"nonfinite": bad.mean(-1), "first_nonfinite": first}
+    return {"loss_first": loss[:, 0], "nonfinite": bad.mean(-1), "first_nonfinite": first}
 
 
 def loss_tail(loss: np.ndarray, log_evidence: float = np.nan) -> dict[str, np.ndarray]:

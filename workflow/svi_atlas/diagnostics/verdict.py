@@ -61,8 +61,9 @@ def _sd_excess(table, limit, suffix=""):
 def _average_better(table, limit):
     """Positive where the averaged iterate is adequate and the last one, for its noise, is not."""
     excess = [
-        pd.concat([of(table, limit, suffix) for of in (_khat_excess, _mean_excess, _sd_excess)], axis=1)
-        .max(axis=1)
+        pd.concat(
+            [of(table, limit, suffix) for of in (_khat_excess, _mean_excess, _sd_excess)], axis=1
+        ).max(axis=1)
         for suffix in ("", "_average")
     ]
     return excess[0].where(excess[1] <= 0, -np.inf).where(excess[0].notna())

@@ -22,7 +22,11 @@ def load(problem: str) -> Problem:
         raise InputError(
             f"{problem}: it must define PROBLEM = Problem(...) "
             "(from svi_atlas.problems.base import Problem), "
-            + ("but has no PROBLEM" if found is None else f"but PROBLEM is a {type(found).__name__}")
+            + (
+                "but has no PROBLEM"
+                if found is None
+                else f"but PROBLEM is a {type(found).__name__}"
+            )
         )
     for what, entries in (("models", found.models), ("guides", found.guides)):
         for name, function in entries.items():
@@ -35,7 +39,8 @@ def load(problem: str) -> Problem:
 
 def _load_file(path: Path):
     spec = importlib.util.spec_from_file_location(f"user_problem_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.parent.resolve()))
     try:

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import sys
 import time
+from typing import Any
 
 import jax
 import numpy as np
@@ -78,7 +79,7 @@ def _versions() -> str:
 def _dataset(fits: Fits, draws: Draws, mock: dict[str, np.ndarray]) -> xr.Dataset:
     """Arrays with dimensions in the order the diagnostics read them."""
     fit = ("seed", "step_size")
-    variables = {"loss": ((*fit, "step"), fits.loss, {"units": "nats"})}
+    variables: dict[str, Any] = {"loss": ((*fit, "step"), fits.loss, {"units": "nats"})}
     for prefix, arrays in (("unconstrained", fits.unconstrained), ("trace", fits.trace)):
         for name, values in arrays.items():
             dims = (*fit, "snapshot", *_own_dims(name, values.ndim - 3))

@@ -12,5 +12,7 @@ def run(job: Job) -> None:
         if name in job.spec
     }
     execute(
-        PACKAGE.parents[1] / job.spec["notebook"], job.outputs["notebook"], {"results": job.results, **parameters}
+        PACKAGE.parents[1] / job.spec["notebook"],
+        job.outputs["notebook"],
+        {"results": job.results, **parameters},
     )

@@ -12,14 +12,16 @@ from svi_atlas.layout import Layout
 def run(job: Job) -> None:
     layout = Layout(job.results)
     parts = [
-        store.read_table(layout.diagnostics_of(job.spec["experiment"], cell))
+        store.read_table(layout.diagnostics_of(job.spec["experiment"], **cell))
         for cell in job.spec["cells"]
     ]
     table = pd.concat(parts, ignore_index=True)
     verdicts = judge(table, job.spec["thresholds"])
     failed = table[verdicts["verdict"] == "failed"].drop_duplicates(["model", "guide", "run"])
     if job.spec["strict"] and len(failed):
-        lines = (f"  {row.model}, {row.guide}, {row.run}: {row.message}" for row in failed.itertuples())
+        lines = (
+            f"  {row.model}, {row.guide}, {row.run}: {row.message}" for row in failed.itertuples()
+        )
         raise InputError("strict is true and these fits failed:\n" + "\n".join(lines))
     table = pd.concat([table, verdicts], axis=1)
     store.write_table(table, job.outputs["parquet"], job.spec_text)

@@ -1,0 +1,58 @@
+# The commands of the README. `make reproduce CORES=4` runs on four cores.
+CORES ?= 2
+PYTHON ?= python3
+ENV := .venv
+BIN := $(abspath $(ENV))/bin
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+export PATH := $(BIN):$(PATH)
+
+.PHONY: help environment reproduce smoke test check docs lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+environment: $(ENV)/development ## create the environment with everything pinned (a run and the tests)
+
+$(ENV)/run: envs/cpu.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or later is needed; name it with PYTHON=..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(ENV)
+	@echo "Installing the pinned environment into $(ENV)/ ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/cpu.txt
+	@touch $@
+
+$(ENV)/development: envs/development.txt $(ENV)/run
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/development.txt
+	@touch $@
+
+reproduce: $(ENV)/run ## the full reproduction; the report is results/report/index.html
+	@snakemake --cores $(CORES) $(ARGS)
+	@echo "The report is $(abspath results/report/index.html)"
+
+smoke: $(ENV)/run ## the same graph on a tiny budget, into results/smoke
+	@snakemake --cores $(CORES) --configfile config/config.yaml config/smoke.yaml $(ARGS)
+
+test: $(ENV)/development check ## checks and the whole test suite
+	@pytest $(ARGS)
+
+check: $(ENV)/development ## lint, format, types, layers, generated files
+	@ruff check .
+	@ruff format --check .
+	@snakefmt --check Snakefile workflow/rules
+	@mypy
+	@PYTHONPATH=workflow lint-imports --no-logo 2>/dev/null || PYTHONPATH=workflow lint-imports
+	@snakemake --lint > /dev/null
+
+docs: $(ENV)/run ## write the generated files (config/README.md, envs/*.yaml)
+	@PYTHONPATH=workflow python -m svi_atlas config-readme > config/README.md
+	@python envs/make_conda.py
+
+lock: $(ENV)/development ## resolve envs/*.in into the pinned files (needs uv)
+	@for name in cpu development; do \
+	  uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
+	    --generate-hashes --no-header --no-annotate envs/$$name.in -o envs/$$name.txt; done
+	@$(MAKE) docs
+
+clean: ## remove the results and the environment
+	@rm -rf $(ENV) results/*/ .snakemake

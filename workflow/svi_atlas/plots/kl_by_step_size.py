@@ -1,0 +1,88 @@
+"""How far from the posterior each setting ends, and how much that depends on the seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from svi_atlas.diagnostics.best import grid_fits
+from svi_atlas.plots import _fits, _style
+from svi_atlas.store import Results
+
+COLUMNS = 3
+
+
+def draw(results: Results) -> Figure:
+    """KL(q||p) (nats) by step size, a panel a guide: a point a seed, a line the median.
+
+    Where the evidence is unknown, KL is replaced by the ELBO's distance below the best of all fits.
+    A value below its own Monte Carlo error is drawn as an open circle at that error.
+    """
+    table = grid_fits(results.table())
+    families = _fits.families(table)
+    distance, error, label = _distance(table)
+    table = table.assign(distance=np.maximum(distance, error), resolved=distance > error)
+    colours = _style.scale_colours(table["num_particles"])
+    columns = min(COLUMNS, len(families))
+    rows = -(-len(families) // columns)
+    size = (max(4.5, 3.1 * columns), 2.5 * rows + 0.6)
+    figure, grid_axes = _style.panels(rows, columns, size, sharex=True, sharey=True)
+    for axes, family in zip(grid_axes.flat, families, strict=False):
+        chosen = (table["model"] == family.model) & (table["guide"] == family.guide)
+        _draw_guide(axes, table[chosen], colours)
+        axes.set_title(family.label)
+    for axes in grid_axes.flat[len(families) :]:
+        axes.set_axis_off()
+    for index, axes in enumerate(grid_axes.flat[: len(families)]):
+        axes.set_yscale("log")
+        axes.set_xscale("log")
+        if index % columns == 0:
+            axes.set_ylabel(label)
+        if index + columns >= len(families):
+            axes.set_xlabel("step size")
+            axes.tick_params(labelbottom=True)
+    handles = [
+        Line2D([], [], color=colour, marker="o", ms=3.5, label=f"{count:g} particles")
+        for count, colour in colours.items()
+    ]
+    handles.append(
+        Line2D([], [], color="#777777", marker="o", mfc="none", ms=4, ls="none",
+               label="below its Monte Carlo error (drawn at it)")
+    )  # fmt: skip
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    return figure
+
+
+def _distance(table: pd.DataFrame) -> tuple[pd.Series, pd.Series, str]:
+    if "kl" in table and table["kl"].notna().any():
+        return table["kl"], table["kl_se"], "KL(q||p) (nats)"
+    if "elbo" in table and table["elbo"].notna().any():
+        best = table["elbo"].replace([np.inf, -np.inf], np.nan).max()
+        return best - table["elbo"], table["elbo_se"], "ELBO below the best fit (nats)"
+    nothing = pd.Series(np.nan, index=table.index)
+    return nothing, nothing, "KL(q||p) (nats)"
+
+
+def _draw_guide(axes: Axes, fits: pd.DataFrame, colours: dict) -> None:
+    usable = fits[np.isfinite(fits["distance"])]
+    if usable.empty:
+        message = fits["message"].dropna()
+        text = f"failed: {_style.short(message.iloc[0], 60)}" if len(message) else "no finite value"
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color="#777777", wrap=True)
+        return
+    for index, (count, colour) in enumerate(colours.items()):
+        cell = usable[usable["num_particles"] == count]
+        if cell.empty:
+            continue
+        aside = 1.22 ** (index - (len(colours) - 1) / 2)
+        for resolved, face in ((True, colour), (False, "none")):
+            points = cell[cell["resolved"] == resolved]
+            axes.scatter(
+                points["step_size"] * aside, points["distance"], s=9, facecolor=face,
+                edgecolor=colour, lw=0.6, alpha=0.55,
+            )  # fmt: skip
+        median = cell.groupby("step_size")["distance"].median()
+        axes.plot(median.index * aside, median, color=colour, lw=1.4)

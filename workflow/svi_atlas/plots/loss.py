@@ -1,0 +1,83 @@
+"""Loss along the steps: every guide and particle count, median and spread over the seeds."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from svi_atlas.plots import _fits, _style
+from svi_atlas.store import Results
+
+NUM_BINS = 120
+
+
+def draw(results: Results) -> Figure:
+    """A row a guide, a column a particle count, a line a step size.
+
+    Each seed's losses are first reduced to medians within bins of steps; the line is their median
+    over the seeds, the band their 10 to 90 % range (nats).
+    """
+    table = results.table()
+    families = _fits.families(table)
+    counts = sorted({count for family in families for count in family.runs})
+    grid = table[table["run"].isin({run for family in families for run in family.runs.values()})]
+    colours = _style.scale_colours(grid["step_size"])
+    floor = _fits.negative_log_evidence(results)
+    size = (max(5.5, 2.7 * len(counts) + 1.2), 1.7 * len(families) + 0.9)
+    figure, grid_axes = _style.panels(len(families), len(counts), size, sharex=True, sharey="row")
+    for row, family in enumerate(families):
+        shown: list[np.ndarray] = []
+        for axes, count in zip(grid_axes[row], counts, strict=True):
+            if row == 0:
+                axes.set_title(f"{count} particle{'s' if count > 1 else ''}")
+            if count in family.runs:
+                fits = results.fit(family.model, family.guide, family.runs[count])
+                shown += _draw_cell(axes, fits, colours)
+            if np.isfinite(floor):
+                axes.axhline(floor, color=_style.EXACT, lw=0.8, ls="--", zorder=1)
+            axes.set_xscale("log")
+        if np.isfinite(floor):
+            shown.append(np.array([floor]))
+        if shown:
+            _style.set_robust_ylim(grid_axes[row, 0], np.concatenate(shown))
+        grid_axes[row, 0].set_ylabel(f"{family.label}\nloss (nats)")
+    for axes in grid_axes[-1]:
+        axes.set_xlabel("step")
+    handles = [
+        Line2D([], [], color=colour, label=f"step size {_style.plain_number(step_size)}")
+        for step_size, colour in colours.items()
+    ]
+    if np.isfinite(floor):
+        line = Line2D([], [], color=_style.EXACT, lw=0.8, ls="--", label="minus log evidence")
+        handles.append(line)
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 5))
+    return figure
+
+
+def _draw_cell(axes: Axes, fits: xr.Dataset, colours: dict) -> list[np.ndarray]:
+    if "message" in fits.attrs:
+        _message(axes, f"failed: {_style.short(fits.attrs['message'], 60)}")
+        return []
+    edges = _fits.bins(fits.sizes["step"], NUM_BINS, logarithmic=True)
+    medians = []
+    for step_size in fits["step_size"].to_numpy():
+        loss = fits["loss"].sel(step_size=step_size).to_numpy()
+        by_seed = _fits.binned(loss, edges)[0]
+        low, median, high = _fits.binned(by_seed.T, np.array([0, len(loss)]), (0.1, 0.5, 0.9))[..., 0]
+        steps = _fits.centres(edges)
+        axes.fill_between(steps, low, high, color=colours[step_size], alpha=0.18, lw=0)
+        axes.plot(steps, median, color=colours[step_size], lw=1.2)
+        medians.append(median)
+    if not np.isfinite(np.concatenate(medians)).any():
+        _message(axes, "no loss is finite")
+    return medians
+
+
+def _message(axes: Axes, text: str) -> None:
+    axes.text(
+        0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=7.5,
+        color="#777777", wrap=True,
+    )  # fmt: skip

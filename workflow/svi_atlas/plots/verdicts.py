@@ -1,0 +1,72 @@
+"""The atlas: which guide, particle count and step size gives which verdicts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from svi_atlas.diagnostics.best import grid_fits
+from svi_atlas.plots import _fits, _style
+from svi_atlas.store import Results
+
+
+def draw(results: Results) -> Figure:
+    """A row a guide, a column a particle count, a bar a step size: the share of seeds by verdict.
+
+    The number over a bar counts its adequate fits.
+    """
+    table = grid_fits(results.table())
+    families = _fits.families(table)
+    counts = sorted(table["num_particles"].unique())
+    step_sizes = sorted(table["step_size"].unique())
+    width = max(5.5, len(counts) * (0.42 * len(step_sizes) + 0.5) + 2.2)
+    figure, grid_axes = _style.panels(
+        len(families), len(counts), (width, 1.0 * len(families) + 1.2), sharex=True, sharey=True
+    )
+    for row, family in enumerate(families):
+        for axes, count in zip(grid_axes[row], counts, strict=True):
+            chosen = (table["model"] == family.model) & (table["guide"] == family.guide)
+            cell = table[chosen & (table["num_particles"] == count)]
+            _draw_cell(axes, cell, step_sizes)
+            if row == 0:
+                title = f"{count} particle{'s' if count > 1 else ''}"
+                axes.set_title(title, loc="center", pad=8)
+        grid_axes[row, 0].set_ylabel(
+            family.label, rotation=0, ha="right", va="center", color=_style.EXACT
+        )
+    for axes in grid_axes[-1]:
+        labels = [_style.plain_number(step_size) for step_size in step_sizes]
+        axes.set_xticks(range(len(step_sizes)), labels)
+        axes.set_xlabel("step size")
+    present = [name for name in _style.VERDICT_COLOURS if (table["verdict"] == name).any()]
+    handles = [
+        Patch(color=_style.VERDICT_COLOURS[name], label=name.replace("_", " ")) for name in present
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    return figure
+
+
+def _draw_cell(axes: Axes, cell: pd.DataFrame, step_sizes: list[float]) -> None:
+    bottom = np.zeros(len(step_sizes))
+    by_step_size = cell.groupby("step_size")["verdict"]
+    shares = by_step_size.value_counts(normalize=True).unstack(fill_value=0.0)
+    shares = shares.reindex(step_sizes, fill_value=0.0)
+    for verdict, colour in _style.VERDICT_COLOURS.items():
+        if verdict in shares:
+            height = shares[verdict].to_numpy()
+            axes.bar(range(len(step_sizes)), height, 0.86, bottom, color=colour, lw=0)
+            bottom += height
+    for index, step_size in enumerate(step_sizes):
+        verdicts = cell.loc[cell["step_size"] == step_size, "verdict"]
+        if len(verdicts):
+            text = str((verdicts == "adequate").sum())
+            axes.text(index, 1.03, text, ha="center", va="bottom", fontsize=7, color="#555555")
+    axes.set_ylim(0, 1.0)
+    axes.set_yticks([])
+    axes.grid(False)
+    axes.tick_params(length=0)
+    for side in axes.spines.values():
+        side.set_visible(False)
