@@ -31,6 +31,7 @@ if workflow.is_main_process:
 LAYOUT = RUN.layout
 EXPERIMENTS = RUN.experiments
 DEFAULT = RUN.default_experiments
+HEAVY = [name for name in EXPERIMENTS if name not in DEFAULT]
 
 shell.prefix(
     f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(PROJECT / 'workflow'))}; "
@@ -43,6 +44,8 @@ wildcard_constraints:
     guide="[^/]+",
     run="[^/]+",
     figure="[a-z0-9_.]+",
+    notebook="[a-z0-9_]+",
+    page="[a-z0-9_-]+",
 
 
 include: "workflow/rules/common.smk"
@@ -58,8 +61,7 @@ include: "workflow/rules/verify.smk"
 rule all:
     default_target: True
     input:
-        LAYOUT.index(),
-        expand(LAYOUT.page(), experiment=DEFAULT),
+        RUN.pages_of(DEFAULT),
         expand(LAYOUT.verification(), experiment=DEFAULT),
 
 

@@ -48,5 +48,5 @@ def print_summary():
             sep="\n  ",
             file=sys.stderr,
         )
-    if Path(LAYOUT.index()).exists():
-        print(f"Report: {LAYOUT.index()}", file=sys.stderr)
+    if Path(LAYOUT.page("index")).exists():
+        print(f"Report: {LAYOUT.page('index')}", file=sys.stderr)

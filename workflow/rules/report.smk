@@ -4,98 +4,72 @@
 rule notebook:
     input:
         all_figures,
-        spec=LAYOUT.spec("notebook"),
+        spec=LAYOUT.spec("notebook", item="{notebook}"),
         table=LAYOUT.table(),
         reference=LAYOUT.reference(),
         verification=LAYOUT.verification(),
     output:
         notebook=LAYOUT.notebook(),
+    params:
+        spec=spec_text(LAYOUT.spec("notebook", item="{notebook}")),
+        results=LAYOUT.root,
+    log:
+        LAYOUT.log("notebook", "{notebook}"),
+    benchmark:
+        LAYOUT.benchmark("notebook", "{notebook}")
     conda:
         "../../envs/cpu.yaml"
-    log:
-        LAYOUT.log("notebook"),
-    benchmark:
-        LAYOUT.benchmark("notebook")
+    message:
+        "{wildcards.experiment}: notebook {wildcards.notebook}"
     resources:
         mem_mb=2000,
         runtime=15,
-    params:
-        spec=spec_text(LAYOUT.spec("notebook")),
-        results=LAYOUT.root,
-    message:
-        "{wildcards.experiment}: notebook"
     shell:
-        "python -m svi_atlas notebook {input.spec} "
-        "--from results={params.results} "
+        "python -m svi_atlas notebook {input.spec} --from results={params.results} "
         "--to notebook={output.notebook} 2> {log}"
-
-
-rule page:
-    input:
-        spec=LAYOUT.spec("page"),
-        notebook=LAYOUT.notebook(),
-    output:
-        page=LAYOUT.page(),
-    conda:
-        "../../envs/cpu.yaml"
-    log:
-        LAYOUT.log("page"),
-    benchmark:
-        LAYOUT.benchmark("page")
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        spec=spec_text(LAYOUT.spec("page")),
-    message:
-        "{wildcards.experiment}: report page"
-    shell:
-        "python -m svi_atlas page {input.spec} --from notebook={input.notebook} "
-        "--to page={output.page} 2> {log}"
 
 
 rule index_notebook:
     input:
         expand(LAYOUT.table(), experiment=DEFAULT),
         expand(LAYOUT.verification(), experiment=DEFAULT),
-        spec=LAYOUT.index_spec("notebook"),
+        spec=LAYOUT.index_spec(),
     output:
         notebook=LAYOUT.index_notebook(),
+    params:
+        spec=SPECS[LAYOUT.index_spec()],
+        results=LAYOUT.root,
+    log:
+        f"{LAYOUT.root}/report/logs/index.log",
     conda:
         "../../envs/cpu.yaml"
-    log:
-        f"{LAYOUT.root}/report/logs/notebook.log",
+    message:
+        "report: index notebook"
     resources:
         mem_mb=2000,
         runtime=15,
-    params:
-        spec=SPECS[LAYOUT.index_spec("notebook")],
-        results=LAYOUT.root,
-    message:
-        "report: index notebook"
     shell:
-        "python -m svi_atlas notebook {input.spec} "
-        "--from results={params.results} "
+        "python -m svi_atlas notebook {input.spec} --from results={params.results} "
         "--to notebook={output.notebook} 2> {log}"
 
 
-rule index_page:
+rule page:
     input:
-        spec=LAYOUT.index_spec("page"),
-        notebook=LAYOUT.index_notebook(),
+        spec=LAYOUT.page_spec(),
+        notebook=lambda wildcards: RUN.pages[wildcards.page][1],
     output:
-        page=LAYOUT.index(),
+        page=LAYOUT.page(),
+    params:
+        spec=spec_text(LAYOUT.page_spec()),
+    log:
+        f"{LAYOUT.root}/report/logs/{{page}}.log",
     conda:
         "../../envs/cpu.yaml"
-    log:
-        f"{LAYOUT.root}/report/logs/page.log",
+    message:
+        "report: page {wildcards.page}"
     resources:
         mem_mb=1000,
         runtime=10,
-    params:
-        spec=SPECS[LAYOUT.index_spec("page")],
-    message:
-        "report: index page"
     shell:
         "python -m svi_atlas page {input.spec} --from notebook={input.notebook} "
         "--to page={output.page} 2> {log}"

@@ -254,9 +254,22 @@ def _compiled(jitted, *arguments) -> tuple[Callable, Any]:
     except (MemoryError, OSError):
         raise
     except Exception as error:
-        text = str(error).strip() or "(no message)"
-        raise ModelError(f"{type(error).__name__}: {text}") from error
+        raise ModelError(f"{type(error).__name__}: {_explained(error)}") from error
     return lowered.compile(), lowered.out_info
+
+
+def _explained(error: Exception) -> str:
+    """The error's message, or what is known where it has none."""
+    if str(error).strip():
+        return str(error).strip()
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    where = traceback.tb_frame if traceback else None
+    raised_by = type(where.f_locals.get("self")).__name__ if where else ""
+    if where and where.f_code.co_name == "sample":
+        return f"(no message) {raised_by} cannot be sampled, so there is nothing to draw from"
+    return "(no message)"
 
 
 def _parts(state, num_steps: int, num_snapshots: int) -> list[tuple[int, int]]:

@@ -28,6 +28,7 @@ class Draws:
     sites: model sites by name, (iterate, seed, step_size, draw, *site dims).
     log_joint: (..., draw), ln p(data, z), the model's unnormalised log density, nats.
     log_guide: (..., draw), ln q(z), nats. A `factor` in a guide is no part of q and is left out.
+    guide_factors: names of such factor sites.
     """
 
     params: dict[str, Any]
@@ -35,6 +36,7 @@ class Draws:
     sites: dict[str, np.ndarray]
     log_joint: np.ndarray
     log_guide: np.ndarray
+    guide_factors: tuple[str, ...]
 
 
 def draw_cell(
@@ -54,6 +56,8 @@ def draw_cell(
     """
     data = {name: jnp.asarray(value) for name, value in data.items()}
 
+    factors: set[str] = set()
+
     def one_fit(unconstrained, key, data):
         guide = make_guide()
         svi = SVI(model, guide, Adam(0.0), Trace_ELBO())
@@ -66,11 +70,8 @@ def draw_cell(
             guide_key, model_key = jax.random.split(key)
             seeded = handlers.seed(posterior, guide_key)
             logs, trace = compute_log_probs(seeded, (data,), {}, posterior_params)
-            latent = [
-                name
-                for name, site in trace.items()
-                if site["type"] == "sample" and not site["is_observed"]
-            ]
+            latent = [name for name in logs if not trace[name]["is_observed"]]
+            factors.update(set(logs) - set(latent))
             replayed = handlers.replay(handlers.seed(model, model_key), trace)
             model_logs, model_trace = compute_log_probs(replayed, (data,), {}, params)
             sites = {name: trace[name]["value"] for name in latent if name in model_trace}
@@ -83,7 +84,10 @@ def draw_cell(
     of_cell = jax.vmap(of_seed, in_axes=(0, 0, None))
     of_iterates = jax.jit(jax.vmap(of_cell, in_axes=(0, None, None)))
     keys = jnp.stack([purpose_key(seed, "draws") for seed in seeds])
-    return Draws(*jax.tree.map(np.asarray, of_iterates(iterates, keys, data)))
+    params, derived, sites, log_joint, log_guide = jax.tree.map(
+        np.asarray, of_iterates(iterates, keys, data)
+    )
+    return Draws(params, derived, sites, log_joint, log_guide, tuple(sorted(factors)))
 
 
 def mock_data(

@@ -49,17 +49,14 @@ class Layout:
     ) -> str:
         return f"{self.root}/{experiment}/figures/{figure}.{suffix}"
 
-    def notebook(self, experiment: str = "{experiment}") -> str:
-        return f"{self.root}/{experiment}/notebook.ipynb"
+    def notebook(self, experiment: str = "{experiment}", notebook: str = "{notebook}") -> str:
+        return f"{self.root}/{experiment}/notebooks/{notebook}.ipynb"
 
     def verification(self, experiment: str = "{experiment}") -> str:
         return f"{self.root}/{experiment}/verification.csv"
 
-    def page(self, experiment: str = "{experiment}") -> str:
-        return f"{self.root}/report/{experiment}.html"
-
-    def index(self) -> str:
-        return f"{self.root}/report/index.html"
+    def page(self, page: str = "{page}") -> str:
+        return f"{self.root}/report/{page}.html"
 
     def index_notebook(self) -> str:
         return f"{self.root}/report/index.ipynb"
@@ -71,8 +68,11 @@ class Layout:
     def cell_spec(self, stage: str, cell: Cell | None = None) -> str:
         return f"{self.root}/{_cell(cell, f'specs/{stage}')}.json"
 
-    def index_spec(self, stage: str) -> str:
-        return f"{self.root}/report/specs/{stage}.json"
+    def page_spec(self, page: str = "{page}") -> str:
+        return f"{self.root}/report/specs/page/{page}.json"
+
+    def index_spec(self) -> str:
+        return f"{self.root}/report/specs/index.json"
 
     def log(self, stage: str, item: str = "") -> str:
         return f"{self.root}/{{experiment}}/logs/{stage}{'/' + item if item else ''}.log"

@@ -73,6 +73,25 @@ class Run:
         ]
         return sorted(path for path in found if path not in current)
 
+    @cached_property
+    def pages(self) -> dict[str, tuple[str, str]]:
+        """Title and executed notebook of every report page, by page name."""
+        pages = {"index": ("SVI Atlas", self.layout.index_notebook())}
+        for name, experiment in self.experiments.items():
+            for index, notebook in enumerate(experiment.notebooks):
+                page = f"{name}-{notebook}" if index else name
+                pages[page] = (experiment.title, self.layout.notebook(name, notebook))
+        return pages
+
+    def pages_of(self, experiments: list[str]) -> list[str]:
+        """The report pages of some experiments, and the index."""
+        wanted = {self.layout.index_notebook()} | {
+            self.layout.notebook(name, notebook)
+            for name in experiments
+            for notebook in self.experiments[name].notebooks
+        }
+        return [self.layout.page(page) for page, (_, made) in self.pages.items() if made in wanted]
+
     @property
     def default_experiments(self) -> list[str]:
         return [name for name, experiment in self.experiments.items() if not experiment.heavy]
@@ -182,17 +201,18 @@ def _check_pages(project: Path, experiment: Experiment) -> None:
                 f"{experiment.file}: key 'figures': unknown figure {figure!r}"
                 f"{did_you_mean(figure, known)}, allowed are {', '.join(known)}"
             )
-    if not notebook_file(project, experiment).is_file():
-        names = sorted(path.stem for path in (project / "notebooks").glob("*.py"))
-        raise InputError(
-            f"{experiment.file}: key 'notebook': there is no notebooks/{experiment.notebook}.py, "
-            f"allowed are {', '.join(names)}"
-        )
+    for notebook in experiment.notebooks:
+        if not notebook_file(project, notebook).is_file():
+            names = sorted(path.stem for path in (project / "notebooks").glob("*.py"))
+            raise InputError(
+                f"{experiment.file}: key 'notebooks': there is no notebooks/{notebook}.py"
+                f"{did_you_mean(notebook, names)}, allowed are {', '.join(names)}"
+            )
 
 
-def notebook_file(project: Path, experiment: Experiment) -> Path:
-    """The text notebook that makes an experiment's page."""
-    return project / "notebooks" / f"{experiment.notebook}.py"
+def notebook_file(project: Path, notebook: str) -> Path:
+    """A text notebook of the project."""
+    return project / "notebooks" / f"{notebook}.py"
 
 
 def expected_file(project: Path, experiment: Experiment) -> Path:
@@ -230,7 +250,6 @@ def _experiment_specs(run: Run, experiment: Experiment) -> dict[str, dict[str, A
             **identity,
             "cell": asdict(cell),
             "autoguide": experiment.autoguides.get(cell.guide),
-            "optimizer": experiment.optimizer,
             "num_snapshots": experiment.num_snapshots,
             "code": fit_code,
         }
@@ -255,37 +274,38 @@ def _experiment_specs(run: Run, experiment: Experiment) -> dict[str, dict[str, A
         "file": _shown(expected, run.project),
         "code": spec.code_of("stages.verify"),
     }
-    notebook = notebook_file(run.project, experiment)
-    specs[layout.spec("notebook", name)] = {
-        "experiment": name,
-        "title": experiment.title,
-        "figures": list(experiment.figures),
-        "notebook": _shown(notebook, run.project),
-        "text": spec.text_digest(notebook),
-        "code": spec.code_of("stages.notebook", "report.notebook"),
-    }
-    specs[layout.spec("page", name)] = _page_spec(experiment.title, name)
+    for notebook in experiment.notebooks:
+        specs[layout.spec("notebook", name, notebook)] = {
+            "experiment": name,
+            "title": experiment.title,
+            "figures": list(experiment.figures),
+            **_notebook_spec(run, notebook),
+        }
     return specs
 
 
-def _page_spec(title: str, page: str) -> dict[str, Any]:
+def _notebook_spec(run: Run, notebook: str) -> dict[str, Any]:
+    file = notebook_file(run.project, notebook)
+    return {
+        "notebook": _shown(file, run.project),
+        "text": spec.text_digest(file),
+        "code": spec.code_of("stages.notebook", "report.notebook"),
+    }
+
+
+def _page_spec(page: str, title: str, notebook: str) -> dict[str, Any]:
     templates = sorted((spec.PACKAGE / "report").glob("*.[ch][st][sm]*"))
     return {
-        "title": title,
         "page": page,
+        "title": title,
+        "notebook": notebook,
         "templates": spec.text_digest(*templates),
         "code": spec.code_of("stages.page"),
     }
 
 
 def _index_specs(run: Run) -> dict[str, dict[str, Any]]:
-    notebook = run.project / "notebooks" / "index.py"
-    return {
-        run.layout.index_spec("notebook"): {
-            "experiments": {name: run.experiments[name].title for name in run.default_experiments},
-            "notebook": _shown(notebook, run.project),
-            "text": spec.text_digest(notebook),
-            "code": spec.code_of("stages.notebook", "report.notebook"),
-        },
-        run.layout.index_spec("page"): _page_spec("SVI Atlas", "index"),
-    }
+    titles = {name: run.experiments[name].title for name in run.default_experiments}
+    specs = {run.layout.page_spec(page): _page_spec(page, *found) for page, found in run.pages.items()}
+    specs[run.layout.index_spec()] = {"experiments": titles, **_notebook_spec(run, "index")}
+    return specs

@@ -50,6 +50,7 @@ class Cell:
     num_steps: int
     num_draws: int
     num_mock: int
+    optimizer: str
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,11 @@ class Experiment:
     title: str
     problem: str
     data: dict[str, Any]
-    optimizer: str
     num_snapshots: int
     autoguides: dict[str, dict[str, Any]]
     cells: tuple[Cell, ...]
     figures: tuple[str, ...]
-    notebook: str
+    notebooks: tuple[str, ...]
     heavy: bool
 
 
@@ -141,6 +141,7 @@ def plan_experiment(
                         num_steps=block.get("num_steps", raw["num_steps"]),
                         num_draws=raw["num_draws"],
                         num_mock=0,
+                        optimizer=block.get("optimizer", raw["optimizer"]),
                     )
     for run, fit in raw["named"].items():
         if "model" not in fit and len(catalogue.models) > 1:
@@ -159,6 +160,7 @@ def plan_experiment(
             num_steps=fit.get("num_steps", raw["num_steps"]),
             num_draws=fit.get("num_draws", raw["num_draws"]),
             num_mock=fit.get("num_mock", 0),
+            optimizer=fit.get("optimizer", raw["optimizer"]),
         )
     return Experiment(
         name=name,
@@ -166,12 +168,11 @@ def plan_experiment(
         title=raw["title"],
         problem=raw["problem"],
         data=raw["data"],
-        optimizer=raw["optimizer"],
         num_snapshots=raw["num_snapshots"],
         autoguides=raw["autoguides"],
         cells=tuple(cells.values()),
         figures=tuple(raw["figures"]),
-        notebook=raw["notebook"],
+        notebooks=tuple(raw["notebooks"]),
         heavy=raw["heavy"],
     )
 

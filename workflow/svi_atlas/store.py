@@ -49,9 +49,16 @@ def write_dataset(dataset: xr.Dataset, path: Path, spec_text: str) -> None:
     stamped.to_netcdf(path, engine="h5netcdf")
 
 
-def read_dataset(path: str | Path) -> xr.Dataset:
-    """Open a dataset; arrays are read when used."""
-    return xr.open_dataset(path, engine="h5netcdf")
+def write_datasets(datasets: dict[str, xr.Dataset], path: Path, spec_text: str) -> None:
+    """Write datasets as groups of one netCDF file."""
+    root = xr.Dataset(attrs={"spec": spec_text, "format_version": FORMAT_VERSION})
+    tree = xr.DataTree.from_dict({"/": root, **datasets})
+    tree.to_netcdf(path, engine="h5netcdf")
+
+
+def read_dataset(path: str | Path, group: str | None = None) -> xr.Dataset:
+    """Open a dataset, or one group of a file; arrays are read when used."""
+    return xr.open_dataset(path, engine="h5netcdf", group=group)
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
@@ -91,9 +98,10 @@ class Results:
         """The data the models were fitted to."""
         return read_dataset(self.layout.data(self.experiment))
 
-    def reference(self) -> xr.Dataset:
-        """The posterior to compare with."""
-        return read_dataset(self.layout.reference(self.experiment))
+    def reference(self, model: str | None = None) -> xr.Dataset:
+        """The posterior to compare with, of a model (the first of the table if not named)."""
+        group = model or self.table()["model"].iloc[0]
+        return read_dataset(self.layout.reference(self.experiment), group)
 
     def table(self) -> pd.DataFrame:
         """One row a fit, with its verdict (`fits.parquet`)."""

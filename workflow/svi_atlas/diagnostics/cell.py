@@ -12,6 +12,7 @@ from svi_atlas.diagnostics.drift import loss_drift, parameter_drift
 from svi_atlas.diagnostics.elbo import average_gain, elbo
 from svi_atlas.diagnostics.finite import finite, loss_tail
 from svi_atlas.diagnostics.khat import khat
+from svi_atlas.diagnostics.modes import missed_modes
 from svi_atlas.diagnostics.moments import moments
 
 MOST_COMPONENTS = 16
@@ -29,6 +30,7 @@ def diagnose(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
     table = pd.DataFrame({name: fits.attrs[name] for name in names}, index=range(step_size.size))
     table["step_size"], table["seed"] = step_size.ravel(), seed.ravel()
     table["message"] = fits.attrs.get("message")
+    table["guide_factors"] = fits.attrs.get("guide_factors", "")
     if "message" in fits.attrs:
         return table
     statistics = _statistics(fits, reference, step_size.ravel())
@@ -70,18 +72,28 @@ def _statistics(
         of_iterate = {
             **elbo(weights, log_evidence),
             **khat(weights),
-            **_moments(fits, reference, index),
+            **_against_reference(fits, reference, index),
         }
         found |= {f"{name}{suffix}": values for name, values in of_iterate.items()}
     return found
 
 
-def _moments(fits: xr.Dataset, reference: xr.Dataset, iterate: int) -> dict[str, np.ndarray]:
+def _against_reference(
+    fits: xr.Dataset, reference: xr.Dataset, iterate: int
+) -> dict[str, np.ndarray]:
     sites = [str(name)[5:] for name in reference.data_vars if str(name).startswith("mean.")]
     mean: Mapping = {site: reference[f"mean.{site}"].to_numpy() for site in sites}
     sd = {site: reference[f"sd.{site}"].to_numpy() for site in sites}
     draws = {site: _fit_first(fits[f"site.{site}"].isel(iterate=iterate)) for site in sites}
-    return moments(draws, mean, sd)
+    found = moments(draws, mean, sd)
+    if "mode_mass" in reference:
+        centres = {
+            site: reference[f"mode_centre.{site}"].to_numpy()
+            for site in sites
+            if f"mode_centre.{site}" in reference
+        }
+        found |= missed_modes(draws, sd, centres, reference["mode_mass"].to_numpy())
+    return found
 
 
 def _fit_first(array: xr.DataArray) -> np.ndarray:

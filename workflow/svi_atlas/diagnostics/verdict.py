@@ -58,6 +58,12 @@ def _sd_excess(table, limit, suffix=""):
     return (table[f"sd_ratio{suffix}"] - 1).abs() - limit["sd_ratio"]
 
 
+def _missed_excess(table, limit):
+    if "missed_mass" not in table:
+        return pd.Series(np.nan, index=table.index)
+    return table["missed_mass"] - limit["missed_mass"]
+
+
 def _average_better(table, limit):
     """Positive where the averaged iterate is adequate and the last one, for its noise, is not."""
     excess = [
@@ -80,6 +86,11 @@ CHECKS = (
           lambda table, limit: table["below_evidence"] - BELOW_EVIDENCE,
           "the loss, {loss_tail:.4g}, lies {below_evidence:.3g} standard errors below minus the log "
           "evidence, which no ELBO can: it falls without bound"),
+    Check("diverged", "guide_factors", None,
+          lambda table, limit: (table["guide_factors"] != "").astype(float) - 0.5,
+          "the guide has the factor site {guide_factors}, which is no part of a density that can be "
+          "drawn from: its loss is no negative ELBO and has no lower bound (it went from "
+          "{loss_first:.4g} to {loss_tail:.4g})"),
     Check("converged", "rhat", None,
           lambda table, limit: table["rhat"] - limit["rhat"],
           "the parameters still drift: split R-hat is {rhat:.2f} over the best window of the last "
@@ -101,6 +112,8 @@ CHECKS = (
     Check("adequate", "support_leak", None,
           lambda table, limit: table["support_leak"] - limit["support_leak"],
           "{support_leak:.2%} of the guide's draws fall where the model's density is zero"),
+    Check("adequate", "missed_mass", None, _missed_excess,
+          "the guide misses the mode at {missed_mode}, with {missed_mass:.0%} of the posterior"),
     Check("adequate", "khat", None, _khat_excess,
           "the importance weights have a heavy tail: k-hat is {khat:.2f}"),
     Check("adequate", "mean_error", "mean_error_se", _mean_excess,

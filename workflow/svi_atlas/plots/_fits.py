@@ -51,33 +51,39 @@ def named_fit(results: Results, run: str) -> xr.Dataset:
     return fit if "message" in fit.attrs else fit.isel(seed=0, step_size=0)
 
 
-def negative_log_evidence(results: Results) -> float:
-    """Minus the log evidence (nats), which bounds every loss from below on average; NaN if unknown."""
-    return -float(results.reference().attrs.get("log_evidence", np.nan))
+def negative_log_evidence(results: Results, model: str | None = None) -> float:
+    """Minus the log evidence (nats), a bound from below on every mean loss; NaN if unknown."""
+    return -float(results.reference(model).attrs.get("log_evidence", np.nan))
 
 
-def bins(num_steps: int, count: int, logarithmic: bool = False) -> np.ndarray:
-    """Edges of at most `count` bins of steps, from 0 to `num_steps`."""
-    if logarithmic:
-        edges = np.concatenate([[0], np.geomspace(1, num_steps, count)])
-    else:
-        edges = np.linspace(0, num_steps, count + 1)
-    return np.unique(np.round(edges).astype(int))
+def log_bins(num_steps: int, count: int, first: int = 10) -> np.ndarray:
+    """Edges of about `count` bins of steps, from 0 to `num_steps`, ever wider after the first."""
+    edges = np.geomspace(min(first, num_steps), num_steps, count)
+    return np.unique(np.append(0, np.round(edges).astype(int)))
 
 
-def binned(values: np.ndarray, edges: np.ndarray, quantiles=(0.5,)) -> np.ndarray:
-    """Quantiles of the finite values within bins of the last axis.
+def even_bins(num_steps: int, count: int) -> np.ndarray:
+    """Edges of at most `count` bins of steps of one width, from 0 to `num_steps`."""
+    return np.unique(np.round(np.linspace(0, num_steps, count + 1)).astype(int))
 
-    values: (..., step); edges: (bin + 1,). Returns (quantile, ..., bin), NaN where a bin has none.
+
+def bin_means(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Means of the finite values within bins of the last axis: (..., step) -> (..., bin).
+
+    NaN where a bin has none.
     """
-    kept = np.where(np.isfinite(values), values, np.nan).astype(float)
-    parts = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
-        part = kept[..., low:high]
-        empty = np.isnan(part).all(-1, keepdims=True)
-        found = np.nanquantile(np.where(empty, 0.0, part), quantiles, axis=-1)
-        parts.append(np.where(empty[..., 0], np.nan, found))
-    return np.stack(parts, axis=-1)
+    finite = np.isfinite(values)
+    kept = np.where(finite, values, 0.0).astype(float)
+    count = np.add.reduceat(finite, edges[:-1], axis=-1, dtype=int)
+    total = np.add.reduceat(kept, edges[:-1], axis=-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def quantiles(values: np.ndarray, shares: tuple[float, ...], axis: int = 0) -> np.ndarray:
+    """Quantiles of the entries that are not NaN, (share, ...); NaN where there are none."""
+    empty = np.isnan(values).all(axis)
+    filled = np.where(np.expand_dims(empty, axis), 0.0, values)
+    return np.where(empty, np.nan, np.nanquantile(filled, shares, axis=axis))
 
 
 def centres(edges: np.ndarray) -> np.ndarray:

@@ -84,7 +84,9 @@ def scale_colours(values: Iterable[float]) -> dict[float, tuple]:
     if len(ordered) == 1:
         return {ordered[0]: matplotlib.colormaps["viridis"](0.4)}
     norm = LogNorm(ordered[0], ordered[-1])
-    return {value: matplotlib.colormaps["viridis_r"](0.12 + 0.83 * norm(value)) for value in ordered}
+    return {
+        value: matplotlib.colormaps["viridis_r"](0.12 + 0.83 * norm(value)) for value in ordered
+    }
 
 
 def panels(
@@ -112,21 +114,22 @@ def set_robust_ylim(axes: Axes, values: Sequence | np.ndarray, share: float = 0.
         axes.set_ylim(*limits)
 
 
-def say(axes: Axes, text: str) -> None:
-    """Say in an empty panel why it is empty."""
+def note(axes: Axes, text: str) -> None:
+    """Say inside a panel why it shows nothing."""
     axes.text(
         0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="#777777",
-        fontsize=8, wrap=True,
+        fontsize=7.5, wrap=True,
     )  # fmt: skip
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.grid(False)
 
 
 def short(text: str, length: int = 70) -> str:
     """The first line of a message, cut to `length` characters."""
     line = (str(text).splitlines() or [""])[0]
     return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def particles(count: int) -> str:
+    return "1 particle" if count == 1 else f"{count:g} particles"
 
 
 def plain_number(value: float) -> str:

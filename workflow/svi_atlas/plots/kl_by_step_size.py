@@ -18,7 +18,7 @@ COLUMNS = 3
 def draw(results: Results) -> Figure:
     """KL(q||p) (nats) by step size, a panel a guide: a point a seed, a line the median.
 
-    Where the evidence is unknown, KL is replaced by the ELBO's distance below the best of all fits.
+    Where the evidence is unknown, KL is replaced by the ELBO's distance below the model's best fit.
     A value below its own Monte Carlo error is drawn as an open circle at that error.
     """
     table = grid_fits(results.table())
@@ -45,7 +45,7 @@ def draw(results: Results) -> Figure:
             axes.set_xlabel("step size")
             axes.tick_params(labelbottom=True)
     handles = [
-        Line2D([], [], color=colour, marker="o", ms=3.5, label=f"{count:g} particles")
+        Line2D([], [], color=colour, marker="o", ms=3.5, label=_style.particles(count))
         for count, colour in colours.items()
     ]
     handles.append(
@@ -60,8 +60,9 @@ def _distance(table: pd.DataFrame) -> tuple[pd.Series, pd.Series, str]:
     if "kl" in table and table["kl"].notna().any():
         return table["kl"], table["kl_se"], "KL(q||p) (nats)"
     if "elbo" in table and table["elbo"].notna().any():
-        best = table["elbo"].replace([np.inf, -np.inf], np.nan).max()
-        return best - table["elbo"], table["elbo_se"], "ELBO below the best fit (nats)"
+        finite = table["elbo"].replace([np.inf, -np.inf], np.nan)
+        best = finite.groupby(table["model"]).transform("max")
+        return best - finite, table["elbo_se"], "ELBO below the best fit (nats)"
     nothing = pd.Series(np.nan, index=table.index)
     return nothing, nothing, "KL(q||p) (nats)"
 
@@ -71,7 +72,7 @@ def _draw_guide(axes: Axes, fits: pd.DataFrame, colours: dict) -> None:
     if usable.empty:
         message = fits["message"].dropna()
         text = f"failed: {_style.short(message.iloc[0], 60)}" if len(message) else "no finite value"
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color="#777777", wrap=True)
+        _style.note(axes, text)
         return
     for index, (count, colour) in enumerate(colours.items()):
         cell = usable[usable["num_particles"] == count]

@@ -11,28 +11,31 @@ from matplotlib.lines import Line2D
 from svi_atlas.plots import _fits, _style
 from svi_atlas.store import Results
 
-NUM_BINS = 120
+NUM_BINS = 60
 
 
 def draw(results: Results) -> Figure:
     """A row a guide, a column a particle count, a line a step size.
 
-    Each seed's losses are first reduced to medians within bins of steps; the line is their median
-    over the seeds, the band their 10 to 90 % range (nats).
+    Each seed's losses are first averaged within bins of steps; the line is the median over the
+    seeds, the band their 10 to 90 % range (nats). Losses that are not finite are left out.
     """
     table = results.table()
     families = _fits.families(table)
     counts = sorted({count for family in families for count in family.runs})
     grid = table[table["run"].isin({run for family in families for run in family.runs.values()})]
     colours = _style.scale_colours(grid["step_size"])
-    floor = _fits.negative_log_evidence(results)
+    floors = {
+        family.model: _fits.negative_log_evidence(results, family.model) for family in families
+    }
     size = (max(5.5, 2.7 * len(counts) + 1.2), 1.7 * len(families) + 0.9)
     figure, grid_axes = _style.panels(len(families), len(counts), size, sharex=True, sharey="row")
     for row, family in enumerate(families):
         shown: list[np.ndarray] = []
+        floor = floors[family.model]
         for axes, count in zip(grid_axes[row], counts, strict=True):
             if row == 0:
-                axes.set_title(f"{count} particle{'s' if count > 1 else ''}")
+                axes.set_title(_style.particles(count))
             if count in family.runs:
                 fits = results.fit(family.model, family.guide, family.runs[count])
                 shown += _draw_cell(axes, fits, colours)
@@ -50,7 +53,7 @@ def draw(results: Results) -> Figure:
         Line2D([], [], color=colour, label=f"step size {_style.plain_number(step_size)}")
         for step_size, colour in colours.items()
     ]
-    if np.isfinite(floor):
+    if np.isfinite(list(floors.values())).any():
         line = Line2D([], [], color=_style.EXACT, lw=0.8, ls="--", label="minus log evidence")
         handles.append(line)
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 5))
@@ -59,25 +62,18 @@ def draw(results: Results) -> Figure:
 
 def _draw_cell(axes: Axes, fits: xr.Dataset, colours: dict) -> list[np.ndarray]:
     if "message" in fits.attrs:
-        _message(axes, f"failed: {_style.short(fits.attrs['message'], 60)}")
+        _style.note(axes, f"failed: {_style.short(fits.attrs['message'], 60)}")
         return []
-    edges = _fits.bins(fits.sizes["step"], NUM_BINS, logarithmic=True)
+    edges = _fits.log_bins(fits.sizes["step"], NUM_BINS)
+    steps = _fits.centres(edges)
     medians = []
     for step_size in fits["step_size"].to_numpy():
         loss = fits["loss"].sel(step_size=step_size).to_numpy()
-        by_seed = _fits.binned(loss, edges)[0]
-        low, median, high = _fits.binned(by_seed.T, np.array([0, len(loss)]), (0.1, 0.5, 0.9))[..., 0]
-        steps = _fits.centres(edges)
+        by_seed = _fits.bin_means(loss, edges)
+        low, median, high = _fits.quantiles(by_seed, (0.1, 0.5, 0.9))
         axes.fill_between(steps, low, high, color=colours[step_size], alpha=0.18, lw=0)
         axes.plot(steps, median, color=colours[step_size], lw=1.2)
         medians.append(median)
     if not np.isfinite(np.concatenate(medians)).any():
-        _message(axes, "no loss is finite")
+        _style.note(axes, "no loss is finite")
     return medians
-
-
-def _message(axes: Axes, text: str) -> None:
-    axes.text(
-        0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=7.5,
-        color="#777777", wrap=True,
-    )  # fmt: skip

@@ -32,8 +32,7 @@ def draw(results: Results) -> Figure:
             cell = table[chosen & (table["num_particles"] == count)]
             _draw_cell(axes, cell, step_sizes)
             if row == 0:
-                title = f"{count} particle{'s' if count > 1 else ''}"
-                axes.set_title(title, loc="center", pad=8)
+                axes.set_title(_style.particles(count), loc="center", pad=15)
         grid_axes[row, 0].set_ylabel(
             family.label, rotation=0, ha="right", va="center", color=_style.EXACT
         )

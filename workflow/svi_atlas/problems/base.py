@@ -13,6 +13,14 @@ Data = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Mode:
+    """One of several modes: its centre by site, and the share of the posterior nearest to it."""
+
+    centre: dict[str, Any]
+    mass: float
+
+
+@dataclass(frozen=True)
 class Reference:
     """The posterior to compare with.
 
@@ -22,6 +30,7 @@ class Reference:
     method: how it was made, one line.
     density: optional grid of the exact posterior density for figures, site name -> (grid, density)
         for one-dimensional marginals.
+    modes: the modes of a posterior with several, so that a fit that misses one is found out.
     """
 
     draws: dict[str, np.ndarray]
@@ -30,6 +39,11 @@ class Reference:
     log_evidence: float
     method: str
     density: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    modes: tuple[Mode, ...] = ()
+
+
+MakeReference = Callable[[Data, Mapping[str, Any]], Reference]
+"""(data, settings) -> Reference."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +54,8 @@ class Problem:
     simulate: (key, settings) -> dict of arrays; the settings are the experiment's `data`.
     models: NumPyro models by name, called as model(data); model(None) draws mock data.
     guides: the problem's own guides by name, called as guide(data).
-    reference: (data, settings) -> Reference, or None where no closed form is known.
+    reference: (data, settings) -> Reference; by model name where the models' posteriors differ; None
+        where no closed form is known.
     data_schema: optional JSON Schema of the experiment's `data` settings, checked before any job.
     derived: optional, (params) -> dict of scalars: quantities of interest computed from the
         constrained parameters of a fit (a dict of arrays), such as an angle in degrees; they
@@ -52,6 +67,6 @@ class Problem:
     simulate: Callable[[Any, Mapping[str, Any]], dict[str, Any]]
     models: Mapping[str, Callable]
     guides: Mapping[str, Callable]
-    reference: Callable[[Data, Mapping[str, Any]], Reference] | None = None
+    reference: MakeReference | Mapping[str, MakeReference] | None = None
     data_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
     derived: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None

@@ -1,1 +1,245 @@
-"""x"""
+"""What the notebooks show: figures, tables and sentences made from results."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML, Markdown
+
+from svi_atlas.diagnostics.best import best_settings, grid_fits
+from svi_atlas.diagnostics.verdict import VERDICTS
+from svi_atlas.store import Results
+
+__all__ = [
+    "best", "best_settings", "counts", "downloads", "evidence", "failures", "figure", "grid_fits",
+    "number", "provenance", "say", "table", "verdict", "verification",
+]  # fmt: skip
+
+
+def say(text: str) -> Markdown:
+    """A paragraph in Markdown, for sentences with computed numbers."""
+    return Markdown(text)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number to `digits` significant ones, large ones with separators, small ones as 1.2e-05."""
+    if value is None or pd.isna(value):
+        return "–"
+    if isinstance(value, (int, np.integer)):
+        return f"{value:,}"
+    if not np.isfinite(value):
+        return "∞" if value > 0 else "−∞"
+    size = abs(value)
+    if size != 0 and (size < 10.0 ** (1 - digits) / 10 or size >= 1e6):
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        text = f"{float(mantissa):g}e{int(exponent)}"
+    else:
+        before = 1 if size < 1 else int(np.floor(np.log10(size))) + 1
+        leading = 0 if size >= 1 or size == 0 else int(-np.floor(np.log10(size))) - 1
+        places = max(0, digits - before + (leading + 1 if 0 < size < 1 else 0))
+        text = f"{value:,.{places}f}"
+    return text.replace("-", "−")
+
+
+def figure(results: Results, name: str, caption: str) -> HTML:
+    """A figure of the run as an image inside the page, with its caption (HTML allowed)."""
+    image = base64.b64encode(results.figure(name).read_bytes()).decode()
+    png = f"../{results.experiment}/figures/{name}.png"
+    alternative = html.escape(_plain(caption), quote=True)
+    return HTML(
+        f'<figure id="{html.escape(name)}"><a href="{html.escape(png)}">'
+        f'<img alt="{alternative}" src="data:image/svg+xml;base64,{image}"></a>'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def _plain(text: str) -> str:
+    pieces = (piece.split(">", 1)[-1] for piece in f">{text}".split("<"))
+    return " ".join("".join(pieces).split())
+
+
+def table(
+    frame: pd.DataFrame, names: Mapping[str, str] | None = None, digits: int = 3
+) -> HTML:
+    """A tidy table as HTML: rounded numbers, verdicts coloured, texts escaped.
+
+    names: column -> heading; only these columns are shown, in this order. All if None.
+    """
+    names = names or {str(name): str(name) for name in frame}
+    frame = frame[list(names)]
+    numeric = {name for name in names if pd.api.types.is_numeric_dtype(frame[name])}
+    head = "".join(
+        f'<th scope="col"{_right(name in numeric)}>{html.escape(heading)}</th>'
+        for name, heading in names.items()
+    )
+    rows = [
+        "".join(
+            f"<td{_right(name in numeric)}>{_cell(value, digits)}</td>"
+            for name, value in zip(names, row, strict=True)
+        )
+        for row in frame.itertuples(index=False, name=None)
+    ]
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return HTML(
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def _right(numeric: bool) -> str:
+    return ' class="number"' if numeric else ""
+
+
+def _cell(value, digits: int) -> str:
+    if isinstance(value, HTML):
+        return str(value.data)
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (int, float, np.number)) or value is None or value is pd.NA:
+        return number(value, digits)
+    return verdict(value) if value in VERDICTS else html.escape(str(value))
+
+
+def verdict(name: str) -> str:
+    """A verdict as a coloured label (HTML)."""
+    return f'<span class="verdict {name}">{name.replace("_", " ")}</span>'
+
+
+def counts(fits: pd.DataFrame, by: Sequence[str] = ("guide",)) -> HTML:
+    """How many fits have each verdict, a row for each value of the columns `by`."""
+    found = fits.groupby([*by, "verdict"], sort=False).size().unstack(fill_value=0)
+    shown = [name for name in VERDICTS[::-1] if name in found]
+    found = found[shown].assign(all=found.sum(axis=1)).reset_index()
+    headings = {name: name.replace("_", " ") for name in (*by, *shown)}
+    return table(found, {**headings, "all": "all fits"})
+
+
+def best(fits: pd.DataFrame) -> HTML:
+    """The best setting of every guide: share of seeds adequate there, medians over its seeds."""
+    found = best_settings(fits)
+    share = (found["adequate"] * found["fits"]).round().astype(int).astype(str)
+    found["adequate"] = share + " of " + found["fits"].astype(str)
+    model = {"model": "model"} if found["model"].nunique() > 1 else {}
+    return table(
+        found.astype({"step_size": float}),
+        {
+            **model,
+            "guide": "guide",
+            "num_particles": "particles",
+            "step_size": "step size",
+            "adequate": "adequate",
+            "kl": "KL (nats)",
+            "mean_error": "error of mean (sd)",
+            "sd_ratio": "ratio of sds",
+        },
+    )
+
+
+def evidence(fits: pd.DataFrame) -> HTML:
+    """Fits with their verdicts, the reasons, and the two questions answered apart."""
+    names = {
+        "run": "run", "guide": "guide", "num_particles": "particles", "step_size": "step size",
+        "seed": "seed", "converged": "converged?", "adequate": "adequate?", "verdict": "verdict",
+        "reason": "reason",
+    }  # fmt: skip
+    answers = {True: "yes", False: "no"}
+    shown = fits.assign(
+        converged=[answers.get(value, "–") for value in fits["converged"]],
+        adequate=[answers.get(value, "–") for value in fits["adequate"]],
+    )
+    return table(shown, names)
+
+
+def failures(fits: pd.DataFrame) -> HTML | Markdown:
+    """The cells that failed, with their messages, and the fits that diverged, by setting."""
+    failed = fits[fits["verdict"] == "failed"].drop_duplicates(["model", "guide", "run"])
+    diverged = fits[fits["verdict"] == "diverged"]
+    keys = ["model", "guide", "run", "step_size"]
+    groups = diverged.groupby(keys, sort=False)
+    rows = pd.concat(
+        [
+            failed.assign(what="failed", fits="all", why=failed["message"]),
+            groups.agg(fits=("seed", "size"), why=("reason", "first"))
+            .reset_index()
+            .astype({"fits": str})
+            .assign(what="diverged"),
+        ]
+    )
+    if rows.empty:
+        return Markdown("No fit failed and none diverged.")
+    rows["step_size"] = rows["step_size"].where(rows["what"] == "diverged")
+    headings = {
+        "what": "verdict", "model": "model", "guide": "guide", "run": "run",
+        "step_size": "step size", "fits": "fits", "why": "message or reason",
+    }  # fmt: skip
+    return table(rows, headings)
+
+
+def verification(results: Results, only_differing: bool = False) -> HTML | Markdown:
+    """Comparison with published and exact values, or the part of it that is out of tolerance."""
+    compared = results.verification()
+    if compared.empty:
+        return Markdown("There is no table of published or exact values for this experiment.")
+    good = compared["ok"].astype(bool)
+    if only_differing:
+        if good.all():
+            return Markdown(f"All {len(compared)} compared values are within tolerance.")
+        compared, good = compared[~good], good[~good]
+    mark = [HTML(_mark(ok)) for ok in good]
+    headings = {
+        "ok": "within?", "name": "quantity", "kind": "kind", "expected": "expected",
+        "tolerance": "tolerance", "value": "this run", "source": "source",
+        "why": "why this tolerance",
+    }  # fmt: skip
+    shown = compared.assign(ok=mark, expected=[_number_or_text(v) for v in compared["expected"]])
+    return table(shown, headings, digits=6)
+
+
+def _mark(ok: bool) -> str:
+    return f'<span class="{"within" if ok else "out"}">{"yes" if ok else "no"}</span>'
+
+
+def _number_or_text(value) -> str:
+    try:
+        return number(float(value), 6)
+    except ValueError:
+        return str(value).replace("_", " ")
+
+
+def provenance(results: Results) -> HTML:
+    """Where the numbers come from: data, reference, device, package versions, cost."""
+    fits = results.table()
+    model, guide, run = fits.iloc[0][["model", "guide", "run"]]
+    first = results.fit(model, guide, run).attrs
+    spec = json.loads(first["spec"])
+    seconds = fits["seconds"].sum() if "seconds" in fits else np.nan
+    versions = json.loads(first["versions"])
+    rows = {
+        "problem": results.data().attrs.get("source", results.experiment),
+        "reference posterior": results.reference(model).attrs.get("method", "none"),
+        "fits": f"{len(fits):,} in {len(fits.drop_duplicates(['model', 'guide', 'run']))} cells",
+        "time of optimisation": f"{number(float(seconds))} s in all",
+        "device": first["device"],
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "code digest of the fits": spec["code"]["digest"],
+    }
+    return table(pd.DataFrame({"what": rows.keys(), "value": rows.values()}))
+
+
+def downloads(results: Results) -> HTML:
+    """Links to the data behind the page, relative to the report folder."""
+    files = {
+        "fits.csv": "one row a fit, with its verdict",
+        "fits.parquet": "the same for pandas",
+        "verification.csv": "comparison with published and exact values",
+        "notebook.ipynb": "the notebook that made this page",
+    }
+    items = "".join(
+        f'<li><a href="../{results.experiment}/{name}">{name}</a>: {what}</li>'
+        for name, what in files.items()
+    )
+    return HTML(f"<ul>{items}</ul>")

@@ -6,7 +6,6 @@ from svi_atlas.job import Job
 
 
 def run(job: Job) -> None:
-    table = diagnose(
-        store.read_dataset(job.inputs["fits"]), store.read_dataset(job.inputs["reference"])
-    )
+    reference = store.read_dataset(job.inputs["reference"], job.spec["model"])
+    table = diagnose(store.read_dataset(job.inputs["fits"]), reference)
     store.write_table(table, job.outputs["table"], job.spec_text)

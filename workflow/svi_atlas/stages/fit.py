@@ -35,7 +35,7 @@ def run(job: Job) -> None:
             step_sizes=step_sizes,
             seeds=seeds,
             num_steps=cell["num_steps"],
-            optimizer=spec["optimizer"],
+            optimizer=cell["optimizer"],
             num_snapshots=spec["num_snapshots"],
             report=_report,
             checkpoint=checkpoint,
@@ -102,7 +102,9 @@ def _dataset(fits: Fits, draws: Draws, mock: dict[str, np.ndarray]) -> xr.Datase
         "snapshot_step": ("snapshot", fits.snapshot_step),
     }
     seconds = {"seconds_compile": fits.seconds_compile, "seconds_run": fits.seconds_run}
-    return xr.Dataset(variables, coords, seconds)
+    return xr.Dataset(
+        variables, coords, {**seconds, "guide_factors": ", ".join(draws.guide_factors)}
+    )
 
 
 def _own_dims(name: str, count: int) -> tuple[str, ...]:

@@ -4,12 +4,13 @@ import json
 
 from svi_atlas import problems, store
 from svi_atlas.job import Job
-from svi_atlas.references import make_reference, to_dataset
+from svi_atlas.references import make_references, to_dataset
 
 
 def run(job: Job) -> None:
     problem = problems.load(job.spec["problem"])
     data = store.read_arrays(job.inputs["data"])
     settings = json.loads(store.read_dataset(job.inputs["data"]).attrs["spec"])["data"]
-    reference = make_reference(problem, data, settings)
-    store.write_dataset(to_dataset(reference), job.outputs["dataset"], job.spec_text)
+    references = make_references(problem, data, settings)
+    datasets = {model: to_dataset(reference) for model, reference in references.items()}
+    store.write_datasets(datasets, job.outputs["dataset"], job.spec_text)
