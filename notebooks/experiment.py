@@ -1,3 +1,77 @@
-# %% [markdown]
-# test
+# %% tags=["parameters"]
+results = "results"
+experiment = "coin"
+title = "Fairness of a coin"
+figures = ["loss", "verdicts"]
+
 # %%
+from IPython.display import display
+from svi_atlas.report import notebook as nb
+from svi_atlas.store import Results
+
+found = Results(results, experiment)
+fits = found.table()
+grid = nb.grid_fits(fits)
+named = fits.drop(grid.index)
+display(nb.say(f"# {title}"))
+display(
+    nb.say(
+        f"{len(fits):,} fits: {grid['guide'].nunique()} guides, {grid['num_particles'].nunique()} "
+        f"particle counts, {grid['step_size'].nunique()} step sizes and {grid['seed'].nunique()} "
+        "seeds" + (f", and {named['run'].nunique()} named runs." if len(named) else ".")
+    )
+)
+
+# %% [markdown]
+# ## Verdicts
+
+# %%
+by = ["model", "guide"] if fits["model"].nunique() > 1 else ["guide"]
+display(nb.counts(fits, by))
+
+# %% [markdown]
+# ## The best setting of each guide
+#
+# The particle count and step size with the largest share of adequate seeds; ties go to the smaller
+# KL divergence. The other columns are medians over the seeds.
+
+# %%
+display(nb.best(fits))
+
+# %% [markdown]
+# ## Figures
+
+# %%
+for name in figures:
+    display(nb.figure(found, name))
+
+# %% [markdown]
+# ## Named runs
+
+# %%
+display(nb.evidence(named) if len(named) else nb.say("There are none."))
+
+# %% [markdown]
+# ## What failed or diverged
+
+# %%
+display(nb.failures(fits))
+
+# %% [markdown]
+# ## Comparison with published and exact values
+
+# %%
+display(nb.verification(found))
+
+# %% [markdown]
+# ## Reproduce and reuse
+
+# %%
+display(
+    nb.say(
+        f"This page and all it needs: `snakemake --cores 2 {found.layout.page(experiment)}`. "
+        "Only what has changed runs again."
+    )
+)
+display(nb.downloads(found))
+display(nb.provenance(found))

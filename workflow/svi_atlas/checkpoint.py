@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ class Checkpoint:
                 if str(saved["spec"]) != self.spec_text:
                     return None
                 leaves = [saved[f"leaf{index}"] for index in range(len(saved.files) - 1)]
-        except (FileNotFoundError, ValueError, KeyError, EOFError, OSError):
+        except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile):
             return None
         leaves = [leaf.item() if leaf.ndim == 0 else leaf for leaf in leaves]
         return jax.tree.unflatten(jax.tree.structure(like), leaves)

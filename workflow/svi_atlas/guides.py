@@ -9,7 +9,6 @@ import jax
 from numpyro.infer import autoguide
 
 from svi_atlas.problems.base import Problem
-from svi_atlas.settings import AUTOGUIDES
 
 
 def guide_factory(
@@ -24,8 +23,6 @@ def guide_factory(
         return lambda: problem.guides[guide]
     name = label["class"] if label else guide
     options = label["options"] if label else {}
-    if name not in AUTOGUIDES:
-        raise KeyError(f"{name!r} is neither a guide of {problem.name} nor an autoguide")
     return lambda: getattr(autoguide, name)(problem.models[model], **options)
 
 

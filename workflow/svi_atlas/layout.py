@@ -6,8 +6,10 @@ Called without values, each method returns the path as a Snakemake pattern with 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from svi_atlas.settings import Cell
+if TYPE_CHECKING:
+    from svi_atlas.settings import Cell
 
 
 @dataclass(frozen=True)

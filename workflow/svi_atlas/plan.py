@@ -294,7 +294,8 @@ def _notebook_spec(run: Run, notebook: str) -> dict[str, Any]:
 
 
 def _page_spec(page: str, title: str, notebook: str) -> dict[str, Any]:
-    templates = sorted((spec.PACKAGE / "report").glob("*.[ch][st][sm]*"))
+    report = spec.PACKAGE / "report"
+    templates = sorted([*report.glob("*.j2"), *report.glob("*.css")])
     return {
         "page": page,
         "title": title,

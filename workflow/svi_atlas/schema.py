@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,24 @@ def check(value: Any, rules: dict, where: str, key: tuple[str, ...] = ()) -> Non
         jsonschema.Draft202012Validator(rules).iter_errors(value),
         key=lambda error: list(map(str, error.absolute_path)),
     )
-    if errors:
-        raise InputError("\n".join(f"{where}: {_message(error, key)}" for error in errors))
+    messages = [_message(error, key) for error in errors]
+    messages += [
+        f"key {_key([*key, *path])!r}: must be a finite number, found {number}"
+        for path, number in _not_finite(value)
+    ]
+    if messages:
+        raise InputError("\n".join(f"{where}: {message}" for message in messages))
+
+
+def _not_finite(value: Any, path: tuple = ()) -> list[tuple[tuple, float]]:
+    """Numbers that no schema can refuse (.inf, .nan), with their places."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return [(path, value)]
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
+        return []
+    return [found for name, item in value.items() for found in _not_finite(item, (*path, name))]
 
 
 def _with_defaults(value: Any, node: dict) -> Any:

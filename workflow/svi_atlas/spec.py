@@ -127,10 +127,19 @@ def _tree(file: str) -> ast.Module:
 def _file_digest(file: str) -> str:
     tree = ast.parse(ast.unparse(_tree(file)))
     for node in ast.walk(tree):
-        documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            body[:] = [line for line in body if not _is_text(line)] or [ast.Pass()]
     return _sha(ast.unparse(tree))
+
+
+def _is_text(node: ast.stmt) -> bool:
+    """Whether it is a docstring, of a function or of the constant above it."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def _imports(tree: ast.Module) -> set[str]:
@@ -148,15 +157,20 @@ def _packages_in(file: Path) -> set[str]:
 
 
 def _local_closure(files: tuple[str, ...]) -> list[Path]:
-    """The files and the modules next to them that they import, directly or through each other."""
-    todo, found = [Path(file) for file in files], []
+    """The files and the modules beside them that they import, directly or through each other.
+
+    A package (a folder) beside them counts as a whole.
+    """
+    todo, found = [(Path(file), Path(file).parent) for file in files], set()
     while todo:
-        file = todo.pop()
+        file, folder = todo.pop()
         if file in found:
             continue
-        found.append(file)
-        neighbours = (file.parent / f"{name}.py" for name in _packages_in(file))
-        todo += [path for path in neighbours if path.exists()]
+        found.add(file)
+        for name in _packages_in(file):
+            module = folder / f"{name}.py"
+            paths = [module] if module.exists() else (folder / name).rglob("*.py")
+            todo += [(path, folder) for path in paths]
     return sorted(found)
 
 

@@ -36,6 +36,8 @@ def published(
         yield temporary
         if spec_file.read_text() != spec_text:
             raise StaleSpecError(f"{spec_file} changed while the job ran; its result is dropped")
+        for path in temporary.values():
+            path.stat()
         for name, path in outputs.items():
             os.replace(temporary[name], path)
     finally:

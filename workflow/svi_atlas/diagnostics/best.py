@@ -38,8 +38,6 @@ def best_settings(table: pd.DataFrame) -> pd.DataFrame:
     ranked = medians.sort_values(
         ["adequate", "kl", "loss_tail"], ascending=[False, True, True], kind="stable"
     )
-    return (
-        ranked.groupby(["model", "guide"], as_index=False)
-        .head(1)
-        .sort_values(["model", "guide"], ignore_index=True)
-    )
+    first = ranked.drop_duplicates(["model", "guide"])
+    order = grid[["model", "guide"]].drop_duplicates()
+    return order.merge(first, on=["model", "guide"])

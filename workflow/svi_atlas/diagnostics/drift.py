@@ -35,7 +35,8 @@ def loss_drift(loss: np.ndarray, num_batches: int = 40) -> dict[str, np.ndarray]
     """
     window = loss[:, -max(8, round(LOSS_WINDOW * loss.shape[-1])) :].astype(float)
     means = batch_means(np.where(np.isfinite(window), window, np.nan), num_batches)
-    time = np.linspace(-0.5, 0.5, means.shape[-1]) * window.shape[-1] / 1000
+    batch = window.shape[-1] // means.shape[-1]
+    time = (np.arange(means.shape[-1]) - (means.shape[-1] - 1) / 2) * batch / 1000
     with np.errstate(invalid="ignore", over="ignore"):
         slope = (means * time).sum(-1) / (time**2).sum()
         residual = means - means.mean(-1, keepdims=True) - slope[:, None] * time

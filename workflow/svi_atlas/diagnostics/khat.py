@@ -47,18 +47,22 @@ def _khat(log_weight: np.ndarray) -> float:
     positive = weights[np.isfinite(weights)]
     if len(positive) == len(weights) and np.ptp(weights) < CONSTANT_SPREAD:
         return float("-inf")
+    tail = int(np.ceil(min(len(weights) / 5, 3 * np.sqrt(len(weights)))))
+    start, *_ = np.partition(weights, -tail)[-tail:]
+    if start == weights.max():
+        return float("-inf")
     lowest = positive.min() - 100.0
-    fitted = float(array_stats.psislw(np.maximum(weights, lowest))[1])
+    # ArviZ's argument is a log likelihood, minus the log weight.
+    fitted = float(array_stats.psislw(-np.maximum(weights, lowest))[1])
     relative = np.exp(weights - weights.max())
     if fitted > SUSPICIOUS and relative.mean() > 0.5:
-        tail = int(np.ceil(min(len(weights) / 5, 3 * np.sqrt(len(weights)))))
-        start = np.partition(weights, -tail - 1)[-tail - 1]
         return float((weights.max() - start) / np.log(tail))
     return fitted
 
 
 def _efficiency(log_weight: np.ndarray) -> float:
-    weights = np.exp(log_weight.astype(float) - log_weight.max())
+    with np.errstate(invalid="ignore"):
+        weights = np.exp(log_weight.astype(float) - log_weight.max())
     if not np.isfinite(weights).all():
         return float("nan")
     return float(weights.sum() ** 2 / (weights**2).sum() / len(weights))

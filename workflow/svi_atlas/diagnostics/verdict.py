@@ -58,12 +58,6 @@ def _sd_excess(table, limit, suffix=""):
     return (table[f"sd_ratio{suffix}"] - 1).abs() - limit["sd_ratio"]
 
 
-def _missed_excess(table, limit):
-    if "missed_mass" not in table:
-        return pd.Series(np.nan, index=table.index)
-    return table["missed_mass"] - limit["missed_mass"]
-
-
 def _average_better(table, limit):
     """Positive where the averaged iterate is adequate and the last one, for its noise, is not."""
     excess = [
@@ -112,7 +106,8 @@ CHECKS = (
     Check("adequate", "support_leak", None,
           lambda table, limit: table["support_leak"] - limit["support_leak"],
           "{support_leak:.2%} of the guide's draws fall where the model's density is zero"),
-    Check("adequate", "missed_mass", None, _missed_excess,
+    Check("adequate", "missed_mass", None,
+          lambda table, limit: table["missed_mass"] - limit["missed_mass"],
           "the guide misses the mode at {missed_mode}, with {missed_mass:.0%} of the posterior"),
     Check("adequate", "khat", None, _khat_excess,
           "the importance weights have a heavy tail: k-hat is {khat:.2f}"),
@@ -124,12 +119,23 @@ CHECKS = (
 """In the order in which they are named as the reason."""
 
 
+NEEDED = ("khat", "mean_error", "sd_ratio")
+"""Without these nothing is called adequate."""
+
+
+def _columns() -> list[str]:
+    """Every column a check reads; fits that failed have none of them."""
+    names = [name for check in CHECKS for name in (check.statistic, check.error) if name]
+    return names + [f"{name}_average" for name in NEEDED]
+
+
 def judge(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
     """Columns `converged`, `adequate`, `verdict`, `reason` and `borderline`, a row a fit.
 
     table: the statistics, a row a fit, with `message` set for fits that failed. `borderline` names
     the statistics within one standard error of their limit.
     """
+    table = table.reindex(columns=table.columns.union(_columns(), sort=False))
     violated = pd.DataFrame(index=table.index)
     known = pd.DataFrame(index=table.index)
     borderline = pd.Series("", index=table.index)
@@ -149,7 +155,9 @@ def judge(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
 
     diverged = ~answer("diverged").fillna(True) & ~failed
     converged = answer("converged").mask(diverged, False)
-    adequate = answer("adequate").mask(diverged, pd.NA)
+    unjudged = ~known[list(NEEDED)].all(axis=1)
+    adequate = answer("adequate")
+    adequate = adequate.mask(diverged | (adequate.fillna(False) & unjudged), pd.NA)
     verdict = pd.Series("adequate", index=table.index)
     verdict = verdict.mask(~adequate.fillna(False), "inadequate")
     verdict = verdict.mask(~converged.fillna(False), "not_converged")
@@ -184,4 +192,5 @@ def _reason(row: dict, verdict: str, violated: pd.Series, limits: dict[str, floa
         if check.question == question and violated[check.statistic]:
             words = check.words.format(**values)
             return words[0].upper() + words[1:] + "."
-    return "There is no reference to judge it by."
+    unknown = [name for name in NEEDED if np.isnan(row[name])]
+    return f"It cannot be judged: {' and '.join(unknown)} could not be computed."

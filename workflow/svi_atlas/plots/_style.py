@@ -128,7 +128,7 @@ def short(text: str, length: int = 70) -> str:
     return line if len(line) <= length else line[: length - 1] + "…"
 
 
-def particles(count: int) -> str:
+def particles(count: float) -> str:
     return "1 particle" if count == 1 else f"{count:g} particles"
 
 

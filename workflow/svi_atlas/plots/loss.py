@@ -12,6 +12,8 @@ from svi_atlas.plots import _fits, _style
 from svi_atlas.store import Results
 
 NUM_BINS = 60
+UNBOUNDED = 1e4
+"""A range of losses (nats) that only a logarithmic axis shows."""
 
 
 def draw(results: Results) -> Figure:
@@ -45,7 +47,7 @@ def draw(results: Results) -> Figure:
         if np.isfinite(floor):
             shown.append(np.array([floor]))
         if shown:
-            _style.set_robust_ylim(grid_axes[row, 0], np.concatenate(shown))
+            _set_limits(grid_axes[row, 0], np.concatenate(shown))
         grid_axes[row, 0].set_ylabel(f"{family.label}\nloss (nats)")
     for axes in grid_axes[-1]:
         axes.set_xlabel("step")
@@ -58,6 +60,15 @@ def draw(results: Results) -> Figure:
         handles.append(line)
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 5))
     return figure
+
+
+def _set_limits(axes: Axes, values: np.ndarray) -> None:
+    limits = _style.robust_limits(values)
+    if limits is None:
+        return
+    if limits[1] - limits[0] > UNBOUNDED:
+        axes.set_yscale("symlog", linthresh=10)
+    axes.set_ylim(*limits)
 
 
 def _draw_cell(axes: Axes, fits: xr.Dataset, colours: dict) -> list[np.ndarray]:

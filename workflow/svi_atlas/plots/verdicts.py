@@ -20,25 +20,31 @@ def draw(results: Results) -> Figure:
     """
     table = grid_fits(results.table())
     families = _fits.families(table)
-    counts = sorted(table["num_particles"].unique())
-    step_sizes = sorted(table["step_size"].unique())
-    width = max(5.5, len(counts) * (0.42 * len(step_sizes) + 0.5) + 2.2)
+    step_sizes = {
+        count: sorted(table.loc[table["num_particles"] == count, "step_size"].unique())
+        for count in sorted(table["num_particles"].unique())
+    }
+    widths = [len(found) + 0.6 for found in step_sizes.values()]
     figure, grid_axes = _style.panels(
-        len(families), len(counts), (width, 1.0 * len(families) + 1.2), sharex=True, sharey=True
+        len(families),
+        len(step_sizes),
+        (max(5.5, 0.45 * sum(widths) + 2.0), 1.0 * len(families) + 1.2),
+        sharex="col",
+        sharey=True,
+        width_ratios=widths,
     )
     for row, family in enumerate(families):
-        for axes, count in zip(grid_axes[row], counts, strict=True):
+        for axes, (count, shown) in zip(grid_axes[row], step_sizes.items(), strict=True):
             chosen = (table["model"] == family.model) & (table["guide"] == family.guide)
-            cell = table[chosen & (table["num_particles"] == count)]
-            _draw_cell(axes, cell, step_sizes)
+            _draw_cell(axes, table[chosen & (table["num_particles"] == count)], shown)
             if row == 0:
                 axes.set_title(_style.particles(count), loc="center", pad=15)
         grid_axes[row, 0].set_ylabel(
             family.label, rotation=0, ha="right", va="center", color=_style.EXACT
         )
-    for axes in grid_axes[-1]:
-        labels = [_style.plain_number(step_size) for step_size in step_sizes]
-        axes.set_xticks(range(len(step_sizes)), labels)
+    for axes, shown in zip(grid_axes[-1], step_sizes.values(), strict=True):
+        labels = [_style.plain_number(step_size) for step_size in shown]
+        axes.set_xticks(range(len(shown)), labels)
         axes.set_xlabel("step size")
     present = [name for name in _style.VERDICT_COLOURS if (table["verdict"] == name).any()]
     handles = [
@@ -51,7 +57,7 @@ def draw(results: Results) -> Figure:
 def _draw_cell(axes: Axes, cell: pd.DataFrame, step_sizes: list[float]) -> None:
     bottom = np.zeros(len(step_sizes))
     by_step_size = cell.groupby("step_size")["verdict"]
-    shares = by_step_size.value_counts(normalize=True).unstack(fill_value=0.0)
+    shares = by_step_size.value_counts(normalize=True).unstack(fill_value=0)
     shares = shares.reindex(step_sizes, fill_value=0.0)
     for verdict, colour in _style.VERDICT_COLOURS.items():
         if verdict in shares:
@@ -63,6 +69,7 @@ def _draw_cell(axes: Axes, cell: pd.DataFrame, step_sizes: list[float]) -> None:
         if len(verdicts):
             text = str((verdicts == "adequate").sum())
             axes.text(index, 1.03, text, ha="center", va="bottom", fontsize=7, color="#555555")
+    axes.set_xlim(-0.5, len(step_sizes) - 0.5)
     axes.set_ylim(0, 1.0)
     axes.set_yticks([])
     axes.grid(False)

@@ -6,6 +6,7 @@ import base64
 import html
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,31 @@ from svi_atlas.diagnostics.best import best_settings, grid_fits
 from svi_atlas.diagnostics.verdict import VERDICTS
 from svi_atlas.store import Results
 
+MISSING, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+
+AS_GIVEN = ("step_size", "tolerance")
+"""Columns of settings, shown as they were given and not rounded."""
+
+LONG, LONG_HEADING = 40, 16
+"""Characters of a text that needs a wide column, and of a heading that may be broken."""
+
+ORDER = VERDICTS[::-1]
+"""Verdicts in the order of the tables, the best first."""
+
+CAPTIONS = {
+    "loss": "Loss along the steps. Each seed's losses are averaged within bins of steps; lines are "
+    "medians over the seeds, bands their 10 to 90 % range.",
+    "verdicts": "Share of the seeds with each verdict, by guide, particle count and step size. The "
+    "number over a bar counts its adequate fits.",
+    "kl_by_step_size": "KL divergence from the posterior of the last iterate (where the evidence is "
+    "unknown, ELBO below the best fit): a point a seed, a line the median. Open circles are below "
+    "their own Monte Carlo error and drawn at it.",
+}
+"""Captions of the figures that any experiment may have."""
+
 __all__ = [
-    "best", "best_settings", "counts", "downloads", "evidence", "failures", "figure", "grid_fits",
-    "number", "provenance", "say", "table", "verdict", "verification",
+    "ORDER", "best", "best_settings", "counts", "downloads", "evidence", "failures", "figure", "grid_fits",
+    "measured", "number", "provenance", "say", "table", "verdict", "verification",
 ]  # fmt: skip
 
 
@@ -26,28 +49,36 @@ def say(text: str) -> Markdown:
     return Markdown(text)
 
 
-def number(value: float, digits: int = 3) -> str:
-    """A number to `digits` significant ones, large ones with separators, small ones as 1.2e-05."""
+def number(value: Any, digits: int = 3) -> str:
+    """A number to `digits` significant ones, with separators; very small ones as 1.2e-5."""
     if value is None or pd.isna(value):
-        return "–"
+        return MISSING
     if isinstance(value, (int, np.integer)):
-        return f"{value:,}"
+        return f"{value:,}".replace("-", MINUS)
     if not np.isfinite(value):
-        return "∞" if value > 0 else "−∞"
-    size = abs(value)
-    if size != 0 and (size < 10.0 ** (1 - digits) / 10 or size >= 1e6):
-        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-        text = f"{float(mantissa):g}e{int(exponent)}"
+        return "∞" if value > 0 else f"{MINUS}∞"
+    if value == 0:
+        return "0"
+    magnitude = int(np.floor(np.log10(abs(value))))
+    if -5 < magnitude < 6:
+        text = f"{value:,.{max(0, digits - 1 - magnitude)}f}"
     else:
-        before = 1 if size < 1 else int(np.floor(np.log10(size))) + 1
-        leading = 0 if size >= 1 or size == 0 else int(-np.floor(np.log10(size))) - 1
-        places = max(0, digits - before + (leading + 1 if 0 < size < 1 else 0))
-        text = f"{value:,.{places}f}"
-    return text.replace("-", "−")
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        text = f"{mantissa}e{int(exponent)}"
+    return text.replace("-", MINUS)
 
 
-def figure(results: Results, name: str, caption: str) -> HTML:
+def measured(value: float, error: float) -> str:
+    """A value with its standard error, both rounded to the error's first digit."""
+    if not (np.isfinite(value) and np.isfinite(error) and error > 0):
+        return number(value)
+    places = max(0, -int(np.floor(np.log10(error))))
+    return f"{value:,.{places}f} ± {error:.{places}f}".replace("-", MINUS)
+
+
+def figure(results: Results, name: str, caption: str | None = None) -> HTML:
     """A figure of the run as an image inside the page, with its caption (HTML allowed)."""
+    caption = caption or CAPTIONS.get(name, name)
     image = base64.b64encode(results.figure(name).read_bytes()).decode()
     png = f"../{results.experiment}/figures/{name}.png"
     alternative = html.escape(_plain(caption), quote=True)
@@ -63,9 +94,7 @@ def _plain(text: str) -> str:
     return " ".join("".join(pieces).split())
 
 
-def table(
-    frame: pd.DataFrame, names: Mapping[str, str] | None = None, digits: int = 3
-) -> HTML:
+def table(frame: pd.DataFrame, names: Mapping[str, str] | None = None, digits: int = 3) -> HTML:
     """A tidy table as HTML: rounded numbers, verdicts coloured, texts escaped.
 
     names: column -> heading; only these columns are shown, in this order. All if None.
@@ -74,12 +103,14 @@ def table(
     frame = frame[list(names)]
     numeric = {name for name in names if pd.api.types.is_numeric_dtype(frame[name])}
     head = "".join(
-        f'<th scope="col"{_right(name in numeric)}>{html.escape(heading)}</th>'
+        f'<th scope="col"{_class(name in numeric, heading, LONG_HEADING)}>'
+        f"{html.escape(heading)}</th>"
         for name, heading in names.items()
     )
     rows = [
         "".join(
-            f"<td{_right(name in numeric)}>{_cell(value, digits)}</td>"
+            f"<td{_class(name in numeric, value)}>"
+            f"{_cell(value, 0 if name in AS_GIVEN else digits)}</td>"
             for name, value in zip(names, row, strict=True)
         )
         for row in frame.itertuples(index=False, name=None)
@@ -90,17 +121,21 @@ def table(
     )
 
 
-def _right(numeric: bool) -> str:
-    return ' class="number"' if numeric else ""
+def _class(numeric: bool, value: Any, longest: int = LONG) -> str:
+    long = isinstance(value, str) and len(value) > longest
+    names = [name for name, holds in (("number", numeric), ("long", long)) if holds]
+    return f' class="{" ".join(names)}"' if names else ""
 
 
-def _cell(value, digits: int) -> str:
+def _cell(value: Any, digits: int) -> str:
     if isinstance(value, HTML):
         return str(value.data)
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
-    if isinstance(value, (int, float, np.number)) or value is None or value is pd.NA:
-        return number(value, digits)
+    if value is None or value is pd.NA or value != value:
+        return MISSING
+    if isinstance(value, (int, float, np.number)):
+        return number(value, digits) if digits else f"{value:g}"
     return verdict(value) if value in VERDICTS else html.escape(str(value))
 
 
@@ -112,7 +147,7 @@ def verdict(name: str) -> str:
 def counts(fits: pd.DataFrame, by: Sequence[str] = ("guide",)) -> HTML:
     """How many fits have each verdict, a row for each value of the columns `by`."""
     found = fits.groupby([*by, "verdict"], sort=False).size().unstack(fill_value=0)
-    shown = [name for name in VERDICTS[::-1] if name in found]
+    shown = [name for name in ORDER if name in found]
     found = found[shown].assign(all=found.sum(axis=1)).reset_index()
     headings = {name: name.replace("_", " ") for name in (*by, *shown)}
     return table(found, {**headings, "all": "all fits"})
@@ -143,13 +178,13 @@ def evidence(fits: pd.DataFrame) -> HTML:
     """Fits with their verdicts, the reasons, and the two questions answered apart."""
     names = {
         "run": "run", "guide": "guide", "num_particles": "particles", "step_size": "step size",
-        "seed": "seed", "converged": "converged?", "adequate": "adequate?", "verdict": "verdict",
+        "converged": "converged?", "adequate": "adequate?", "verdict": "verdict",
         "reason": "reason",
     }  # fmt: skip
     answers = {True: "yes", False: "no"}
     shown = fits.assign(
-        converged=[answers.get(value, "–") for value in fits["converged"]],
-        adequate=[answers.get(value, "–") for value in fits["adequate"]],
+        converged=[answers.get(value, MISSING) for value in fits["converged"]],
+        adequate=[answers.get(value, MISSING) for value in fits["adequate"]],
     )
     return table(shown, names)
 
@@ -189,13 +224,15 @@ def verification(results: Results, only_differing: bool = False) -> HTML | Markd
         if good.all():
             return Markdown(f"All {len(compared)} compared values are within tolerance.")
         compared, good = compared[~good], good[~good]
-    mark = [HTML(_mark(ok)) for ok in good]
     headings = {
         "ok": "within?", "name": "quantity", "kind": "kind", "expected": "expected",
-        "tolerance": "tolerance", "value": "this run", "source": "source",
-        "why": "why this tolerance",
+        "tolerance": "tolerance", "value": "this run", "basis": "source; why this tolerance",
     }  # fmt: skip
-    shown = compared.assign(ok=mark, expected=[_number_or_text(v) for v in compared["expected"]])
+    shown = compared.assign(
+        expected=[_number_or_text(v) for v in compared["expected"]],
+        basis=compared["source"] + "; " + compared["why"],
+    )
+    shown["ok"] = pd.Series([HTML(_mark(ok)) for ok in good], index=shown.index, dtype=object)
     return table(shown, headings, digits=6)
 
 
@@ -205,7 +242,7 @@ def _mark(ok: bool) -> str:
 
 def _number_or_text(value) -> str:
     try:
-        return number(float(value), 6)
+        return f"{float(value):.8g}".replace("-", MINUS)
     except ValueError:
         return str(value).replace("_", " ")
 
@@ -236,7 +273,8 @@ def downloads(results: Results) -> HTML:
         "fits.csv": "one row a fit, with its verdict",
         "fits.parquet": "the same for pandas",
         "verification.csv": "comparison with published and exact values",
-        "notebook.ipynb": "the notebook that made this page",
+        "data.nc": "the data",
+        "reference.nc": "the reference posterior",
     }
     items = "".join(
         f'<li><a href="../{results.experiment}/{name}">{name}</a>: {what}</li>'

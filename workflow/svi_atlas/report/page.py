@@ -1,1 +1,85 @@
-"""x"""
+"""Makes a page that opens offline from an executed notebook: nothing is fetched from anywhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+from latex2mathml.converter import convert
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from mdit_py_plugins.anchors import anchors_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from nbconvert import HTMLExporter
+from pygments.formatters import HtmlFormatter
+
+FOLDER = Path(__file__).parent
+
+
+def make_page(notebook: Path, target: Path, title: str, page: str) -> None:
+    """Write an executed notebook as a report page.
+
+    title: of the browser window; page: the page's name, "index" for the one the others link to.
+    Code is folded away, formulas become MathML, images are part of the page.
+    """
+    content = nbformat.read(notebook, as_version=4)
+    exporter = HTMLExporter(
+        template_file="page.html.j2",
+        extra_template_paths=[str(FOLDER)],
+        exclude_anchor_links=True,
+    )
+    exporter.register_filter("markdown2html", to_html)
+    body, _ = exporter.from_notebook_node(
+        content,
+        resources={
+            "title": title,
+            "page": page,
+            "contents": contents(content),
+            "style": (FOLDER / "style.css").read_text(),
+            "code_style": HtmlFormatter(style="default").get_style_defs(".highlight"),
+        },
+    )
+    target.write_text(re.sub(r"\n\s*\n+", "\n", body))
+
+
+def to_html(text: str | Sequence[str]) -> str:
+    """Markdown with $formulas$ as HTML with MathML."""
+    return _markdown().render(text if isinstance(text, str) else "".join(text))
+
+
+def contents(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
+    """(anchor, heading) of the second-level headings of a notebook's text cells."""
+    found = []
+    for cell in notebook.cells:
+        if cell.cell_type != "markdown":
+            continue
+        tokens = _markdown().parse(cell.source)
+        for opening, inline in pairwise(tokens):
+            if opening.type == "heading_open" and opening.tag == "h2":
+                found.append((str(opening.attrs["id"]), inline.content))
+    return found
+
+
+def _markdown() -> MarkdownIt:
+    markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
+    markdown.use(anchors_plugin, max_level=3)
+    markdown.use(dollarmath_plugin, renderer=_formula, allow_space=False, double_inline=True)
+    markdown.add_render_rule("table_open", _table_open)
+    markdown.add_render_rule("table_close", _table_close)
+    return markdown
+
+
+def _formula(latex: str, options: dict) -> str:
+    return convert(latex.strip(), display="block" if options["display_mode"] else "inline")
+
+
+def _table_open(renderer: RendererHTML, tokens: Sequence[Token], index, options, env) -> str:
+    return f'<div class="scroll">{renderer.renderToken(tokens, index, options, env)}'
+
+
+def _table_close(renderer: RendererHTML, tokens: Sequence[Token], index, options, env) -> str:
+    return f"{renderer.renderToken(tokens, index, options, env)}</div>"

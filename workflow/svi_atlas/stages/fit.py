@@ -82,7 +82,8 @@ def _dataset(fits: Fits, draws: Draws, mock: dict[str, np.ndarray]) -> xr.Datase
     variables: dict[str, Any] = {"loss": ((*fit, "step"), fits.loss, {"units": "nats"})}
     for prefix, arrays in (("unconstrained", fits.unconstrained), ("trace", fits.trace)):
         for name, values in arrays.items():
-            dims = (*fit, "snapshot", *_own_dims(name, values.ndim - 3))
+            own = f"unconstrained_{name}" if prefix == "unconstrained" else name
+            dims = (*fit, "snapshot", *_own_dims(own, values.ndim - 3))
             variables[f"{prefix}.{name}"] = (dims, values)
     for name, values in flat(draws.params).items():
         variables[f"param.{name}"] = (("iterate", *fit, *_own_dims(name, values.ndim - 3)), values)

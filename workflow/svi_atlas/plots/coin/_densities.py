@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from scipy import special, stats
@@ -13,7 +11,7 @@ from svi_atlas.diagnostics.best import best_settings, grid_fits
 GUIDES = ("beta", "normal", "truncated_normal", "AutoNormal")
 
 
-def density(guide: str, fit: Mapping, fairness: np.ndarray, prefix: str = "param") -> np.ndarray:
+def density(guide: str, fit: pd.Series, fairness: np.ndarray, prefix: str = "param") -> np.ndarray:
     """Density of a fitted guide at `fairness` (point,), inside (0, 1).
 
     fit: a row of `fits.parquet`; prefix: "param" for the last iterate, "average" for the average.

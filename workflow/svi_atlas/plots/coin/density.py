@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
@@ -25,7 +28,7 @@ def draw(results: Results) -> Figure:
     wrong = stats.beta.pdf(fairness, heads, tails)
     figure, ((left, right),) = _style.panels(1, 2, (9.2, 3.9))
     left.fill_between(fairness, exact, color="#d9d9d9", lw=0, label=_exact_name(heads, tails))
-    curves = [
+    curves: list[tuple[str, np.ndarray, str, Any]] = [
         (f"Beta({heads:g}, {tails:g}), the origin's “truth”", wrong, _style.WRONG, (0, (4, 2))),
     ]
     for guide, fit in typical_fits(table).items():

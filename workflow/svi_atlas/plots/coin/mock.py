@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -50,13 +52,23 @@ def _draw_run(left: Axes, right: Axes, fit: xr.Dataset, alpha: float, beta: floa
         count = obs.sum(-1)
         error = 2 * count.std(ddof=1) * np.sqrt(num_sets)
         totals = np.array([obs.size - count.sum(), count.sum()])
-        style = {"width": 0.38, "color": colour, "error_kw": {"lw": 1.0, "capsize": 2}}
+        style: dict[str, Any] = {
+            "width": 0.38,
+            "color": colour,
+            "error_kw": {"lw": 1.0, "capsize": 2},
+        }
         left.bar(np.arange(2) + place, totals, yerr=error, **style)
         found = np.bincount(count.astype(int), minlength=num_tosses + 1)
         spread = 2 * np.sqrt(found * (1 - found / num_sets))
         right.bar(np.arange(num_tosses + 1) + place, found, yerr=spread, label=label, **style)
     expected = obs.size * np.array([beta, alpha]) / (alpha + beta)
-    marker = {"color": _style.EXACT, "marker": "D", "ms": 4, "ls": "none", "mfc": "white"}
+    marker: dict[str, Any] = {
+        "color": _style.EXACT,
+        "marker": "D",
+        "ms": 4,
+        "ls": "none",
+        "mfc": "white",
+    }
     left.plot([0, 1], expected, **marker)
     heads = np.arange(num_tosses + 1)
     exact = num_sets * stats.betabinom.pmf(heads, num_tosses, alpha, beta)

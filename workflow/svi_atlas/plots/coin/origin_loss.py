@@ -63,7 +63,7 @@ def _draw_loss(axes: Axes, loss: np.ndarray, colour: str) -> None:
     if limits:
         axes.set_ylim(*limits)
     infinite = np.flatnonzero(~np.isfinite(loss)) + 1
-    axes.plot(
-        infinite, np.full(len(infinite), 0.975), "v", color=_style.EXACT, ms=5,
-        transform=axes.get_xaxis_transform(), clip_on=False,
-    )  # fmt: skip
+    if len(infinite):
+        top = np.full(len(infinite), 0.975)
+        where = axes.get_xaxis_transform()
+        axes.plot(infinite, top, "v", color=_style.EXACT, ms=5, transform=where, clip_on=False)
