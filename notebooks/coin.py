@@ -211,9 +211,8 @@ show(
 if one is not None:
     a, b = one["param.alpha_q"], one["param.beta_q"]
     settled = abs(one["loss_tail"] + log_evidence) < 0.01
-    yes_or_no = {
-        question: "yes" if one[question] else "no" for question in ("adequate", "converged")
-    }
+    answers = {True: "yes", False: "no"}
+    adequate, converged = (answers.get(one[name], "unknown") for name in ("adequate", "converged"))
     text = (
         "**One particle.** The mean of the last 5 % of the losses is "
         f"{nb.measured(one['loss_tail'], one['loss_tail_se'])} nats; the optimum is "
@@ -224,8 +223,8 @@ if one is not None:
         f"{n(kl_of_betas(a, b), 2)} nats in closed form "
         f"({nb.measured(one['kl'], one['kl_se'])} from fresh draws). Split R-hat of the "
         f"parameters is {n(one['rhat'], 3)} over the best window of the run, {one['window']:,} "
-        f"steps. To the question *adequate?* the answer is **{yes_or_no['adequate']}**, to "
-        f"*converged?* it is **{yes_or_no['converged']}**."
+        f"steps. To the question *adequate?* the answer is **{adequate}**, to "
+        f"*converged?* it is **{converged}**."
     )
     display(nb.say(text))
 if many is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -219,10 +220,8 @@ def jobs_in(output: str) -> set[str]:
 
 def kill_group(process: subprocess.Popen) -> None:
     """SIGKILL to a background run and all its jobs."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

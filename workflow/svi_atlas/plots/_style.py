@@ -143,4 +143,5 @@ def plain_number(value: float) -> str:
 def save(figure: Figure, svg_path: str | Path, png_path: str | Path) -> None:
     """Write a figure as SVG and as PNG (150 dpi); equal figures give equal bytes."""
     figure.savefig(svg_path, format="svg", metadata={"Date": None, "Creator": None})
+    figure.set_layout_engine("none")  # the layout of the first file holds for the second
     figure.savefig(png_path, format="png", dpi=150, metadata={"Software": None})

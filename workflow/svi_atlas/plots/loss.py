@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
 from svi_atlas.plots import _fits, _style
 from svi_atlas.store import Results
@@ -44,6 +45,7 @@ def draw(results: Results) -> Figure:
             if np.isfinite(floor):
                 axes.axhline(floor, color=_style.EXACT, lw=0.8, ls="--", zorder=1)
             axes.set_xscale("log")
+            axes.xaxis.set_minor_locator(NullLocator())
         if np.isfinite(floor):
             shown.append(np.array([floor]))
         if shown:

@@ -1,0 +1,129 @@
+"""A guide that raises is a result; planted errors turn `verify` red; killed jobs finish later."""
+
+import json
+import time
+
+import pytest
+from support import after_fits, everything, kill_group
+
+BROKEN = """
+def broken(data):
+    raise ValueError("broken on purpose")
+
+
+PROBLEM = Problem("line", "here", simulate, {"line": model}, {"wide": wide, "broken": broken}, reference)
+"""
+TABLES = ("results/line/fits.csv", "results/line/verification.csv")
+
+
+@pytest.fixture
+def with_a_broken_guide(project):
+    problem = project.read("mine/line.py")
+    project.write("mine/line.py", problem[: problem.index("PROBLEM =")] + BROKEN)
+    project.edit("config/experiments/line.yaml", "[wide, AutoNormal]", "[wide, broken]")
+    return project
+
+
+def test_a_guide_that_raises_leaves_the_run_standing(with_a_broken_guide):
+    output = with_a_broken_guide.run("results/report/line.html", *TABLES)
+    after = output[output.index("steps (100%) done") :]
+    assert "line: 4 fits: 2 failed" in after
+    assert "failed: line, broken, particles-1: ValueError: broken on purpose" in after
+    table = with_a_broken_guide.read("results/line/fits.csv")
+    assert table.count("broken on purpose") >= 2
+    assert "broken on purpose" in with_a_broken_guide.read("results/report/line.html")
+    assert with_a_broken_guide.planned("results/report/line.html", *TABLES) == set()
+
+
+def test_a_guide_that_raises_is_an_error_if_strict(with_a_broken_guide):
+    project = with_a_broken_guide
+    project.write("config/config.yaml", "experiments: [coin, line]\nstrict: true\n")
+    before = project.read("results/line/fits.csv")
+    process = project.snakemake("--cores", "2", *TABLES)
+    assert process.returncode != 0
+    assert "strict is true and these fits failed" in process.stdout
+    assert "line, broken, particles-1: ValueError: broken on purpose" in process.stdout
+    assert project.exists("results/line/fits/line/wide/particles-1.nc")
+    assert (
+        not project.exists("results/line/fits.csv")
+        or project.read("results/line/fits.csv") == before
+    )
+
+
+def test_only_guides_that_raise(with_a_broken_guide):
+    project = with_a_broken_guide
+    project.edit("config/experiments/line.yaml", "[wide, broken]", "[broken]")
+    output = project.run("results/report/line.html")
+    assert "line: 2 fits: 2 failed" in output
+
+
+def test_verify_is_green_and_a_wrong_prior_turns_it_red(project):
+    output = project.run("verify")
+    assert "1 of 1 values within tolerance, 0 out" in output
+    project.edit(
+        "workflow/svi_atlas/problems/coin.py", "dist.Uniform(0.0, 1.0)", "dist.Beta(2.0, 2.0)"
+    )
+    process = project.snakemake("--cores", "2", "verify")
+    assert process.returncode != 0
+    (out,) = (line for line in process.stdout.splitlines() if line.startswith("OUT"))
+    assert "loss of the Normal guide" in out
+    assert "14.794" in out
+    assert "0 of 1 values within tolerance, 1 out" in process.stdout
+
+
+LONG_FIT = "results/coin/fits/headstails/normal/single.nc"
+
+
+def wait_for(condition, process, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def long_fit(project):
+    """A project whose named fit takes long, and that fit started in the background."""
+    project.edit("config/experiments/coin.yaml", "seed: 3}", "seed: 3, num_steps: 600000}")
+    log = project.path / "results/coin/logs/fit/headstails/normal/single.log"
+    log.unlink()
+    process = project.start("--cores", "1", LONG_FIT)
+    try:
+        wait_for(lambda: log.exists() and " of 600,000" in log.read_text(), process)
+        yield project, process
+    finally:
+        kill_group(process)
+
+
+def test_a_killed_job_leaves_the_old_result_and_finishes_later(long_fit):
+    project, process = long_fit
+    before = (project.path / LONG_FIT).stat().st_mtime_ns if project.exists(LONG_FIT) else None
+    kill_group(process)
+    if before is not None:
+        assert (project.path / LONG_FIT).stat().st_mtime_ns == before
+    project.edit("config/experiments/coin.yaml", "num_steps: 600000", "num_steps: 300")
+    project.run("--unlock")
+    assert project.planned() == after_fits("coin", {"normal, single"})
+    project.run(LONG_FIT)
+    assert "of 300" in project.read("results/coin/logs/fit/headstails/normal/single.log")
+    assert project.planned(LONG_FIT) == set()
+
+
+def test_a_job_whose_spec_changed_meanwhile_does_not_overwrite(long_fit):
+    project, process = long_fit
+    project.edit("config/experiments/coin.yaml", "num_steps: 600000", "num_steps: 300")
+    assert "coin: fit normal to headstails, single" in project.planned(LONG_FIT, "--nolock")
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode != 0
+    assert "changed while the job ran" in output
+    assert not project.exists(LONG_FIT)
+    project.run(LONG_FIT)
+    spec = json.loads(project.read("results/coin/specs/fit/headstails/normal/single.json"))
+    assert spec["cell"]["num_steps"] == 300
+    assert project.planned(LONG_FIT) == set()
+
+
+def test_everything_of_an_experiment_follows_its_data(project):
+    project.edit("config/experiments/line.yaml", "observed: 1.5", "observed: 1.0")
+    assert project.planned() == everything("line")
