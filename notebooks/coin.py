@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 from scipy import special, stats
+
 from svi_atlas.report import notebook as nb
 from svi_atlas.store import Results
 

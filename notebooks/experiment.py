@@ -6,6 +6,7 @@ figures = ["loss", "verdicts"]
 
 # %%
 from IPython.display import display
+
 from svi_atlas.report import notebook as nb
 from svi_atlas.store import Results
 

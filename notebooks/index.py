@@ -18,6 +18,7 @@ experiments = {"coin": "Fairness of a coin"}
 # %%
 import pandas as pd
 from IPython.display import HTML, display
+
 from svi_atlas.report import notebook as nb
 from svi_atlas.store import Results
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpyro.infer.util import log_density
 from scipy import special
+
 from svi_atlas import problems
 from svi_atlas.keys import purpose_key
 

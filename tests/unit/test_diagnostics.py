@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from arviz_stats.base import array_stats
 from scipy import stats
+
 from svi_atlas.diagnostics import drift
 from svi_atlas.diagnostics.drift import effective_size, loss_drift, parameter_drift, split_rhat
 from svi_atlas.diagnostics.elbo import average_gain, elbo

@@ -9,6 +9,7 @@ import pytest
 from numpyro import optim
 from numpyro.distributions import constraints
 from numpyro.infer import SVI, Trace_ELBO, autoguide
+
 from svi_atlas import problems
 from svi_atlas.checkpoint import Checkpoint
 from svi_atlas.engine import ModelError, fit_cell, flat

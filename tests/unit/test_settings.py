@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from svi_atlas import plan, problems
 from svi_atlas.errors import InputError
 from svi_atlas.schema import read_yaml

@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+
 from svi_atlas import spec
 from svi_atlas.errors import InputError
 

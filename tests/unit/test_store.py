@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+
 from svi_atlas import cli, job, store
 from svi_atlas.errors import StaleSpecError
 from svi_atlas.stages import data as data_stage

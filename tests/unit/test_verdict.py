@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from svi_atlas.diagnostics.verdict import CHECKS, VERDICTS, judge
 from svi_atlas.settings import load_config
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from svi_atlas import cli, store
 from svi_atlas.errors import InputError
 from svi_atlas.layout import Layout
@@ -96,7 +97,6 @@ def test_words():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"where": {"run": "origen"}}, ["no fit has", "origen"]),
         ({"where": {"rune": "origin"}}, ["'where'", "no column 'rune'"]),
         ({"column": "param.alpha"}, ["'column'", "no column 'param.alpha'"]),
         ({"where": {"guide": "beta"}}, ["3 fits are selected", "'only'"]),
@@ -107,6 +107,13 @@ def test_rows_that_cannot_be_compared(changes, words):
         compared(**changes)
     for word in ["config/expected/coin.yaml", "alpha_q of the origin", *words]:
         assert word in str(error.value)
+
+
+def test_a_value_whose_fits_are_not_run_is_out_and_says_so():
+    row = compared(where={"run": "origen"})
+    assert not row["ok"]
+    assert np.isnan(row["value"])
+    assert row["why"].startswith("not run")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """One finished run of a tiny configuration, and a copy of it for each test."""
 
 import pytest
+
 from support import Project
 
 

@@ -1,6 +1,7 @@
 """Bad input stops the real command before any job: not a traceback, but file, key and a way out."""
 
 import pytest
+
 from support import COIN, CONFIG, LINE, Project
 
 COIN_FILE = "config/experiments/coin.yaml"

@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+
 from support import after_fits, everything, kill_group
 
 BROKEN = """

@@ -307,6 +307,8 @@ def _page_spec(page: str, title: str, notebook: str) -> dict[str, Any]:
 
 def _index_specs(run: Run) -> dict[str, dict[str, Any]]:
     titles = {name: run.experiments[name].title for name in run.default_experiments}
-    specs = {run.layout.page_spec(page): _page_spec(page, *found) for page, found in run.pages.items()}
+    specs = {
+        run.layout.page_spec(page): _page_spec(page, *found) for page, found in run.pages.items()
+    }
     specs[run.layout.index_spec()] = {"experiments": titles, **_notebook_spec(run, "index")}
     return specs

@@ -23,6 +23,10 @@ PACKAGE = Path(__file__).parent
 LOCK = PACKAGE.parents[1] / "envs" / "cpu.txt"
 
 
+DISTRIBUTIONS = {"markdown_it": "markdown_it_py", "yaml": "pyyaml"}
+"""Packages whose import name is not the name they are installed by."""
+
+
 def canonical(spec: dict[str, Any]) -> str:
     """The spec as text: sorted keys, one value a line, equal for equal content."""
     return json.dumps(spec, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -182,5 +186,6 @@ def _lock() -> dict[str, str]:
 
 def _pinned(imported: set[str]) -> dict[str, str]:
     """Versions, from the lock file, of the imported packages; jax brings its compiled half along."""
-    names = set(imported) | ({"jaxlib"} if "jax" in imported else set())
+    names = {DISTRIBUTIONS.get(name, name) for name in imported}
+    names |= {"jaxlib"} if "jax" in imported else set()
     return {name: _lock()[name] for name in sorted(names) if name in _lock()}

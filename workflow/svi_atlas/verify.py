@@ -12,11 +12,15 @@ from svi_atlas.errors import InputError
 from svi_atlas.store import Results
 
 
+NOT_RUN = "not run: no fit of this run has these settings"
+
+
 def compare(table: pd.DataFrame, expected: list[dict[str, Any]], file: str) -> pd.DataFrame:
     """One row an expected value: what the run gave, and whether it is within tolerance.
 
     table: `fits.parquet`; expected: the checked rows of config/expected/<experiment>.yaml (`file`,
-    named in errors). Raises InputError if a row selects no fit or names a column that is not there.
+    named in errors). A row whose fits are not part of the run has the value NaN and is out. Raises
+    InputError if a row names a column that is not there.
     """
     compared = [_compare_row(table, row, f"{file}: row {row['name']!r}") for row in expected]
     columns = ["name", "kind", "expected", "tolerance", "value", "ok", "source", "why"]
@@ -32,8 +36,9 @@ def _compare_row(table: pd.DataFrame, row: dict[str, Any], where: str) -> dict[s
             chosen &= np.isclose(table[column], wanted, rtol=1e-9)
         else:
             chosen &= table[column] == wanted
+    kept = {name: row[name] for name in ("name", "kind", "tolerance", "source", "why")}
     if not chosen.any():
-        raise InputError(f"{where}: no fit has {row['where']}")
+        return {**kept, "expected": row["expect"], "value": np.nan, "ok": False, "why": NOT_RUN}
     column = row["column"]
     if column not in table:
         raise InputError(f"{where}: key 'column': the table has no column {column!r}")
@@ -51,16 +56,7 @@ def _compare_row(table: pd.DataFrame, row: dict[str, Any], where: str) -> dict[s
         value = float(numbers.iloc[0] if statistic == "only" else getattr(numbers, statistic)())
         expected = float(row["expect"])
         ok = bool(abs(value - expected) <= row["tolerance"])
-    return {
-        "name": row["name"],
-        "kind": row["kind"],
-        "expected": expected,
-        "tolerance": row["tolerance"],
-        "value": value,
-        "ok": ok,
-        "source": row["source"],
-        "why": row["why"],
-    }
+    return {**kept, "expected": expected, "value": value, "ok": ok}
 
 
 def check(results: str, experiments: list[str]) -> tuple[str, bool]:

@@ -1,12 +1,14 @@
 """Runs a text notebook with papermill."""
 
+from typing import Any
+
 from svi_atlas.job import Job
 from svi_atlas.report.execute import execute
 from svi_atlas.spec import PACKAGE
 
 
 def run(job: Job) -> None:
-    parameters = {
+    parameters: dict[str, Any] = {"results": job.results} | {
         name: job.spec[name]
         for name in ("experiment", "title", "figures", "experiments")
         if name in job.spec
@@ -14,5 +16,5 @@ def run(job: Job) -> None:
     execute(
         PACKAGE.parents[1] / job.spec["notebook"],
         job.outputs["notebook"],
-        {"results": job.results, **parameters},
+        parameters,
     )

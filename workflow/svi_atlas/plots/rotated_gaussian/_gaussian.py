@@ -91,7 +91,9 @@ def typical_fit(table: pd.DataFrame, model: str, guide: str) -> pd.Series | None
     if best.empty:
         return None
     grid = grid_fits(table)
-    same = (grid["model"] == model) & (grid["guide"] == guide) & (grid["run"] == best.iloc[0]["run"])
+    same = (
+        (grid["model"] == model) & (grid["guide"] == guide) & (grid["run"] == best.iloc[0]["run"])
+    )
     fits = grid[same & (grid["step_size"] == best.iloc[0]["step_size"])].sort_values("kl")
     return fits.iloc[(len(fits) - 1) // 2]
 

@@ -25,9 +25,7 @@ ENTRIES = {(1, 1): "variance of x", (0, 1): "covariance of x and s", (0, 0): "va
 
 def draw(results: Results) -> Figure:
     """Left (x, ln s), middle (x, s) with two ellipses, right the entries over all seeds."""
-    figure, ((left, middle, right),) = _style.panels(
-        1, 3, (9.6, 3.5), width_ratios=(1, 1, 1.15)
-    )
+    figure, ((left, middle, right),) = _style.panels(1, 3, (9.6, 3.5), width_ratios=(1, 1, 1.15))
     fit = typical_fit(results.table(), MODEL, GUIDE)
     if fit is None:
         for axes in (left, middle, right):
@@ -101,7 +99,9 @@ def _draw_entries(axes: Axes, cell: xr.Dataset) -> None:
             places.append(place)
             labels.append(label)
             seeds = values[..., entry[0], entry[1]]
-            axes.plot(seeds, np.full(seeds.shape, place), "o", ms=3.4, color=colour, alpha=0.55, mew=0)
+            axes.plot(
+                seeds, np.full(seeds.shape, place), "o", ms=3.4, color=colour, alpha=0.55, mew=0
+            )
             axes.plot(exact[entry], place, "|", ms=11, mew=1.6, color=_style.EXACT)
         axes.text(0.01, -4 * row + 0.62, name, fontsize=8, transform=axes.get_yaxis_transform())
     axes.set_yticks(places, labels)

@@ -38,7 +38,9 @@ def draw(results: Results) -> Figure:
     run, step_size = most_converged(grid)
     for guide in GUIDES:
         if ((grid["guide"] == guide) & (grid["run"] == run)).any():
-            _draw_course(left, middle, results.fit(MODEL, guide, run).sel(step_size=step_size), guide)
+            _draw_course(
+                left, middle, results.fit(MODEL, guide, run).sel(step_size=step_size), guide
+            )
     for height, style in ((floor, "--"), (floor + MEAN_FIELD_KL, ":")):
         left.axhline(height, color=_style.EXACT, lw=0.9, ls=style)
     for height, style in ((EXACT[MODEL][0, 0], "--"), (MEAN_FIELD_VARIANCE, ":")):

@@ -45,7 +45,9 @@ def draw(results: Results) -> Figure:
 
 def _draw_point(axes: Axes, fit: Course, point: int) -> None:
     fairness = np.linspace(0.1, 1, 400)
-    axes.fill_between(fairness, stats.beta.pdf(fairness, fit.alpha, fit.beta), color="#d9d9d9", lw=0)
+    axes.fill_between(
+        fairness, stats.beta.pdf(fairness, fit.alpha, fit.beta), color="#d9d9d9", lw=0
+    )
     _draw_guide(axes, fit, point)
     axes.set_title("start" if fit.step[point] == 0 else f"step {fit.step[point]:,}")
     axes.text(
