@@ -14,6 +14,17 @@ sys.path.insert(0, str(PROJECT / "workflow"))
 from svi_atlas import plan
 from svi_atlas.errors import InputError
 from svi_atlas.layout import CELL
+from svi_atlas.schema import read_yaml
+
+
+def stop(error):
+    sys.exit(f"\nThe run cannot start:\n{error}\n")
+
+
+try:
+    read_yaml(PROJECT / "config/config.yaml")
+except InputError as error:
+    stop(error)
 
 
 configfile: PROJECT / "config/config.yaml"
@@ -23,7 +34,7 @@ try:
     RUN = plan.load(config, PROJECT)
     SPECS = RUN.specs
 except InputError as error:
-    sys.exit(f"\nThe run cannot start:\n{error}\n")
+    stop(error)
 
 if workflow.is_main_process:
     RUN.write_specs()

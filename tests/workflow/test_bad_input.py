@@ -36,7 +36,7 @@ BAD = {
     "duplicate seeds": (COIN_FILE, "seeds: 2", "seeds: [1, 1]", ["grid[0].seeds", "twice"]),
     "negative count": (COIN_FILE, "heads: 12", "heads: -12", ["data.heads", "at least 0", "found -12"]),
     "empty grid": (COIN_FILE, COIN[COIN.index("grid:"):COIN.index("named:")], "grid: []\n", ["'grid'", "at least 1 entry"]),
-    "unreadable YAML": (COIN_FILE, "data: {", "data: {{", ["line 3", "not readable as YAML"]),
+    "unreadable YAML": (COIN_FILE, "data: {", "data: {{", ["line 4", "not readable as YAML"]),
     "unknown figure": (COIN_FILE, "[loss,", "[los,", ["figures", "unknown figure 'los'", "did you mean 'loss'", "verdicts"]),
     "missing problem file": (LINE_FILE, "mine/line.py", "mine/lines.py", ["'problem'", "no such file 'mine/lines.py'", "relative to"]),
     "problem file without PROBLEM": (PROBLEM, "PROBLEM =", "PROBLEMS =", ["must define PROBLEM", "has no PROBLEM"]),
@@ -68,7 +68,8 @@ def test_global_configuration_that_is_no_yaml(project):
     project.write("config/config.yaml", "experiments: [coin\n")
     process = project.snakemake("--cores", "1")
     assert process.returncode != 0
-    assert "config/config.yaml" in process.stdout
+    assert "config/config.yaml: line 2" in process.stdout
+    assert "not readable as YAML" in process.stdout
 
 
 def test_the_same_files_without_mistakes_can_run(project):

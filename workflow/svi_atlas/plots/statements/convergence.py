@@ -1,0 +1,120 @@
+"""More particles may help convergence: at equal steps, and at equal numbers of draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from svi_atlas.diagnostics.best import best_settings, grid_fits
+from svi_atlas.plots import _fits, _style
+from svi_atlas.plots.statements._common import POINT_GUIDES, label
+from svi_atlas.store import Results
+
+NUM_BINS = 24
+
+
+def draw(results: Results) -> Figure:
+    """A row a guide: share of adequate fits; loss above the optimum by steps and by draws.
+
+    The left panel shows every step size, the other two the step size of the guide's best setting.
+    Losses are averaged within bins of steps; lines are medians over the seeds, bands their 10 to
+    90 % range, nats above minus the log evidence (above the lowest level reached where the evidence
+    is unknown). Draws are steps times particles.
+    """
+    table = grid_fits(results.table())
+    families = _fits.families(table)
+    best = {(row.model, row.guide): row.step_size for row in best_settings(table).itertuples()}
+    by_step_size = _style.scale_colours(table["step_size"])
+    by_count = _style.scale_colours(table["num_particles"])
+    size = (9.6, 1.45 * len(families) + 0.9)
+    figure, panels = _style.panels(len(families), 3, size, sharex="col", width_ratios=(1, 1.3, 1.3))
+    for (left, middle, right), family in zip(panels, families, strict=True):
+        chosen = (table["model"] == family.model) & (table["guide"] == family.guide)
+        _draw_share(left, table[chosen], by_step_size)
+        left.set_title(label(family), fontsize=8.5)
+        left.set_ylabel("share adequate", fontsize=8)
+        if family.guide in POINT_GUIDES:
+            for axes in (middle, right):
+                _style.note(axes, "a point is fitted:\nits loss is no ELBO of this guide")
+                axes.set_yticks([])
+            continue
+        step_size = best.get((family.model, family.guide))
+        if step_size is None:
+            for axes in (middle, right):
+                _style.note(
+                    axes, f"failed: {_style.short(table.loc[chosen, 'message'].iloc[0], 60)}"
+                )
+            continue
+        _draw_course(middle, right, results, family, step_size, by_count)
+        middle.set_title(f"step size {_style.plain_number(step_size)}, by steps", fontsize=8.5)
+        right.set_title("the same, by draws", fontsize=8.5)
+        middle.set_ylabel("nats", fontsize=8)
+    counts = list(by_count)
+    for axes in panels[:, 0]:
+        axes.set_xscale("log")
+        axes.set_xticks(counts, [f"{count:g}" for count in counts])
+        axes.minorticks_off()
+        axes.set_ylim(-0.06, 1.06)
+    for axes, name in zip(
+        panels[-1], ("particles", "step", "draws (steps × particles)"), strict=True
+    ):
+        axes.set_xlabel(name)
+    handles = [
+        Line2D([], [], color=colour, marker="s", ms=3.5, label=f"step {_style.plain_number(step)}")
+        for step, colour in by_step_size.items()
+    ] + [
+        Line2D([], [], color=colour, label=_style.particles(count))
+        for count, colour in by_count.items()
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    return figure
+
+
+def _draw_share(axes: Axes, fits: pd.DataFrame, colours: dict) -> None:
+    """Share with its binomial standard error."""
+    for index, (step_size, colour) in enumerate(colours.items()):
+        good = (fits["verdict"] == "adequate").where(fits["step_size"] == step_size)
+        share = good.groupby(fits["num_particles"]).mean().astype(float).dropna()
+        size = good.groupby(fits["num_particles"]).count().reindex(share.index)
+        error = np.sqrt(share * (1 - share) / size)
+        aside = 1.07 ** (index - (len(colours) - 1) / 2)
+        axes.errorbar(
+            share.index * aside, share, error, fmt="s-", ms=3.2, lw=1.0, color=colour, mew=0
+        )
+
+
+def _draw_course(
+    by_step: Axes,
+    by_draw: Axes,
+    results: Results,
+    family: _fits.Family,
+    step_size: float,
+    colours: dict,
+) -> None:
+    found = {}
+    for count, run in sorted(family.runs.items()):
+        fits = results.fit(family.model, family.guide, run)
+        if "message" in fits.attrs or step_size not in fits["step_size"]:
+            continue
+        edges = _fits.log_bins(fits.sizes["step"], NUM_BINS)
+        loss = fits["loss"].sel(step_size=step_size).transpose("seed", "step").to_numpy()
+        found[count] = _fits.centres(edges), _fits.bin_means(loss, edges)
+    if not found:
+        return
+    optimum = _fits.negative_log_evidence(results, family.model)
+    if not np.isfinite(optimum):
+        levels = [np.nanmedian(loss, 0).min() for _, loss in found.values()]
+        optimum = float(np.min(levels))
+    for count, (step, loss) in found.items():
+        low, median, high = _fits.quantiles(loss - optimum, (0.1, 0.5, 0.9))
+        for axes, place in ((by_step, step), (by_draw, step * count)):
+            axes.fill_between(place, low, high, color=colours[count], alpha=0.2, lw=0)
+            axes.plot(place, median, color=colours[count], lw=1.2)
+    for axes in (by_step, by_draw):
+        axes.set_xscale("log")
+        axes.set_yscale("symlog", linthresh=0.01)
+        axes.axhline(0, color=_style.EXACT, lw=0.8, ls="--")
+    by_draw.sharey(by_step)

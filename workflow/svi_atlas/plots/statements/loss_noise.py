@@ -1,0 +1,110 @@
+"""More particles smooth the loss: by how much, and whether as one over their square root."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from svi_atlas.diagnostics.best import grid_fits
+from svi_atlas.plots import _fits, _style
+from svi_atlas.plots.statements._common import POINT_GUIDES, label
+from svi_atlas.store import Results
+
+COLUMNS = 3
+TAIL = 0.25
+"""Share of the steps, from the end, over which the noise is measured."""
+
+
+def draw(results: Results) -> Figure:
+    """Standard deviation of the loss (nats) by particles, a panel a guide, a line a step size.
+
+    Medians over the seeds with their 10 to 90 % range. It is taken from the differences of
+    successive losses, so that a slow drift adds nothing; losses that are not finite are left out.
+    """
+    table = grid_fits(results.table())
+    families = _fits.families(table)
+    colours = _style.scale_colours(table["step_size"])
+    columns = min(COLUMNS, len(families))
+    rows = -(-len(families) // columns)
+    size = (max(4.5, 3.1 * columns), 2.35 * rows + 0.7)
+    figure, panels = _style.panels(rows, columns, size, sharex=True, sharey=True)
+    for axes, family in zip(panels.flat, families, strict=False):
+        axes.set_title(label(family))
+        axes.set_yscale("log")
+        if family.guide in POINT_GUIDES:
+            _style.note(axes, "a point is fitted:\nits loss has no noise")
+            continue
+        noise = {
+            count: noise_of(results, family, run) for count, run in sorted(family.runs.items())
+        }
+        _draw_guide(axes, {count: found for count, found in noise.items() if found}, colours)
+    for axes in panels.flat[len(families) :]:
+        axes.set_axis_off()
+    counts = sorted({count for family in families for count in family.runs})
+    for index, axes in enumerate(panels.flat[: len(families)]):
+        axes.set_xscale("log")
+        axes.set_xticks(counts, [f"{count:g}" for count in counts])
+        axes.minorticks_off()
+        if index % columns == 0:
+            axes.set_ylabel("sd of the loss (nats)")
+        if index + columns >= len(families):
+            axes.set_xlabel("particles")
+            axes.tick_params(labelbottom=True)
+    handles = [
+        Line2D([], [], color=colour, marker="o", ms=3.5, label=f"step {_style.plain_number(step)}")
+        for step, colour in colours.items()
+    ]
+    handles.append(
+        Line2D([], [], color="#777777", lw=0.9, ls="--", label="as 1 / √particles, from the first")
+    )
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    return figure
+
+
+def noise_of(results: Results, family: _fits.Family, run: str) -> dict[float, np.ndarray]:
+    """Standard deviation of the loss of each seed by step size; empty if the cell failed."""
+    fits = results.fit(family.model, family.guide, run)
+    if "message" in fits.attrs:
+        return {}
+    loss = fits["loss"].transpose("step_size", "seed", "step")
+    tail = loss.isel(step=slice(-max(2, round(TAIL * fits.sizes["step"])), None)).to_numpy()
+    with np.errstate(invalid="ignore", over="ignore"):
+        jumps = np.diff(tail.astype(float), axis=-1) ** 2
+    finite = np.isfinite(jumps)
+    count = finite.sum(-1)
+    mean = np.where(finite, jumps, 0.0).sum(-1) / np.maximum(count, 1)
+    noise = np.where(count > 0, np.sqrt(mean / 2), np.nan)
+    return dict(zip(fits["step_size"].to_numpy(), noise, strict=True))
+
+
+def _draw_guide(axes: Axes, noise: dict[int, dict[float, np.ndarray]], colours: dict) -> None:
+    shown = [value for found in noise.values() for value in found.values()]
+    if not shown or not (np.nan_to_num(np.concatenate(shown)) > 0).any():
+        _style.note(axes, "no loss is finite" if shown else "failed")
+        return
+    counts = np.array(list(noise))
+    for index, (step_size, colour) in enumerate(colours.items()):
+        have = [count for count in counts if step_size in noise[count]]
+        if not have:
+            continue
+        aside = 1.06 ** (index - (len(colours) - 1) / 2)
+        low, median, high = np.transpose(
+            [_fits.quantiles(noise[count][step_size], (0.1, 0.5, 0.9)) for count in have]
+        )
+        if not (np.nan_to_num(median) > 0).all():
+            continue
+        places = np.array(have) * aside
+        axes.errorbar(
+            places,
+            median,
+            [median - low, high - median],
+            fmt="o-",
+            ms=3,
+            lw=1.2,
+            color=colour,
+            mew=0,
+        )
+        expected = median[0] * np.sqrt(have[0] / np.array(have))
+        axes.plot(places, expected, color=colour, lw=0.9, ls="--")
