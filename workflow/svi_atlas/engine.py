@@ -19,6 +19,7 @@ from numpyro import optim
 from numpyro.infer import SVI, Trace_ELBO
 from numpyro.infer.svi import SVIState
 
+from svi_atlas import fast_random
 from svi_atlas.checkpoint import Checkpoint
 from svi_atlas.keys import replica_key
 
@@ -58,6 +59,7 @@ class Fits:
     seconds_run: float
 
 
+@fast_random.enabled()
 def fit_cell(
     model: Callable,
     make_guide: Callable[[], Callable],

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from svi_atlas import problems, store
+from svi_atlas import fast_random, problems, store
 from svi_atlas.checkpoint import Checkpoint
 from svi_atlas.engine import Fits, ModelError, fit_cell, flat
 from svi_atlas.evaluate import Draws, draw_cell, mock_data
@@ -18,6 +18,7 @@ from svi_atlas.guides import guide_factory
 from svi_atlas.job import Job
 
 
+@fast_random.enabled()
 def run(job: Job) -> None:
     spec, cell = job.spec, job.spec["cell"]
     problem = problems.load(spec["problem"])
