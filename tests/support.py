@@ -12,6 +12,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from svi_atlas import spec
+
 ROOT = Path(__file__).parents[1]
 
 PARTS = ("Snakefile", "config", "envs", "notebooks", "profiles", "pyproject.toml", "workflow")
@@ -29,7 +31,7 @@ num_steps: 200
 num_draws: 200
 num_snapshots: 20
 grid:
-  - guides: [normal, truncated_normal]
+  - guides: [normal]
     num_particles: [8]
     step_sizes: [0.003, 0.01]
     seeds: 2
@@ -173,8 +175,8 @@ class Project:
             raise
         return subprocess.CompletedProcess(arguments, process.returncode, output)
 
-    def start(self, *arguments: str) -> subprocess.Popen:
-        """The same in the background, in a process group of its own."""
+    def start(self, *arguments: str, output: Path | None = None) -> subprocess.Popen:
+        """The same in the background, in a process group of its own; `output` is a file for it."""
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -185,7 +187,7 @@ class Project:
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.path,
             env=environment,
-            stdout=subprocess.PIPE,
+            stdout=output.open("w") if output else subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
@@ -225,8 +227,15 @@ def kill_group(process: subprocess.Popen) -> None:
     process.wait()
 
 
+def forget_files() -> None:
+    """Make `svi_atlas.spec` read source files anew; a run reads each only once."""
+    for function in vars(spec).values():
+        if hasattr(function, "cache_clear") and function is not spec._graph:
+            function.cache_clear()
+
+
 CELLS = {
-    "coin": {"normal, particles-8", "truncated_normal, particles-8", "normal, single"},
+    "coin": {"normal, particles-8", "normal, single"},
     "line": {"wide, particles-1", "AutoNormal, particles-1"},
 }
 FIGURES = {"coin": {"loss", "verdicts"}, "line": {"verdicts"}}

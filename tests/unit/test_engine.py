@@ -114,8 +114,7 @@ def test_coin_equals_svi_run(guide):
     check_cell(COIN_MODEL, coin_guide(guide), COIN_DATA, num_particles=1, num_steps=1000)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("guide", ["beta", "normal", "AutoMultivariateNormal"])
+@pytest.mark.parametrize("guide", ["normal", "AutoNormal"])
 def test_coin_equals_svi_run_with_8_particles(guide):
     check_cell(COIN_MODEL, coin_guide(guide), COIN_DATA, num_particles=8, num_steps=1000)
 
@@ -160,7 +159,7 @@ def test_number_of_steps_that_does_not_divide():
 
 def test_snapshots_are_the_parameters_at_their_step():
     fits = plane_fit(num_steps=203, num_snapshots=20)
-    for index in (0, 7, len(fits.snapshot_step) - 1):
+    for index in (7, len(fits.snapshot_step) - 1):
         step = int(fits.snapshot_step[index])
         result = svi_run(plane, lambda: plane_normal, PLANE_DATA, 1, 0.03, 1, step)
         np.testing.assert_allclose(fits.trace["loc"][0, 1, index], result.params["loc"], rtol=1e-4)

@@ -5,24 +5,11 @@ import os
 
 import pytest
 
+from support import forget_files
 from svi_atlas import spec
 from svi_atlas.errors import InputError
 
 STAGES = ("data", "reference", "fit", "diagnose", "table", "figure", "verify", "notebook", "page")
-
-
-@pytest.fixture(autouse=True)
-def _forget_files_read_before():
-    def forget():
-        for function in vars(spec).values():
-            if hasattr(function, "cache_clear") and function is not spec._graph:
-                function.cache_clear()
-
-    spec.forget = forget
-    forget()
-    yield
-    forget()
-    del spec.forget
 
 
 @pytest.fixture
@@ -35,7 +22,7 @@ def user_problem(tmp_path, monkeypatch):
             path = tmp_path / "mine" / f"{name.replace('__', '/')}.py"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        spec.forget()
+        forget_files()
         return spec.code_of("stages.fit", files=("mine/problem.py",))["digest"]
 
     return write

@@ -2,7 +2,10 @@
 
 import pytest
 
-from support import COIN, CONFIG, LINE, Project
+from support import COIN, CONFIG, LINE, Project, forget_files
+from svi_atlas import plan
+from svi_atlas.errors import InputError
+from svi_atlas.schema import read_yaml
 
 COIN_FILE = "config/experiments/coin.yaml"
 LINE_FILE = "config/experiments/line.yaml"
@@ -31,21 +34,13 @@ BAD = {
     "step size 0": (COIN_FILE, "[0.003,", "[0,", ["grid[0].step_sizes[0]", "greater than 0", "found 0"]),
     "negative step size": (COIN_FILE, "[0.003,", "[-0.003,", ["grid[0].step_sizes[0]", "greater than 0"]),
     "step size with a letter": (COIN_FILE, "[0.003,", "[1e-3x,", ["grid[0].step_sizes[0]", "type number", "'1e-3x'"]),
-    "undefined step size": (COIN_FILE, "[0.003,", "[.nan,", ["grid[0].step_sizes[0]", "finite number"]),
     "zero particles": (COIN_FILE, "[8]", "[0]", ["grid[0].num_particles[0]", "at least 1", "found 0"]),
     "duplicate seeds": (COIN_FILE, "seeds: 2", "seeds: [1, 1]", ["grid[0].seeds", "twice"]),
     "negative count": (COIN_FILE, "heads: 12", "heads: -12", ["data.heads", "at least 0", "found -12"]),
     "empty grid": (COIN_FILE, COIN[COIN.index("grid:"):COIN.index("named:")], "grid: []\n", ["'grid'", "at least 1 entry"]),
     "unreadable YAML": (COIN_FILE, "data: {", "data: {{", ["line 4", "not readable as YAML"]),
-    "unknown figure": (COIN_FILE, "[loss,", "[los,", ["figures", "unknown figure 'los'", "did you mean 'loss'", "verdicts"]),
     "missing problem file": (LINE_FILE, "mine/line.py", "mine/lines.py", ["'problem'", "no such file 'mine/lines.py'", "relative to"]),
     "problem file without PROBLEM": (PROBLEM, "PROBLEM =", "PROBLEMS =", ["must define PROBLEM", "has no PROBLEM"]),
-    "problem file that raises": (PROBLEM, "PROBLEM =", "raise ValueError('on purpose')\nPROBLEM =", ["ValueError: on purpose"]),
-    "problem file that is no Python": (PROBLEM, "def simulate", "def simulate(", ["line", "not valid Python"]),
-    "unknown problem": (LINE_FILE, "mine/line.py", "coins", ["'problem'", "unknown problem 'coins'", "did you mean 'coin'"]),
-    "unknown experiment": ("config/config.yaml", "[coin,", "[coins,", ["experiments", "config/experiments/coins.yaml", "did you mean 'coin'"]),
-    "unknown global key": ("config/config.yaml", CONFIG, CONFIG + "threshold: {}\n", ["unknown key 'threshold'", "did you mean 'thresholds'"]),
-    "unknown notebook": (COIN_FILE, "figures:", "notebooks: [experimental]\nfigures:", ["notebook", "experimental", "experiment"]),
 }  # fmt: skip
 
 
@@ -62,6 +57,31 @@ def test_bad_input_starts_no_job(what, project):
     assert "Job stats" not in process.stdout
     assert not project.exists("results/coin/data.nc")
     assert not project.exists("results/line/data.nc")
+
+
+MORE = {
+    "undefined step size": (COIN_FILE, "[0.003,", "[.nan,", ["grid[0].step_sizes[0]", "finite number"]),
+    "unknown figure": (COIN_FILE, "[loss,", "[los,", ["figures", "unknown figure 'los'", "did you mean 'loss'", "verdicts"]),
+    "problem file that raises": (PROBLEM, "PROBLEM =", "raise ValueError('on purpose')\nPROBLEM =", ["ValueError: on purpose"]),
+    "problem file that is no Python": (PROBLEM, "def simulate", "def simulate(", ["line", "not valid Python"]),
+    "unknown problem": (LINE_FILE, "mine/line.py", "coins", ["'problem'", "unknown problem 'coins'", "did you mean 'coin'"]),
+    "unknown experiment": ("config/config.yaml", "[coin,", "[coins,", ["experiments", "config/experiments/coins.yaml", "did you mean 'coin'"]),
+    "unknown global key": ("config/config.yaml", CONFIG, CONFIG + "threshold: {}\n", ["unknown key 'threshold'", "did you mean 'thresholds'"]),
+    "unknown notebook": (COIN_FILE, "figures:", "notebooks: [experimental]\nfigures:", ["notebook", "experimental", "experiment"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MORE)
+def test_more_bad_input_is_refused(what, project, monkeypatch):
+    """By the function that the workflow calls first."""
+    file, old, new, words = MORE[what]
+    project.edit(file, old, new)
+    monkeypatch.chdir(project.path)
+    forget_files()
+    with pytest.raises(InputError) as error:
+        plan.load(read_yaml("config/config.yaml"), project.path).specs  # noqa: B018
+    for word in [file, *words]:
+        assert word in str(error.value)
 
 
 def test_global_configuration_that_is_no_yaml(project):

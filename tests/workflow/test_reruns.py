@@ -134,7 +134,7 @@ def test_another_problem_reruns_nothing(project):
     assert project.planned() == set()
 
 
-COIN_GRID = {"normal, particles-8", "truncated_normal, particles-8"}
+COIN_GRID = {"normal, particles-8"}
 
 
 def test_a_seed_added(project):

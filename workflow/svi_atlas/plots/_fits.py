@@ -31,7 +31,7 @@ def families(table: pd.DataFrame) -> list[Family]:
     found = []
     for (model, guide), rows in grid.groupby(["model", "guide"], sort=False):
         cells = rows.drop_duplicates("run").sort_values("num_particles")
-        label = f"{guide} on {model}" if several else str(guide)
+        label = f"{guide}\non {model}" if several else str(guide)
         runs = dict(zip(cells["num_particles"], cells["run"], strict=True))
         found.append(Family(str(model), str(guide), label, runs))
     return found

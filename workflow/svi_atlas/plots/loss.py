@@ -31,14 +31,16 @@ def draw(results: Results) -> Figure:
     floors = {
         family.model: _fits.negative_log_evidence(results, family.model) for family in families
     }
-    size = (max(5.5, 2.7 * len(counts) + 1.2), 1.7 * len(families) + 0.9)
+    size = (max(5.5, 2.7 * len(counts) + 1.2), 1.75 * len(families) + 1.0)
     figure, grid_axes = _style.panels(len(families), len(counts), size, sharex=True, sharey="row")
     for row, family in enumerate(families):
         shown: list[np.ndarray] = []
         floor = floors[family.model]
         for axes, count in zip(grid_axes[row], counts, strict=True):
+            heading = family.label.replace("\n", " ") if count == counts[0] else ""
             if row == 0:
-                axes.set_title(_style.particles(count))
+                heading += f"\n{_style.particles(count)}"
+            axes.set_title(heading, fontsize=8.5)
             if count in family.runs:
                 fits = results.fit(family.model, family.guide, family.runs[count])
                 shown += _draw_cell(axes, fits, colours)
@@ -50,7 +52,7 @@ def draw(results: Results) -> Figure:
             shown.append(np.array([floor]))
         if shown:
             _set_limits(grid_axes[row, 0], np.concatenate(shown))
-        grid_axes[row, 0].set_ylabel(f"{family.label}\nloss (nats)")
+        grid_axes[row, 0].set_ylabel("loss (nats)")
     for axes in grid_axes[-1]:
         axes.set_xlabel("step")
     handles = [

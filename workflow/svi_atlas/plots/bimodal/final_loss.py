@@ -50,7 +50,7 @@ def draw(results: Results) -> Figure:
     for value, style in lines.values():
         axes.axvline(value, color=_style.EXACT, lw=1.0, ls=style, zorder=1)
     labels = [f"{guide}\n(minus ELBO)" if guide in NO_ELBO else guide for guide in guides]
-    axes.set_yticks(range(len(guides)), labels)
+    axes.set_yticks(range(len(guides)), labels, fontsize=7.5)
     axes.set_ylim(len(guides) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     for row in range(1, len(guides)):

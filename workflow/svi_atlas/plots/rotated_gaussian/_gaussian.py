@@ -20,6 +20,10 @@ def turned(sd_short: float, sd_long: float) -> np.ndarray:
 EXACT = {"unconstrained": turned(1.0, 3.0), "positive": turned(0.2, 0.6)}
 """Exact covariance by model: of (x, y), and of (ln s, x)."""
 
+MODEL = "unconstrained"
+GUIDES = ("AutoMultivariateNormal", "AutoNormal")
+"""The two guides that are held against each other: with and without correlation."""
+
 MEAN_FIELD = ("AutoNormal", "AutoDiagonalNormal")
 """Guides without correlation: their principal axes are the coordinate axes."""
 
@@ -39,7 +43,7 @@ def quantities(covariance: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def of_fits(results: Results, model: str = "unconstrained") -> pd.DataFrame:
+def of_fits(results: Results, model: str = MODEL) -> pd.DataFrame:
     """The QUANTITIES of every fit of a model that did not fail, a row a fit (last iterate).
 
     From the guide's parameters where it is a Gaussian, else from its draws: column `source`. A
@@ -69,7 +73,7 @@ def of_fits(results: Results, model: str = "unconstrained") -> pd.DataFrame:
 
 def _from_draws(results: Results, model: str, guide: str, run: str) -> dict[str, dict]:
     fit = results.fit(model, guide, run).sel(iterate="last")
-    first, second = ("x", "y") if model == "unconstrained" else ("s", "x")
+    first, second = ("x", "y") if model == MODEL else ("s", "x")
     draws = np.stack([fit[f"site.{name}"].to_numpy() for name in (first, second)], -1)
     if model == "positive":
         draws[..., 0] = np.log(draws[..., 0])
@@ -84,18 +88,36 @@ def covariance_of(draws: np.ndarray) -> np.ndarray:
     return np.swapaxes(centred, -1, -2) @ centred / (draws.shape[-2] - 1)
 
 
-def typical_fit(table: pd.DataFrame, model: str, guide: str) -> pd.Series | None:
-    """The fit of a guide's best setting whose KL is the median over the seeds; None without fits."""
-    best = best_settings(table)
-    best = best[(best["model"] == model) & (best["guide"] == guide)]
-    if best.empty:
-        return None
+def typical_fit(fits: pd.DataFrame) -> pd.Series | None:
+    """The one whose KL is the median; None without fits."""
+    known = fits[fits["kl"].notna()].sort_values("kl") if "kl" in fits else fits.iloc[:0]
+    return None if known.empty else known.iloc[(len(known) - 1) // 2]
+
+
+def at_setting(
+    table: pd.DataFrame, model: str, guide: str, setting: tuple[str, float] | None = None
+) -> pd.DataFrame:
+    """The fits of a guide at a run and step size, at its best setting if none is given."""
     grid = grid_fits(table)
-    same = (
-        (grid["model"] == model) & (grid["guide"] == guide) & (grid["run"] == best.iloc[0]["run"])
-    )
-    fits = grid[same & (grid["step_size"] == best.iloc[0]["step_size"])].sort_values("kl")
-    return fits.iloc[(len(fits) - 1) // 2]
+    grid = grid[(grid["model"] == model) & (grid["guide"] == guide) & (grid["verdict"] != "failed")]
+    if setting is None:
+        best = best_settings(grid)
+        if best.empty:
+            return grid
+        setting = best.iloc[0]["run"], best.iloc[0]["step_size"]
+    return grid[(grid["run"] == setting[0]) & np.isclose(grid["step_size"], setting[1])]
+
+
+def shared_setting(table: pd.DataFrame) -> tuple[str, float]:
+    """Run and step size at which both GUIDES converge, for most seeds, closest to the posterior."""
+    grid = grid_fits(table)
+    usable = (grid["model"] == MODEL) & (grid["verdict"] != "failed")
+    both = grid[usable & grid["guide"].isin(GUIDES)]
+    both = both.assign(at_rest=both["converged"].fillna(False).astype(float))
+    by_guide = both.groupby(["run", "step_size", "guide"])[["at_rest", "kl"]].mean()
+    settings = by_guide.groupby(["run", "step_size"]).agg({"at_rest": "min", "kl": "mean"})
+    settings["most"] = settings["at_rest"] > 0.5
+    return settings.sort_values(["most", "kl"], ascending=[False, True]).index[0]
 
 
 def draw_ellipses(

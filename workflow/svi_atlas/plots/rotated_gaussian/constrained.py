@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from svi_atlas.plots import _style
 from svi_atlas.plots.rotated_gaussian._gaussian import (
     EXACT,
+    at_setting,
     covariance_of,
     draw_ellipses,
     typical_fit,
@@ -26,7 +27,7 @@ ENTRIES = {(1, 1): "variance of x", (0, 1): "covariance of x and s", (0, 0): "va
 def draw(results: Results) -> Figure:
     """Left (x, ln s), middle (x, s) with two ellipses, right the entries over all seeds."""
     figure, ((left, middle, right),) = _style.panels(1, 3, (9.6, 3.5), width_ratios=(1, 1, 1.15))
-    fit = typical_fit(results.table(), MODEL, GUIDE)
+    fit = typical_fit(at_setting(results.table(), MODEL, GUIDE))
     if fit is None:
         for axes in (left, middle, right):
             _style.note(axes, f"no fit of {GUIDE} to {MODEL}")

@@ -10,20 +10,23 @@ from matplotlib.lines import Line2D
 from svi_atlas.plots import _style
 from svi_atlas.plots.rotated_gaussian._gaussian import (
     EXACT,
+    GUIDES,
+    MODEL,
+    at_setting,
     covariance_of,
     draw_ellipses,
+    shared_setting,
     typical_fit,
 )
 from svi_atlas.store import Results
 
-MODEL = "unconstrained"
 ORIGIN_RUN = "origin_full_rank"
 NUM_DRAWS = 5000
 REACH = 8.5
 
 
 def draw(results: Results) -> Figure:
-    """Four panels: density, exact draws, the origin's full-rank fit, a typical mean-field fit."""
+    """Four panels: density, exact draws, the origin's full-rank fit, a mean-field fit that converged."""
     table = results.table()
     figure, (row,) = _style.panels(1, 4, (9.6, 3.15), sharex=True, sharey=True)
     _draw_density(row[0])
@@ -31,12 +34,11 @@ def draw(results: Results) -> Figure:
     reference = results.reference(MODEL)
     exact = np.stack([reference[f"draw.{site}"].to_numpy() for site in ("x", "y")], -1)
     _draw_points(row[1], exact[:NUM_DRAWS], "#777777", "exact")
-    origin = table[table["run"] == ORIGIN_RUN]
-    chosen = origin.iloc[0] if len(origin) else typical_fit(table, MODEL, "AutoMultivariateNormal")
-    for axes, guide, fit in (
-        (row[2], "AutoMultivariateNormal", chosen),
-        (row[3], "AutoNormal", typical_fit(table, MODEL, "AutoNormal")),
-    ):
+    setting = shared_setting(table)
+    for axes, guide in zip(row[2:], GUIDES, strict=True):
+        origin = table[(table["run"] == ORIGIN_RUN) & (table["guide"] == guide)]
+        typical = typical_fit(at_setting(table, MODEL, guide, setting))
+        fit = origin.iloc[0] if len(origin) else typical
         if fit is None or fit["verdict"] == "failed":
             axes.set_title(guide)
             _style.note(axes, "no fit" if fit is None else f"failed: {fit['message']}")

@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 
 from svi_atlas.diagnostics.best import grid_fits
 from svi_atlas.plots import _style
-from svi_atlas.plots.rotated_gaussian._gaussian import EXACT, QUANTITIES, of_fits, quantities
-from svi_atlas.plots.rotated_gaussian.draws import MODEL, ORIGIN_RUN
+from svi_atlas.plots.rotated_gaussian._gaussian import EXACT, MODEL, QUANTITIES, of_fits, quantities
+from svi_atlas.plots.rotated_gaussian.draws import ORIGIN_RUN
 from svi_atlas.store import Results
 
 NAMES = {

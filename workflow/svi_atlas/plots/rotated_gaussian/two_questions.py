@@ -14,11 +14,9 @@ from matplotlib.lines import Line2D
 
 from svi_atlas.diagnostics.best import grid_fits
 from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.rotated_gaussian._gaussian import EXACT
-from svi_atlas.plots.rotated_gaussian.draws import MODEL
+from svi_atlas.plots.rotated_gaussian._gaussian import EXACT, GUIDES, MODEL, shared_setting
 from svi_atlas.store import Results
 
-GUIDES = ("AutoMultivariateNormal", "AutoNormal")
 MEAN_FIELD_VARIANCE = 1.0 / np.linalg.inv(EXACT[MODEL])[0, 0]
 """The exact optimum of a guide without correlation: the inverse of the precision's diagonal."""
 MEAN_FIELD_KL = 0.5 * float(np.log(np.linalg.det(EXACT[MODEL]) / MEAN_FIELD_VARIANCE**2))
@@ -36,7 +34,7 @@ def draw(results: Results) -> Figure:
     grid = grid[grid["model"] == MODEL]
     figure, ((left, middle, right),) = _style.panels(1, 3, (9.6, 3.5), width_ratios=(1, 1, 1.25))
     floor = _fits.negative_log_evidence(results, MODEL)
-    run, step_size = shared_setting(grid)
+    run, step_size = shared_setting(table)
     for guide in GUIDES:
         if ((grid["guide"] == guide) & (grid["run"] == run)).any():
             _draw_course(
@@ -64,16 +62,6 @@ def draw(results: Results) -> Figure:
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
-
-
-def shared_setting(grid: pd.DataFrame) -> tuple[str, float]:
-    """Run and step size at which both GUIDES converge, for most seeds, closest to the posterior."""
-    both = grid[grid["guide"].isin(GUIDES) & (grid["verdict"] != "failed")]
-    both = both.assign(at_rest=both["converged"].fillna(False).astype(float))
-    by_guide = both.groupby(["run", "step_size", "guide"])[["at_rest", "kl"]].mean()
-    settings = by_guide.groupby(["run", "step_size"]).agg({"at_rest": "min", "kl": "mean"})
-    settings["most"] = settings["at_rest"] > 0.5
-    return settings.sort_values(["most", "kl"], ascending=[False, True]).index[0]
 
 
 def _draw_course(left: Axes, middle: Axes, cell: xr.Dataset, guide: str) -> None:

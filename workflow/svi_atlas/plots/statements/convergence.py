@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from svi_atlas.diagnostics.best import best_settings, grid_fits
 from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.statements._common import POINT_GUIDES, label
+from svi_atlas.plots.statements._common import POINT_GUIDES
 from svi_atlas.store import Results
 
 NUM_BINS = 24
@@ -34,7 +34,7 @@ def draw(results: Results) -> Figure:
     for (left, middle, right), family in zip(panels, families, strict=True):
         chosen = (table["model"] == family.model) & (table["guide"] == family.guide)
         _draw_share(left, table[chosen], by_step_size)
-        left.set_title(label(family), fontsize=8.5)
+        left.set_title(family.label, fontsize=8.5)
         left.set_ylabel("share adequate", fontsize=8)
         if family.guide in POINT_GUIDES:
             for axes in (middle, right):
@@ -51,7 +51,7 @@ def draw(results: Results) -> Figure:
         _draw_course(middle, right, results, family, step_size, by_count)
         middle.set_title(f"step size {_style.plain_number(step_size)}, by steps", fontsize=8.5)
         right.set_title("the same, by draws", fontsize=8.5)
-        middle.set_ylabel("nats", fontsize=8)
+        middle.set_ylabel("loss above\noptimum (nats)", fontsize=8)
     counts = list(by_count)
     for axes in panels[:, 0]:
         axes.set_xscale("log")
@@ -59,7 +59,7 @@ def draw(results: Results) -> Figure:
         axes.minorticks_off()
         axes.set_ylim(-0.06, 1.06)
     for axes, name in zip(
-        panels[-1], ("particles", "step", "draws (steps × particles)"), strict=True
+        panels[-1], ("particles", "step", "draws: steps times particles"), strict=True
     ):
         axes.set_xlabel(name)
     handles = [
@@ -94,20 +94,7 @@ def _draw_course(
     step_size: float,
     colours: dict,
 ) -> None:
-    found = {}
-    for count, run in sorted(family.runs.items()):
-        fits = results.fit(family.model, family.guide, run)
-        if "message" in fits.attrs or step_size not in fits["step_size"]:
-            continue
-        edges = _fits.log_bins(fits.sizes["step"], NUM_BINS)
-        loss = fits["loss"].sel(step_size=step_size).transpose("seed", "step").to_numpy()
-        found[count] = _fits.centres(edges), _fits.bin_means(loss, edges)
-    if not found:
-        return
-    optimum = _fits.negative_log_evidence(results, family.model)
-    if not np.isfinite(optimum):
-        levels = [np.nanmedian(loss, 0).min() for _, loss in found.values()]
-        optimum = float(np.min(levels))
+    found, optimum = _losses(results, family, step_size)
     for count, (step, loss) in found.items():
         low, median, high = _fits.quantiles(loss - optimum, (0.1, 0.5, 0.9))
         for axes, place in ((by_step, step), (by_draw, step * count)):
@@ -117,4 +104,45 @@ def _draw_course(
         axes.set_xscale("log")
         axes.set_yscale("symlog", linthresh=0.01)
         axes.axhline(0, color=_style.EXACT, lw=0.8, ls="--")
+        axes.set_ylim(-0.02)
     by_draw.sharey(by_step)
+
+
+def _losses(
+    results: Results, family: _fits.Family, step_size: float
+) -> tuple[dict[int, tuple[np.ndarray, np.ndarray]], float]:
+    """By particles the steps (bin,) and mean losses (seed, bin), and the loss of the optimum."""
+    found = {}
+    for count, run in sorted(family.runs.items()):
+        fits = results.fit(family.model, family.guide, run)
+        if "message" in fits.attrs or step_size not in fits["step_size"]:
+            continue
+        edges = _fits.log_bins(fits.sizes["step"], NUM_BINS)
+        loss = fits["loss"].sel(step_size=step_size).transpose("seed", "step").to_numpy()
+        found[count] = _fits.centres(edges), _fits.bin_means(loss, edges)
+    optimum = _fits.negative_log_evidence(results, family.model)
+    if found and not np.isfinite(optimum):
+        medians = [_fits.quantiles(loss, (0.5,))[0] for _, loss in found.values()]
+        optimum = float(np.nanmin(np.concatenate(medians)))
+    return found, optimum
+
+
+def levels(
+    results: Results, family: _fits.Family, step_size: float
+) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """By particles the loss of each seed above the optimum, at the end and at equal draws (nats).
+
+    Equal draws: after as many as the fit with the fewest particles makes in all.
+    """
+    found, optimum = _losses(results, family, step_size)
+    if not found:
+        return {}
+    fewest = min(found)
+    draws = fewest * found[fewest][0][-1]
+    return {
+        count: (
+            loss[:, -1] - optimum,
+            loss[:, int(np.abs(step * count - draws).argmin())] - optimum,
+        )
+        for count, (step, loss) in found.items()
+    }

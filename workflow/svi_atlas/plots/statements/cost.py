@@ -11,6 +11,7 @@ from matplotlib.ticker import NullFormatter
 
 from svi_atlas.diagnostics.best import best_settings, grid_fits
 from svi_atlas.plots import _fits, _style
+from svi_atlas.plots.statements._common import SMALLEST_KL
 from svi_atlas.store import Results
 
 NEAR = 0.1
@@ -18,6 +19,8 @@ NEAR = 0.1
 
 WINDOW = 0.002
 """Share of the steps over which the loss is averaged to tell."""
+
+AUTOMATIC, BY_HAND = "#0072B2", "#D55E00"
 
 
 def draw(results: Results) -> Figure:
@@ -29,11 +32,11 @@ def draw(results: Results) -> Figure:
     """
     table = grid_fits(results.table())
     families = _fits.families(table)
-    count = _shared_count(families)
-    figure, (row,) = _style.panels(1, 3, (9.6, 0.36 * len(families) + 1.35), sharey=True)
+    count = shared_count(families)
+    figure, (row,) = _style.panels(1, 3, (9.6, 0.42 * len(families) + 1.35), sharey=True)
     time, steps, accuracy = row
     for place, family in enumerate(families):
-        colour = "#0072B2" if family.guide.startswith("Auto") else "#D55E00"
+        colour = _colour(family.guide)
         run = family.runs[count] if count in family.runs else family.runs[min(family.runs)]
         cell = table[
             (table["model"] == family.model)
@@ -55,18 +58,24 @@ def draw(results: Results) -> Figure:
         _spread(steps, place, steps_needed(fits.sel(step_size=step_size)["loss"]), colour)
         of_step = cell[cell["step_size"] == step_size]
         distance = (
-            np.maximum(of_step["kl"], of_step["kl_se"]) if "kl" in cell else pd.Series([np.nan])
+            np.maximum(np.maximum(of_step["kl"], of_step["kl_se"]), SMALLEST_KL)
+            if "kl" in cell
+            else pd.Series([np.nan])
         )
         _spread(accuracy, place, distance.to_numpy(float), colour)
         accuracy.text(
             1.02, -place, f"step {_style.plain_number(step_size)}", va="center", fontsize=7.5,
             color="#777777", transform=accuracy.get_yaxis_transform(),
         )  # fmt: skip
-    time.set_yticks([-place for place in range(len(families))], [f.label for f in families])
+    time.set_yticks(
+        [-place for place in range(len(families))],
+        [family.label for family in families],
+        fontsize=7.5,
+    )
     time.set_ylim(0.6 - len(families), 0.6)
     for axes, title in (
         (time, "seconds a fit"),
-        (steps, f"steps to within {NEAR:g} nats of the end"),
+        (steps, f"steps to arrive within {NEAR:g} nats"),
         (accuracy, "KL(q‖p), last iterate (nats)"),
     ):
         axes.set_title(title)
@@ -74,21 +83,26 @@ def draw(results: Results) -> Figure:
         axes.xaxis.set_minor_formatter(NullFormatter())
     steps.set_xlim(0.8 * WINDOW * table["num_steps"].min(), 1.2 * table["num_steps"].max())
     handles = [
-        Line2D([], [], color=colour, marker="o", ms=4.5, ls="none", label=label)
-        for colour, label in (("#0072B2", "autoguide"), ("#D55E00", "guide written by hand"))
+        Line2D([], [], color=colour, marker="o", ms=4.5, ls="none", label=kind)
+        for colour, kind in ((AUTOMATIC, "autoguide"), (BY_HAND, "guide written by hand"))
+        if any(_colour(family.guide) == colour for family in families)
     ]
     handles.append(
         Line2D([], [], color="#777777", marker="o", mfc="none", ms=4.5, ls="none",
                label="compilation, once for all fits of a cell")
     )  # fmt: skip
-    label = _style.particles(count) if count else "fewest particles of each guide"
+    title = _style.particles(count) if count else "fewest particles of each guide"
     figure.legend(
-        handles=handles, title=label, loc="outside lower center", ncols=3, title_fontsize=8.5
+        handles=handles, title=title, loc="outside lower center", ncols=3, title_fontsize=8.5
     )
     return figure
 
 
-def _shared_count(families: list[_fits.Family]) -> int:
+def _colour(guide: str) -> str:
+    return AUTOMATIC if guide.startswith("Auto") else BY_HAND
+
+
+def shared_count(families: list[_fits.Family]) -> int:
     """The most particles that every guide was fitted with, 0 if there is no such number."""
     shared = set(families[0].runs).intersection(*(family.runs for family in families))
     return max(shared, default=0)

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from svi_atlas.diagnostics.best import grid_fits
 from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.statements._common import POINT_GUIDES, label
+from svi_atlas.plots.statements._common import POINT_GUIDES
 from svi_atlas.store import Results
 
 COLUMNS = 3
@@ -31,7 +31,7 @@ def draw(results: Results) -> Figure:
     size = (max(4.5, 3.1 * columns), 2.35 * rows + 0.7)
     figure, panels = _style.panels(rows, columns, size, sharex=True, sharey=True)
     for axes, family in zip(panels.flat, families, strict=False):
-        axes.set_title(label(family))
+        axes.set_title(family.label)
         axes.set_yscale("log")
         if family.guide in POINT_GUIDES:
             _style.note(axes, "a point is fitted:\nits loss has no noise")

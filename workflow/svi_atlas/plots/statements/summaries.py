@@ -12,11 +12,10 @@ from matplotlib.lines import Line2D
 
 from svi_atlas.diagnostics.best import grid_fits
 from svi_atlas.plots import _fits, _style
+from svi_atlas.plots.statements._common import SMALLEST_KL
 from svi_atlas.store import Results
 
 NUM_BINS = 12
-SMALLEST = 1e-5
-"""Smallest KL shown, nats: below it rounding decides."""
 
 
 def draw(results: Results) -> Figure:
@@ -37,7 +36,7 @@ def draw(results: Results) -> Figure:
     fits = grid_fits(table)
     fits = fits[np.isfinite(fits["kl"]) & np.isfinite(fits["sd_ratio"]) & (fits["sd_ratio"] > 0)]
     fits = fits.assign(
-        distance=np.maximum(np.maximum(fits["kl"], fits["kl_se"]), SMALLEST),
+        distance=np.maximum(np.maximum(fits["kl"], fits["kl_se"]), SMALLEST_KL),
         sd_error=np.exp(np.abs(np.log(fits["sd_ratio"]))) - 1,
     )
     guides = [family.guide for family in _fits.families(fits)]

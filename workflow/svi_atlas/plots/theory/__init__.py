@@ -1,0 +1,1 @@
+"""Figures of the identities behind variational inference, on the coin."""

@@ -32,7 +32,7 @@ def draw(results: Results) -> Figure:
     left.legend(loc="lower right")
     middle.errorbar(step, 1e3 * off, 2e3 * error, fmt="o", ms=2.5, lw=1, color=ELBO, mew=0)
     middle.axhline(0, color=_style.EXACT, lw=1, ls="--")
-    middle.set_title("ELBO + KL − ln Z (thousandths of a nat)")
+    middle.set_title("ELBO + KL \N{MINUS SIGN} ln Z (thousandths of a nat)")
     right.axhspan(-2, 2, color="#e9e9e9", lw=0)
     right.plot(step, off / error, "o", ms=3, color=ELBO, mew=0)
     right.axhline(0, color=_style.EXACT, lw=1, ls="--")
