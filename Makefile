@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help environment reproduce smoke test check docs lock clean
+.PHONY: help environment reproduce smoke test check benchmark docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -43,6 +43,9 @@ check: $(ENV)/development ## lint, format, types, layers, generated files
 	@mypy
 	@PYTHONPATH=workflow lint-imports --no-logo 2>/dev/null || PYTHONPATH=workflow lint-imports
 	@snakemake --lint > /dev/null
+
+benchmark: $(ENV)/run ## time the engine; hours (ARGS=--quick: minutes), into results/benchmark
+	@python tests/benchmark/run.py $(ARGS)
 
 docs: $(ENV)/run ## write the generated files (config/README.md, envs/*.yaml)
 	@PYTHONPATH=workflow python -m svi_atlas config-readme > config/README.md

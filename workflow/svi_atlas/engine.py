@@ -21,10 +21,14 @@ from numpyro.infer.svi import SVIState
 
 from svi_atlas import fast_random
 from svi_atlas.checkpoint import Checkpoint
+from svi_atlas.hoist import split_by_key
 from svi_atlas.keys import replica_key
 
 CHUNKS = 20
 """Parts a fit is run in, with a progress line and a chance to save after each."""
+
+MAX_BLOCK = 50
+"""Largest number of steps whose random numbers are made at once, ahead of the steps."""
 
 MAX_SNAPSHOT_BYTES = 64e6
 """Largest size of a cell's snapshots; guides with very many parameters get fewer of them."""
@@ -177,21 +181,37 @@ class _Program:
         prepared = self._svi(guide, 0.0)
         constrain = constrain_function(prepared, data)
 
-        def update(optim_state, key, rate):
+        def update(key, optim_state, rate):
             svi = self._svi(guide, rate)
             svi.constrain_fn = constrain
             new, loss = svi.update(SVIState(optim_state, None, key), data)
-            return new.optim_state, new.rng_key, loss
+            return new.optim_state, loss
 
-        update_seed = jax.vmap(update, in_axes=(0, None, 0), out_axes=(0, None, 0))
-        update_cell: Callable = jax.vmap(update_seed, in_axes=(0, 0, None))
+        of_one_fit = jax.tree.map(lambda leaf: leaf[0, 0], state[0])
+        noise, finish = split_by_key(update, state[1][0], of_one_fit, rates[0])
+        finish_seed = jax.vmap(finish, in_axes=(None, 0, 0))
+        finish_cell: Callable = jax.vmap(finish_seed, in_axes=(0, 0, None))
+        noise_of_steps = jax.vmap(jax.vmap(noise))
+        block = max(size for size in range(1, MAX_BLOCK + 1) if stride % size == 0)
 
-        def step(state, _):
-            optim_state, key, loss = update_cell(*state, rates)
-            return (optim_state, key), loss
+        def next_key(key, _):
+            """As SVI.update hands its key on."""
+            return jax.vmap(jax.random.split)(key)[:, 0], key
+
+        def to_block(state, _):
+            optim_state, key = state
+            key, keys = jax.lax.scan(next_key, key, None, length=block)
+            optim_state, losses = jax.lax.scan(
+                lambda optim_state, noise: finish_cell(noise, optim_state, rates),
+                optim_state,
+                noise_of_steps(keys),
+                length=block,
+            )
+            return (optim_state, key), losses
 
         def to_snapshot(state, _):
-            state, losses = jax.lax.scan(step, state, None, length=stride)
+            state, losses = jax.lax.scan(to_block, state, None, length=stride // block)
+            losses = losses.reshape(stride, *losses.shape[2:])
             unconstrained = jax.vmap(jax.vmap(prepared.optim.get_params))(state[0])
             constrained = jax.vmap(jax.vmap(constrain))(unconstrained)
             return state, (losses, (unconstrained, constrained))
