@@ -454,8 +454,7 @@ display(
 # %%
 show(
     "bimodal.weight",
-    "The weight at each step, a line a seed; exact is one half. With many particles the noise is "
-    "smaller, but so is what Adam divides by.",
+    "The weight at each step, a line a seed; exact is one half.",
 )
 weights = cell("weighted_normal_mixture")
 if len(weights) and "param.weight" in weights:
@@ -476,9 +475,16 @@ if len(weights) and "param.weight" in weights:
     display(
         nb.say(
             "Nothing pulls the weight back to one half: the spread over the seeds grows with the "
-            "step size and hardly falls with the particles. (The fits of a seed share their "
-            "random numbers over the step sizes, so rows are not independent.) The cost is ln 2 minus the entropy of the weights, the KL divergence that the wrong "
-            "weight alone adds. At the largest step the weight runs into 0 or 1 and a mode is "
+            "step size"
+            + (
+                " and hardly falls with the particles"
+                if weights["num_particles"].nunique() > 1
+                else ""
+            )
+            + ". (The fits of a seed share their random numbers over the step sizes, so rows are "
+            "not independent.) The cost is ln 2 minus the entropy of the weights, the KL "
+            "divergence that the wrong weight alone adds. At the largest step the weight runs "
+            "into 0 or 1 and a mode is "
             "lost. Remedies: leave the weight fixed, sum over the components instead of drawing "
             "one, or use a gradient through the mixture's distribution function."
         )

@@ -289,6 +289,13 @@ if len(settings):
 # Z$, and where $Z$ is known the KL divergence can be read off the loss.
 
 # %%
+if any(name.startswith("theory.") for name in figures):
+    display(
+        nb.say(
+            "The derivation, and a check along a whole fit, are on "
+            f"[a page of their own]({experiment}-theory.html)."
+        )
+    )
 if many is not None:
     a, b = many["param.alpha_q"], many["param.beta_q"]
     display(
@@ -395,9 +402,17 @@ if rows:
 
 # %%
 show("loss")
+elsewhere = ("coin.", "theory.", "statements.")
 for name in figures:
-    if name not in ("loss", "verdicts", "kl_by_step_size") and not name.startswith("coin."):
+    if name not in ("loss", "verdicts", "kl_by_step_size") and not name.startswith(elsewhere):
         show(name)
+if any(name.startswith("statements.") for name in figures):
+    display(
+        nb.say(
+            "What the origin says of particles, autoguides and surrogates in general, counted over "
+            f"these fits, is on [a page of its own]({experiment}-statements.html)."
+        )
+    )
 
 # %% [markdown]
 # ## Comparison with published and exact values

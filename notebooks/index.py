@@ -1,21 +1,11 @@
 # %% tags=["parameters"]
 results = "results"
-experiments = {"coin": "Fairness of a coin"}
-
-# %% [markdown]
-# # SVI Atlas
-#
-# Stochastic variational inference replaces a posterior $p$ by the member $q$ of a family, the
-# guide, that maximises a bound on the log evidence, the ELBO. The number minimised is the *loss*,
-# minus the ELBO. Each page below fits one problem with a grid of guides, particle counts (draws per
-# estimate of the loss), step sizes and seeds, and asks of every single fit two questions:
-#
-# 1. **Converged?** Has the optimiser reached the best member of the guide's family?
-# 2. **Adequate?** Is what it reached close to the posterior?
-#
-# The answers make one verdict a fit, and every verdict carries its evidence.
+experiments = {"coin": {"title": "Fairness of a coin", "lead": None, "pages": {}}}
 
 # %%
+import html
+
+import numpy as np
 import pandas as pd
 from IPython.display import HTML, display
 
@@ -24,57 +14,166 @@ from svi_atlas.store import Results
 
 of = {name: Results(results, name) for name in experiments}
 fits = {name: found.table() for name, found in of.items()}
+best = {name: nb.best_settings(table) for name, table in fits.items()}
+n = nb.number
+
+
+def words(verdict):
+    return verdict.replace("_", " ")
+
+
+def several_models(table):
+    return nb.grid_fits(table)["model"].nunique() > 1
+
+
+def cost(name, setting):
+    """Median seconds a fit of a setting's seeds."""
+    table = fits[name]
+    same = (table["model"] == setting.model) & (table["guide"] == setting.guide)
+    same &= (table["run"] == setting.run) & np.isclose(table["step_size"], setting.step_size)
+    return float(table.loc[same, "seconds"].median())
+
+
+def to_use(name, model):
+    """The best setting of a model over all guides, None if no fit of it is adequate."""
+    ranked = best[name][best[name]["model"] == model]
+    ranked = ranked.sort_values(["adequate", "kl", "loss_tail"], ascending=[False, True, True])
+    top = next(ranked.itertuples(), None)
+    return top if top is not None and top.adequate > 0 else None
+
+
+def advice(name):
+    """Which cell to use, a sentence a model."""
+    table, lines = fits[name], []
+    for model in nb.grid_fits(table)["model"].unique():
+        where = f"on `{model}` " if several_models(table) else ""
+        top = to_use(name, model)
+        if top is None:
+            lines.append(f"**Use** {where}none of these guides: no fit is adequate.")
+            continue
+        lines.append(
+            f"**Use** {where}`{top.guide}` with "
+            f"{top.num_particles} {'particle' if top.num_particles == 1 else 'particles'} and step "
+            f"size {top.step_size:g}: {round(top.adequate * top.fits)} of {top.fits} seeds are "
+            f"adequate, KL {n(top.kl, 2)} nats, {n(cost(name, top), 2)} s a fit."
+        )
+    return nb.say("\n".join(f"- {line}" for line in lines))
+
+
+def by_guide(name):
+    """Verdict counts of every guide over all settings, and its best setting with its cost."""
+    grid, several = nb.grid_fits(fits[name]), several_models(fits[name])
+    counts = grid.groupby(["model", "guide", "verdict"], sort=False).size().unstack(fill_value=0)
+    present = [verdict for verdict in nb.ORDER if verdict in counts]
+    settings = {(top.model, top.guide): top for top in best[name].itertuples()}
+    rows = []
+    for (model, guide), counted in counts[present].iterrows():
+        top = settings.get((model, guide))
+        label = f"{guide}<br>on {model}" if several else guide
+        row = {"guide": HTML(label), **counted.to_dict()}
+        if top is None:
+            row |= {"best": "", "there": "", "kl": np.nan, "seconds": np.nan}
+        else:
+            row |= {
+                "best": f"{top.num_particles}, {top.step_size:g}", "kl": top.kl,
+                "there": f"{round(top.adequate * top.fits)} of {top.fits}",
+                "seconds": cost(name, top),
+            }  # fmt: skip
+        rows.append(row)
+    headings = {"guide": "guide"} | {verdict: words(verdict) for verdict in present}
+    headings |= {"best": "best", "there": "adequate", "kl": "KL", "seconds": "seconds"}
+    return nb.table(pd.DataFrame(rows), headings)
+
+
+def lead(name):
+    """The experiment's first figure, if it has any."""
+    figure = experiments[name]["lead"]
+    if figure:
+        caption = nb.CAPTIONS.get(figure, "Explained on the experiment's page.")
+        display(nb.figure(of[name], figure, caption))
+
+
+def failed(name):
+    """Cells that failed with their messages, and diverged fits by guide with the commonest reason."""
+    table = fits[name]
+    keys = ["model", "guide"]
+    rows = []
+    for verdict, column in (("failed", "message"), ("diverged", "reason")):
+        chosen = table[table["verdict"] == verdict]
+        for (model, guide), group in chosen.groupby(keys, sort=False):
+            total = int(((table["model"] == model) & (table["guide"] == guide)).sum())
+            rows.append({
+                "verdict": verdict, "guide": guide, "model": model,
+                "fits": f"{len(group)} of {total}", "why": group[column].iloc[0],
+            })  # fmt: skip
+    if not rows:
+        return nb.say("Nothing failed and nothing diverged.")
+    models = {"model": "model"} if table["model"].nunique() > 1 else {}
+    return nb.table(pd.DataFrame(rows), {
+        "verdict": "verdict", "guide": "guide", **models, "fits": "fits",
+        "why": "message, or reason for the first",
+    })  # fmt: skip
+
+
+display(nb.say("# SVI Atlas"))
+total = sum(map(len, fits.values()))
+display(
+    nb.say(
+        "Stochastic variational inference fits a *guide* $q$ to a posterior $p$. Which guide, step "
+        "size and number of particles (draws per estimate of the loss) can be trusted? "
+        f"{total:,} fits answer. Of each two things are asked: has it **converged** to the best that "
+        "its guide can do, and is that **adequate**, close to the posterior?"
+    )
+)
+rows = []
+for name, entry in experiments.items():
+    counted = fits[name]["verdict"].value_counts()
+    link = HTML(f'<a href="{name}.html">{html.escape(entry["title"])}</a>')
+    compared = of[name].verification()
+    met = f"{int(compared['ok'].sum())} of {len(compared)}" if len(compared) else nb.MISSING
+    rows.append({"page": link, **{verdict: counted.get(verdict, 0) for verdict in nb.ORDER}})
+    rows[-1] |= {"all": len(fits[name]), "met": met}
+headings = {verdict: words(verdict) for verdict in nb.ORDER}
+display(nb.table(pd.DataFrame(rows), {
+    "page": "experiment", **headings, "all": "all fits", "met": "published and exact values met",
+}))  # fmt: skip
+display(
+    nb.say(
+        "In the tables of guides below the verdicts are counted over all settings; *best* is the "
+        "setting (particles, step size) to use, with its adequate seeds, their median KL divergence "
+        "in nats and the seconds of one fit."
+    )
+)
+
+# %%
+for name, entry in experiments.items():
+    links = [f"[The whole story]({name}.html)"]
+    links += [f"[{label}]({page}.html)" for page, label in entry["pages"].items()]
+    display(HTML(f'<h2 id="{name}">{html.escape(entry["title"])}</h2>'))
+    display(nb.say(" · ".join(links)), advice(name), by_guide(name))
+    lead(name)
+    display(nb.say("**What failed or diverged**"), failed(name))
+    display(nb.say("**What differs from published and exact values**"))
+    display(nb.verification(of[name], only_differing=True))
+
+display(HTML("<h2>How to read the verdicts</h2>"))
 
 # %% [markdown]
 # | verdict | meaning |
 # |---|---|
-# | <span class="verdict failed">failed</span> | the model or the guide raised an error; its message is kept |
-# | <span class="verdict diverged">diverged</span> | losses or parameters are not finite, or the loss falls without bound |
-# | <span class="verdict not_converged">not converged</span> | still drifting, or jumping about the optimum |
-# | <span class="verdict inadequate">inadequate</span> | converged, but not close to the posterior |
 # | <span class="verdict adequate">adequate</span> | converged and close to the posterior |
-
-# %% [markdown]
-# ## The experiments
-
-# %%
-rows = []
-for name, title in experiments.items():
-    counted = fits[name]["verdict"].value_counts()
-    link = HTML(f'<a href="{name}.html">{title}</a>')
-    rows.append({"page": link, **{verdict: counted.get(verdict, 0) for verdict in nb.ORDER}})
-    rows[-1]["all"] = len(fits[name])
-headings = {verdict: verdict.replace("_", " ") for verdict in nb.ORDER}
-display(nb.table(pd.DataFrame(rows), {"page": "page", **headings, "all": "all fits"}))
-
-# %% [markdown]
-# ## The best setting of each guide
+# | <span class="verdict inadequate">inadequate</span> | converged, but not close to the posterior |
+# | <span class="verdict not_converged">not converged</span> | still drifting, or jumping about the optimum |
+# | <span class="verdict diverged">diverged</span> | losses or parameters are not finite, or the loss falls without bound |
+# | <span class="verdict failed">failed</span> | the model or the guide raised an error; its message is kept |
 #
-# The particle count and step size with the largest share of adequate seeds; ties go to the smaller
-# KL divergence. KL, error of the mean (in posterior standard deviations) and ratio of standard
-# deviations are medians over the seeds.
+# The *loss* is minus the ELBO, a lower bound on the log evidence; both in nats. The best setting of
+# a guide is the one with the largest share of adequate seeds, then the smallest KL divergence from
+# the posterior. Seconds are those of one fit among the many that run as one program, without its
+# compilation.
 
 # %%
-for name, title in experiments.items():
-    display(HTML(f'<h3><a href="{name}.html">{title}</a></h3>'), nb.best(fits[name]))
-
-# %% [markdown]
-# ## What failed or diverged
-
-# %%
-for name, title in experiments.items():
-    display(HTML(f"<h3>{title}</h3>"), nb.failures(fits[name]))
-
-# %% [markdown]
-# ## What differs from the published and exact values
-
-# %%
-for name, title in experiments.items():
-    display(HTML(f"<h3>{title}</h3>"), nb.verification(of[name], only_differing=True))
-
-# %% [markdown]
-# ## Where the numbers come from
-
-# %%
-for name, title in experiments.items():
-    display(HTML(f"<h3>{title}</h3>"), nb.provenance(of[name]))
+display(HTML("<h2>Where the numbers come from</h2>"))
+for name, entry in experiments.items():
+    display(HTML(f"<h3>{html.escape(entry['title'])}</h3>"), nb.provenance(of[name]))
+    display(nb.downloads(of[name]))

@@ -54,7 +54,7 @@ def share(part, whole):
     if whole == 0:
         return nb.MISSING
     p = part / whole
-    return f"{n(100 * p, 3 if p == 1 else 2)} ± {n(100 * np.sqrt(p * (1 - p) / whole), 1)} %"
+    return f"{nb.measured(100 * p, 100 * np.sqrt(p * (1 - p) / whole))} %"
 
 
 display(nb.say(f"# {title}: four statements, counted"))
@@ -104,6 +104,29 @@ spread = np.sqrt(
 )
 gain = changes[:, 1] - changes[:, 0]
 
+best = nb.best_settings(fits).set_index(["model", "guide"])
+courses, lower, higher = [], 0, 0
+for family in sampled:
+    if (family.model, family.guide) not in best.index:
+        continue
+    step_size = best.loc[(family.model, family.guide), "step_size"]
+    levels = convergence.levels(found, family, step_size)
+    for count, (at_end, at_draws) in levels.items():
+        here = of(family)
+        here = here[(here["num_particles"] == count) & np.isclose(here["step_size"], step_size)]
+        courses.append({
+            **named(family), "particles": count, "step size": f"{step_size:g}",
+            "adequate": f"{int((here['verdict'] == 'adequate').sum())} of {len(here)}",
+            "kl": over_seeds(here["kl"]) if "kl" in here else nb.MISSING,
+            "end": over_seeds(at_end), "draws": over_seeds(at_draws),
+        })  # fmt: skip
+    if len(levels) > 1:
+        few, many = levels[min(levels)][1], levels[max(levels)][1]
+        change = np.nanmedian(many) - np.nanmedian(few)
+        error = 1.25 * np.sqrt(np.nanvar(many) / many.size + np.nanvar(few) / few.size)
+        lower += int(change < -2 * error)
+        higher += int(change > 2 * error)
+
 known = grid[np.isfinite(grid.get("kl", np.nan)) & (grid["verdict"] != "failed")]
 usable = (known["mean_error"] <= 0.1) & ((known["sd_ratio"] - 1).abs() <= 0.1)
 
@@ -127,8 +150,10 @@ if len(changes):
         f"*More particles may help convergence.* At equal steps, from the fewest to the most "
         f"particles, the share of adequate fits rises by more than two errors in {better} of "
         f"{len(gain)} settings and falls in {worse}; elsewhere it hardly changes, mostly because the "
-        "step size is wrong for any number. At equal numbers of draws the answer depends on how far "
-        "one wants to go: [see below](#more-particles-may-help-convergence)."
+        "step size is wrong for any number. After equal numbers of *draws*, at each guide's best "
+        f"step size, the loss is lower with the most particles for {lower} guides and higher for "
+        f"{higher} ([see below](#more-particles-may-help-convergence)): particles pay once a fit has "
+        "arrived and only its noise is left, steps pay on the way there."
     )
 kinds = {
     kind: [f for f in families if f.guide.startswith("Auto") == kind and len(of(f))]
@@ -193,29 +218,13 @@ show(
     "above the optimum along the steps at the guide's best step size, median over the seeds and 10 to "
     "90 % range. Right: the same along the number of draws.",
 )
-best = nb.best_settings(fits).set_index(["model", "guide"])
-rows = []
-for family in sampled:
-    if (family.model, family.guide) not in best.index:
-        continue
-    step_size = best.loc[(family.model, family.guide), "step_size"]
-    levels = convergence.levels(found, family, step_size)
-    for count, (at_end, at_draws) in levels.items():
-        here = of(family)
-        here = here[(here["num_particles"] == count) & np.isclose(here["step_size"], step_size)]
-        rows.append({
-            **named(family), "particles": count, "step size": f"{step_size:g}",
-            "adequate": f"{int((here['verdict'] == 'adequate').sum())} of {len(here)}",
-            "kl": over_seeds(here["kl"]) if "kl" in here else nb.MISSING,
-            "end": over_seeds(at_end), "draws": over_seeds(at_draws),
-        })  # fmt: skip
 display(
     nb.say(
         "At each guide's best step size; medians over the seeds and 10 to 90 % range. *At equal draws* "
         "is where a fit stands after as many draws as the fit with the fewest particles makes in all."
     )
 )
-display(nb.table(pd.DataFrame(rows), {
+display(nb.table(pd.DataFrame(courses), {
     **({"guide": "guide", "model": "model"} if several else {"guide": "guide"}),
     "particles": "particles", "step size": "step size", "adequate": "adequate",
     "kl": "KL, last iterate (nats)", "end": "loss above optimum, equal steps",

@@ -52,7 +52,7 @@ points = [
     "$\\mathrm{KL}(q \\,\\|\\, p) = \\ln\\, Z - \\mathrm{ELBO}(q) \\ge 0$. So the loss, minus the "
     "ELBO, never lies below $-\\ln\\, Z$ on average, and its distance from there is the KL divergence.",
     "The origin's identities carry sign slips; with them a KL divergence would come out negative, "
-    "or off by twice the log evidence. [Each sign is put to the test below](#the-signs-one-by-one).",
+    "or off by twice the ELBO. [Each sign is put to the test below](#the-signs-one-by-one).",
     f"Near the optimum the loss says little: between steps "
     f"{int(fit.step[fit.kl < 0.01][0]):,} and {int(fit.step[-1]):,} it falls by "
     f"{n(fit.kl[fit.kl < 0.01][0] - fit.kl[-1], 2)} nats while alpha_q still moves from "
@@ -75,7 +75,7 @@ display(nb.say("\n".join(f"- {point}" for point in points)))
 #
 # It is never negative, because $-\ln$ is convex (Jensen's inequality):
 #
-# $$\mathrm{KL}(q \,\|\, p) = \mathbb{E}_q\left[-\ln \frac{p(z \mid x)}{q(z)}\right] \;\ge\; -\ln\, \mathbb{E}_q\left[\frac{p(z \mid x)}{q(z)}\right] \;\ge\; -\ln\, 1 = 0,$$
+# $$\mathrm{KL}(q \,\|\, p) = \mathbb{E}_q[-\ln\, r(z)] \;\ge\; -\ln\, \mathbb{E}_q[r(z)] \;\ge\; -\ln\, 1 = 0, \qquad r(z) = \frac{p(z \mid x)}{q(z)},$$
 #
 # and it is zero only if $q = p$. Putting $\ln\, p = \ln\, P - \ln\, Z$ into the definition gives
 #
@@ -88,7 +88,7 @@ display(nb.say("\n".join(f"- {point}" for point in points)))
 # $Z$ does not depend on $q$, so that raising the ELBO lowers the KL divergence by the same amount.
 # The ELBO needs only $P$, not $Z$, and draws from $q$ estimate it:
 #
-# $$\mathrm{loss} = -\frac{1}{S} \sum_{s=1}^{S} [\ln\, P(z_s) - \ln\, q(z_s)], \qquad z_s \sim q.$$
+# $$\mathrm{loss} = -\frac{1}{S} \sum_{s} \; [\ln\, P(z_s) - \ln\, q(z_s)], \qquad z_s \sim q.$$
 #
 # $S$ is the number of particles. If $q$ has mass where $P = 0$, the ELBO is $-\infty$.
 

@@ -46,10 +46,11 @@ def draw(results: Results) -> Figure:
 
 
 def _shares(axes: Axes, table: pd.DataFrame) -> None:
-    fewest, most = table["num_particles"].min(), table["num_particles"].max()
     for guide in GUIDES:
-        for count, line in ((fewest, ":"), (most, "-")):
-            fits = table[(table["guide"] == guide) & (table["num_particles"] == count)]
+        of_guide = table[table["guide"] == guide]
+        counts = sorted(of_guide["num_particles"].unique())
+        for count, line in dict(zip([*counts[:1], *counts[-1:]], ":-", strict=False)).items():
+            fits = of_guide[of_guide["num_particles"] == count]
             shares = 100 * fits.groupby("step_size")["nonfinite"].median()
             label = f"{guide}, {_style.particles(count)}"
             colour = _colours.colour(guide)

@@ -28,7 +28,8 @@ def draw(results: Results) -> Figure:
         return figure
     fits = results.fit(rows["model"].iloc[0], GUIDE, RUN)
     edges = _fits.log_bins(fits.sizes["step"], 60)
-    for colour, (step_size, cell) in zip(COLOURS, rows.groupby("step_size"), strict=False):
+    for colour, step_size in zip(COLOURS, np.unique(rows["step_size"]), strict=False):
+        cell = rows[rows["step_size"] == step_size]
         label = f"step size {_style.plain_number(step_size)}"
         loss = fits["loss"].sel(step_size=step_size, method="nearest")
         means = _fits.bin_means(loss.transpose("seed", "step").to_numpy(), edges)

@@ -28,7 +28,7 @@ def expected_loss(model: str, guide: str, sig1: np.ndarray, sig2: np.ndarray) ->
     """
     uniform = 2 * np.log(2 * HALF_BOX)
     if guide == "factor":
-        square1 = square2 = SQUARE
+        square1 = square2 = np.full_like(sig1, SQUARE)
         log_guide = -uniform - 0.5 * SQUARE * (sig1**-2.0 + sig2**-2.0) - np.log(sig1 * sig2)
     else:
         square1, square2 = sig1**2, sig2**2

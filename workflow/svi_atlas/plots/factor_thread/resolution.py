@@ -32,20 +32,20 @@ def draw(results: Results) -> Figure:
     row[0].set_title("the origin's run, factor model")
     colours = _style.scale_colours(table["num_particles"])
     for axes, (name, exact) in zip(row[1:], EXACT.items(), strict=True):
-        for index, (count, colour) in enumerate(colours.items()):
+        for index, (count, shade) in enumerate(colours.items()):
             fits = table[table["num_particles"] == count]
             aside = 1.25 ** (index - (len(colours) - 1) / 2)
-            axes.scatter(fits["step_size"] * aside, fits[f"param.{name}"], s=10, color=colour,
+            axes.scatter(fits["step_size"] * aside, fits[f"param.{name}"], s=10, color=shade,
                          alpha=0.5, lw=0)  # fmt: skip
             median = fits.groupby("step_size")[f"param.{name}"].median()
-            axes.plot(median.index * aside, median, "_", ms=11, mew=1.6, color=colour)
+            axes.plot(median.index * aside, median, "_", ms=11, mew=1.6, color=shade)
         axes.axhline(exact, color=_style.EXACT, lw=0.9, ls="--")
         axes.set_xscale("log")
         axes.set_xlabel("step size")
         axes.set_title(f"{name} at the end (exact {exact:g})")
     handles = [
-        Line2D([], [], color=colour, marker="o", ms=4, ls="none", label=_style.particles(count))
-        for count, colour in colours.items()
+        Line2D([], [], color=shade, marker="o", ms=4, ls="none", label=_style.particles(count))
+        for count, shade in colours.items()
     ]
     handles.append(Line2D([], [], color="#777777", marker="_", ms=10, ls="none", label="median"))
     handles.append(Line2D([], [], color=_style.EXACT, lw=0.9, ls="--", label="exact"))

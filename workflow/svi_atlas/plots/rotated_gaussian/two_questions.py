@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,6 +106,6 @@ def _draw_questions(axes: Axes, grid: pd.DataFrame, limits: Mapping[str, float])
     axes.axvline(limits["rhat"] - 1, color="#777777", lw=0.8)
     axes.set_xlabel("split R-hat minus 1 (right of the line: still drifting)")
     axes.set_title("sd of the guide / sd of the posterior")
-    text = {"transform": axes.transAxes, "fontsize": 7.5}
+    text: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 7.5}
     axes.text(0.03, 0.94, "at rest and right:\nbetween the lines", va="center", **text)
     axes.text(0.03, 0.05, "at rest and wrong:\noutside of them", va="center", **text)

@@ -26,7 +26,14 @@ def draw(results: Results) -> Figure:
     """
     table = grid_fits(results.table())
     families = _fits.families(table)
-    best = {(row.model, row.guide): row.step_size for row in best_settings(table).itertuples()}
+    settings = best_settings(table)
+    best = dict(
+        zip(
+            zip(settings["model"], settings["guide"], strict=True),
+            settings["step_size"],
+            strict=True,
+        )
+    )
     by_step_size = _style.scale_colours(table["step_size"])
     by_count = _style.scale_colours(table["num_particles"])
     size = (9.6, 1.45 * len(families) + 0.9)

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullFormatter
 
 from svi_atlas.diagnostics.best import best_settings, grid_fits
 from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.statements._common import SMALLEST_KL
+from svi_atlas.plots.statements._common import POINT_GUIDES, SMALLEST_KL
 from svi_atlas.store import Results
 
 NEAR = 0.1
@@ -103,9 +103,9 @@ def _colour(guide: str) -> str:
 
 
 def shared_count(families: list[_fits.Family]) -> int:
-    """The most particles that every guide was fitted with, 0 if there is no such number."""
-    shared = set(families[0].runs).intersection(*(family.runs for family in families))
-    return max(shared, default=0)
+    """The most particles that every guide with noise was fitted with, 0 if there is no such number."""
+    runs = [set(family.runs) for family in families if family.guide not in POINT_GUIDES]
+    return max(set.intersection(*runs), default=0) if runs else 0
 
 
 def steps_needed(loss) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from svi_atlas.plots.statements._common import SMALLEST_KL
 from svi_atlas.store import Results
 
 NUM_BINS = 12
+FEWEST = 8
+"""Fits that a bin needs to be shown."""
 
 
 def draw(results: Results) -> Figure:
@@ -51,7 +54,7 @@ def draw(results: Results) -> Figure:
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel("KL(q‖p) (nats)")
-    span = np.geomspace(*fits["distance"].quantile([0, 1]), 200)
+    span = np.geomspace(fits["distance"].min(), fits["distance"].max(), 200)
     shift, (ratio, kl_of_ratio) = np.sqrt(2 * span), _off_in_sd()
     left.plot(span, shift, color=_style.EXACT, lw=1, ls="--")
     shown = (kl_of_ratio > span[0]) & (kl_of_ratio < span[-1])
@@ -84,14 +87,14 @@ def _off_in_sd() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw_median(axes: Axes, fits: pd.DataFrame, name: str) -> None:
-    edges = np.geomspace(*fits["distance"].quantile([0.01, 0.99]), NUM_BINS + 1)
-    groups = fits.groupby(np.digitize(fits["distance"], edges))
-    centre = np.sqrt(edges[:-1] * edges[1:])
+    distance, values = fits["distance"].to_numpy(), fits[name].to_numpy()
+    edges = np.geomspace(*np.quantile(distance, (0.01, 0.99)), NUM_BINS + 1)
     places, bands = [], []
-    for index, group in groups:
-        if 1 <= index <= NUM_BINS and len(group) >= 8:
-            places.append(centre[index - 1])
-            bands.append(np.maximum(group[name].quantile([0.1, 0.5, 0.9]), 1e-3))
+    for low, high in pairwise(edges):
+        inside = values[(distance >= low) & (distance < high)]
+        if len(inside) >= FEWEST:
+            places.append(np.sqrt(low * high))
+            bands.append(np.maximum(np.quantile(inside, (0.1, 0.5, 0.9)), 1e-3))
     if places:
         low, median, high = np.transpose(bands)
         axes.fill_between(places, low, high, color="#555555", alpha=0.15, lw=0)
