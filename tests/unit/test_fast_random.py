@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from svi_atlas import fast_random
+from svi_atlas import fast_random, hoist
 
 KEY = jax.random.PRNGKey(3)
 CONCENTRATIONS = (0.3, 1.2, 2.5, 12.0, 300.0)
@@ -80,3 +80,16 @@ def test_another_jax_version_switches_it_off(monkeypatch, caplog):
     with caplog.at_level(logging.WARNING), fast_random.enabled():
         assert fast_random.core._gamma is fast_random.PLAIN_GAMMA
     assert "slower" in caplog.text
+
+
+def test_nothing_is_split_with_an_untested_jax(monkeypatch):
+    def function(key, value):
+        return jax.random.normal(key) * value
+
+    key, value = jax.random.PRNGKey(1), jnp.float32(2.0)
+    noise, finish = hoist.split_by_key(function, key, value)
+    assert noise(key)[0].shape == ()
+    monkeypatch.setattr(hoist, "TESTED_JAX", "0.0.0")
+    same, finish_same = hoist.split_by_key(function, key, value)
+    assert same(key)[0] is key
+    assert finish_same(same(key), value) == finish(noise(key), value) == function(key, value)

@@ -11,7 +11,6 @@ from svi_atlas.diagnostics.verdict import VERDICTS
 from svi_atlas.errors import InputError
 from svi_atlas.store import Results
 
-
 NOT_RUN = "not run: no fit of this run has these settings"
 
 

@@ -36,12 +36,9 @@ def missed_modes(
     share = np.stack([(nearest == mode).mean(-1) for mode in range(len(masses))], axis=-1)
     missed = share < MISSED_SHARE * masses
     heaviest = np.where(missed, masses, -1.0).argmax(-1)
-    words = [_words(centres, mode) for mode in range(len(masses))]
-    named = [
-        words[mode] if any_missed else ""
-        for mode, any_missed in zip(heaviest, missed.any(-1), strict=True)
-    ]
-    return {"missed_mass": (missed * masses).sum(-1), "missed_mode": np.array(named, dtype=object)}
+    words = np.array([_words(centres, mode) for mode in range(len(masses))], dtype=object)
+    named = np.where(np.any(missed, axis=-1), words[heaviest], "")
+    return {"missed_mass": (missed * masses).sum(-1), "missed_mode": named}
 
 
 def _words(centres: Mapping[str, np.ndarray], mode: int) -> str:

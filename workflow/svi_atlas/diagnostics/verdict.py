@@ -182,11 +182,10 @@ def _reason(row: dict, verdict: str, violated: pd.Series, limits: dict[str, floa
     if verdict == "failed":
         return f"The model or the guide raised {row['message']}"
     values = {**row, **limits, "fall": -row["loss_drift"]}
-    values["num_nonfinite"] = row["nonfinite"] * row["num_steps"]
     if verdict == "adequate":
         sentence = "Stationary, and close to the posterior on every statistic"
         if row["nonfinite"] > 0:
-            sentence += ", although {num_nonfinite:,.0f} of {num_steps:,} losses are not finite"
+            sentence += ", although a share of {nonfinite:.1g} of the losses is not finite"
         return sentence.format(**values) + "."
     question = {"diverged": "diverged", "not_converged": "converged"}.get(verdict, "adequate")
     for check in CHECKS:
