@@ -179,7 +179,7 @@ def test_a_rise_of_the_loss_is_no_fall():
 def test_a_few_infinite_losses_are_mentioned():
     found = judged(nonfinite=0.005)
     assert found["verdict"] == "adequate"
-    assert "0.50% of the losses are infinite" in found["reason"]
+    assert "a share of 0.005 of the losses is not finite" in found["reason"]
 
 
 def test_a_statistic_within_its_error_of_the_limit_is_borderline():

@@ -82,6 +82,14 @@ def _rotated(theta, u1, u2):
     numpyro.sample("y", dist.Delta(jnp.cos(theta) * u2 + jnp.sin(theta) * u1))
 
 
+def normal(data):
+    """One Normal mode along u1, one Normal along u2: it can hold one of the two modes only."""
+    sig1, sig2, b, theta = _scales_and_angle()
+    u1 = _auxiliary("u1", dist.Normal(b, sig1))
+    u2 = _auxiliary("u2", dist.Normal(0.0, sig2))
+    _rotated(theta, u1, u2)
+
+
 def normal_mixture(data):
     """Two Normal modes along u1, one Normal along u2."""
     sig1, sig2, b, theta = _scales_and_angle()
@@ -195,6 +203,7 @@ PROBLEM = Problem(
     simulate=simulate,
     models={"stable": _in_the_box(log_density), "naive": _in_the_box(log_density_naive)},
     guides={
+        "normal": normal,
         "normal_mixture": normal_mixture,
         "weighted_normal_mixture": weighted_normal_mixture,
         "cauchy_mixture": cauchy_mixture,

@@ -88,7 +88,8 @@ def _off_in_sd() -> tuple[np.ndarray, np.ndarray]:
 
 def _draw_median(axes: Axes, fits: pd.DataFrame, name: str) -> None:
     distance, values = fits["distance"].to_numpy(), fits[name].to_numpy()
-    edges = np.geomspace(*np.quantile(distance, (0.01, 0.99)), NUM_BINS + 1)
+    first, last = (float(np.quantile(distance, share)) for share in (0.01, 0.99))
+    edges = np.geomspace(first, last, NUM_BINS + 1)
     places, bands = [], []
     for low, high in pairwise(edges):
         inside = values[(distance >= low) & (distance < high)]
