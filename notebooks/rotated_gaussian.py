@@ -214,6 +214,15 @@ if origin is not None:
         "quantity": "quantity", "published": "published", "last": "this run, last iterate",
         "average": "this run, averaged iterates", "exact": "exact",
     }, digits=4))  # fmt: skip
+    in_print = [shape.PUBLISHED[c] for c in ("var_first", "cov", "var_second")]
+    implied = gaussian.quantities(np.array([in_print[:2], in_print[1:]]))["angle_degrees"]
+    display(
+        nb.say(
+            f"The angle in print is {n(90 - shape.PUBLISHED['angle_degrees'], 4)} degrees, but the "
+            f"covariance in print has its long axis {n(float(implied), 4)} degrees from the x axis. So "
+            "the origin measures from the y axis, and the table has 90 degrees minus its number."
+        )
+    )
     first, both, second = covariance(origin)
     inverse = np.linalg.inv([[first, both], [both, second]])
     display(
