@@ -16,15 +16,12 @@ from svi_atlas.errors import InputError
 from svi_atlas.layout import CELL
 from svi_atlas.schema import read_yaml
 
-
-def stop(error):
-    sys.exit(f"\nThe run cannot start:\n{error}\n")
-
+CANNOT_START = "\nThe run cannot start:\n{}\n"
 
 try:
     read_yaml(PROJECT / "config/config.yaml")
 except InputError as error:
-    stop(error)
+    sys.exit(CANNOT_START.format(error))
 
 
 configfile: PROJECT / "config/config.yaml"
@@ -34,7 +31,7 @@ try:
     RUN = plan.load(config, PROJECT)
     SPECS = RUN.specs
 except InputError as error:
-    stop(error)
+    sys.exit(CANNOT_START.format(error))
 
 if workflow.is_main_process:
     RUN.write_specs()

@@ -5,6 +5,8 @@ title = "Fairness of a coin"
 figures = ["statements.loss_noise"]
 
 # %%
+import json
+
 import numpy as np
 import pandas as pd
 from IPython.display import display
@@ -29,9 +31,8 @@ def show(name, caption=None):
 
 
 def of(family):
-    """The fits of a family that did not fail."""
-    chosen = (grid["model"] == family.model) & (grid["guide"] == family.guide)
-    return grid[chosen & (grid["verdict"] != "failed")]
+    """The fits of a family that neither failed nor diverged."""
+    return _common.of(_common.counted(fits), family)
 
 
 def named(family):
@@ -68,28 +69,27 @@ display(
 )
 
 # %%
-noise = {}
-for family in sampled:
-    for count, run in sorted(family.runs.items()):
-        for step_size, values in loss_noise.noise_of(found, family, run).items():
-            noise[family.label, step_size, count] = values
 ratios = []
 for family in sampled:
-    for step_size in sorted({key[1] for key in noise if key[0] == family.label}):
-        counts = sorted(key[2] for key in noise if key[:2] == (family.label, step_size))
-        few, many = (noise[family.label, step_size, count] for count in (counts[0], counts[-1]))
-        usable = np.isfinite(few) & np.isfinite(many) & (few > 0) & (many > 0)
-        if len(counts) > 1 and usable.any():
-            exponent = np.log(few[usable] / many[usable]) / np.log(counts[-1] / counts[0])
-            ratios.append({
-                **named(family), "step size": f"{step_size:g}", "few": over_seeds(few[usable]),
-                "many": over_seeds(many[usable]), "counts": f"{counts[0]}, {counts[-1]}",
-                "exponent": over_seeds(exponent), "median": float(np.median(exponent)),
-                "error": 1.25 * exponent.std(ddof=1) / np.sqrt(len(exponent)) if len(exponent) > 1 else 0.0,
-            })  # fmt: skip
+    noise = loss_noise.noise_by_setting(found, fits, family)
+    for step_size in sorted({step_size for _, step_size in noise}):
+        counts = sorted(count for count, other in noise if other == step_size)
+        few, many = (noise[count, step_size] for count in (counts[0], counts[-1]))
+        both = np.isfinite(few) & np.isfinite(many) & (few > 0) & (many > 0)
+        if len(counts) < 2 or not both.any():
+            continue
+        exponent = np.log(few[both] / many[both]) / np.log(counts[-1] / counts[0])
+        ratios.append({
+            **named(family), "step size": f"{step_size:g}", "few": over_seeds(few[both]),
+            "many": over_seeds(many[both]), "counts": f"{counts[0]}, {counts[-1]}",
+            "exponent": over_seeds(exponent), "median": float(np.median(exponent)),
+            "error": 1.25 * exponent.std() / np.sqrt(len(exponent)),
+        })  # fmt: skip
 ratios = pd.DataFrame(ratios)
 
-settings = grid[grid["guide"].isin([f.guide for f in sampled]) & (grid["verdict"] != "failed")]
+leak = json.loads(fits.attrs["spec"])["thresholds"]["support_leak"]
+settings = _common.counted(fits)
+settings = settings[settings["guide"].isin([family.guide for family in sampled])]
 changes = []
 for _, rows in settings.groupby(["model", "guide", "step_size"], sort=False):
     counts = sorted(rows["num_particles"].unique())
@@ -104,12 +104,11 @@ spread = np.sqrt(
 )
 gain = changes[:, 1] - changes[:, 0]
 
-best = nb.best_settings(fits).set_index(["model", "guide"])
 courses, lower, higher = [], 0, 0
 for family in sampled:
-    if (family.model, family.guide) not in best.index:
+    step_size = convergence.best_step_size(fits, family)
+    if step_size is None:
         continue
-    step_size = best.loc[(family.model, family.guide), "step_size"]
     levels = convergence.levels(found, family, step_size)
     for count, (at_end, at_draws) in levels.items():
         here = of(family)
@@ -127,7 +126,7 @@ for family in sampled:
         lower += int(change < -2 * error)
         higher += int(change > 2 * error)
 
-known = grid[np.isfinite(grid.get("kl", np.nan)) & (grid["verdict"] != "failed")]
+known = _common.with_kl(fits, leak)
 usable = (known["mean_error"] <= 0.1) & ((known["sd_ratio"] - 1).abs() <= 0.1)
 
 # %% [markdown]

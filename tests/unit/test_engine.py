@@ -1,5 +1,7 @@
 """Every replica of a batched cell equals NumPyro's own SVI.run with the same seed."""
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,6 +52,13 @@ def plane_fit(**changes):
         "num_snapshots": 40,
     }
     return fit_cell(plane, lambda: plane_normal, PLANE_DATA, **{**settings, **changes})
+
+
+@cache
+def default_fit():
+    """A fit with the default settings, and its progress lines."""
+    lines = []
+    return plane_fit(report=lines.append), lines
 
 
 def svi_run(model, make_guide, data, num_particles, step_size, seed, num_steps, optimizer="Adam"):
@@ -166,7 +175,7 @@ def test_snapshots_are_the_parameters_at_their_step():
 
 
 def test_iterates_are_the_last_one_and_the_mean_of_the_last_quarter():
-    fits = plane_fit()
+    fits, _ = default_fit()
     trace = fits.unconstrained["loc"]
     np.testing.assert_array_equal(fits.iterates["loc"][0], trace[:, :, -1])
     last_quarter = trace[:, :, fits.snapshot_step > 300].mean(2)
@@ -181,14 +190,14 @@ def test_fewer_steps_than_snapshots(num_steps):
 
 
 def test_adding_a_seed_changes_no_other_fit():
-    fewer, more = plane_fit(seeds=(1, 2)), plane_fit(seeds=(1, 2, 9))
+    (fewer, _), more = default_fit(), plane_fit(seeds=(1, 2, 9))
     np.testing.assert_allclose(more.loss[:2], fewer.loss, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(more.trace["loc"][:2], fewer.trace["loc"], rtol=1e-5, atol=1e-6)
     assert not np.allclose(more.loss[2], fewer.loss[1], rtol=1e-3)
 
 
 def test_adding_a_step_size_changes_no_other_fit():
-    fewer, more = plane_fit(), plane_fit(step_sizes=(0.003, 0.01, 0.03))
+    (fewer, _), more = default_fit(), plane_fit(step_sizes=(0.003, 0.01, 0.03))
     np.testing.assert_allclose(more.loss[:, [0, 2]], fewer.loss, rtol=1e-5, atol=1e-6)
 
 
@@ -205,7 +214,7 @@ def test_resumed_fit_equals_an_uninterrupted_one(tmp_path):
     def checkpoint(spec="spec"):
         return Checkpoint(tmp_path / "some" / "fit.npz", spec, seconds=0.0)
 
-    whole, lines = plane_fit(), []
+    (whole, _), lines = default_fit(), []
     with pytest.raises(Interrupted):
         plane_fit(report=interrupt, checkpoint=checkpoint())
     resumed_lines = []
@@ -239,8 +248,7 @@ def test_checkpoint_is_saved_no_more_often_than_asked(tmp_path):
 
 
 def test_progress_lines():
-    lines = []
-    plane_fit(report=lines.append)
+    _, lines = default_fit()
     assert len(lines) == 20
     assert lines[-1].startswith("step 400 of 400")
     assert "steps/s" in lines[-1]

@@ -30,7 +30,7 @@ def project(fresh):
 
 BAD = {
     "unknown key": (COIN_FILE, "num_steps", "num_stepz", ["unknown key 'num_stepz'", "allowed keys are", "num_steps"]),
-    "unknown guide": (COIN_FILE, "[normal,", "[normall,", ["grid[0]", "unknown guide 'normall'", "did you mean 'normal'", "truncated_normal", "AutoNormal"]),
+    "unknown guide": (COIN_FILE, "[normal]", "[normall]", ["grid[0]", "unknown guide 'normall'", "did you mean 'normal'", "truncated_normal", "AutoNormal"]),
     "step size 0": (COIN_FILE, "[0.003,", "[0,", ["grid[0].step_sizes[0]", "greater than 0", "found 0"]),
     "negative step size": (COIN_FILE, "[0.003,", "[-0.003,", ["grid[0].step_sizes[0]", "greater than 0"]),
     "step size with a letter": (COIN_FILE, "[0.003,", "[1e-3x,", ["grid[0].step_sizes[0]", "type number", "'1e-3x'"]),

@@ -7,6 +7,10 @@ def spec_text(pattern):
     return lambda wildcards: SPECS[pattern.format(**wildcards)]
 
 
+def results_root(wildcards):
+    return LAYOUT.root
+
+
 def cells_of(wildcards):
     return EXPERIMENTS[wildcards.experiment].cells
 
@@ -31,6 +35,15 @@ def library(*arguments):
     return subprocess.run(
         command, env=environment, capture_output=True, text=True
     ).stdout
+
+
+def remove_stale(log):
+    """Remove the results that the configuration no longer has, and list them in the log."""
+    stale = RUN.stale_files()
+    for path in stale:
+        Path(path).unlink()
+    Path(log).write_text("".join(f"removed {path}\n" for path in stale))
+    print(f"removed {len(stale)} files, listed in {log}")
 
 
 def print_summary():

@@ -3,12 +3,12 @@ rule data:
         spec=LAYOUT.spec("data"),
     output:
         dataset=LAYOUT.data(),
-    conda:
-        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("data"),
     benchmark:
         LAYOUT.benchmark("data")
+    conda:
+        "../../envs/cpu.yaml"
     resources:
         mem_mb=1000,
         runtime=10,

@@ -8,12 +8,12 @@ rule diagnose:
         reference=LAYOUT.reference(),
     output:
         table=LAYOUT.diagnostics(),
-    conda:
-        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("diagnose", CELL),
     benchmark:
         LAYOUT.benchmark("diagnose", CELL)
+    conda:
+        "../../envs/cpu.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
@@ -33,18 +33,18 @@ rule table:
     output:
         parquet=LAYOUT.table(),
         csv=LAYOUT.table(suffix="csv"),
-    conda:
-        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("table"),
     benchmark:
         LAYOUT.benchmark("table")
+    conda:
+        "../../envs/cpu.yaml"
     resources:
         mem_mb=2000,
         runtime=10,
     params:
         spec=spec_text(LAYOUT.spec("table")),
-        results=LAYOUT.root,
+        results=results_root,
     message:
         "{wildcards.experiment}: table of verdicts"
     shell:

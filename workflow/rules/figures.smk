@@ -8,18 +8,18 @@ rule figure:
     output:
         svg=LAYOUT.figure("svg"),
         png=LAYOUT.figure("png"),
-    conda:
-        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("figure", "{figure}"),
     benchmark:
         LAYOUT.benchmark("figure", "{figure}")
+    conda:
+        "../../envs/cpu.yaml"
     resources:
         mem_mb=2000,
         runtime=10,
     params:
         spec=spec_text(LAYOUT.spec("figure", item="{figure}")),
-        results=LAYOUT.root,
+        results=results_root,
     message:
         "{wildcards.experiment}: figure {wildcards.figure}"
     shell:

@@ -7,12 +7,12 @@ rule fit:
         data=LAYOUT.data(),
     output:
         dataset=LAYOUT.fit(),
-    conda:
-        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("fit", CELL),
     benchmark:
         LAYOUT.benchmark("fit", CELL)
+    conda:
+        "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -4,12 +4,12 @@ rule reference:
         data=LAYOUT.data(),
     output:
         dataset=LAYOUT.reference(),
-    conda:
-        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("reference"),
     benchmark:
         LAYOUT.benchmark("reference")
+    conda:
+        "../../envs/cpu.yaml"
     resources:
         mem_mb=2000,
         runtime=60,

@@ -10,20 +10,20 @@ rule notebook:
         verification=LAYOUT.verification(),
     output:
         notebook=LAYOUT.notebook(),
-    params:
-        spec=spec_text(LAYOUT.spec("notebook", item="{notebook}")),
-        results=LAYOUT.root,
     log:
         LAYOUT.log("notebook", "{notebook}"),
     benchmark:
         LAYOUT.benchmark("notebook", "{notebook}")
     conda:
         "../../envs/cpu.yaml"
-    message:
-        "{wildcards.experiment}: notebook {wildcards.notebook}"
     resources:
         mem_mb=2000,
         runtime=15,
+    params:
+        spec=spec_text(LAYOUT.spec("notebook", item="{notebook}")),
+        results=results_root,
+    message:
+        "{wildcards.experiment}: notebook {wildcards.notebook}"
     shell:
         "python -m svi_atlas notebook {input.spec} --from results={params.results} "
         "--to notebook={output.notebook} 2> {log}"
@@ -36,18 +36,18 @@ rule index_notebook:
         spec=LAYOUT.index_spec(),
     output:
         notebook=LAYOUT.index_notebook(),
-    params:
-        spec=SPECS[LAYOUT.index_spec()],
-        results=LAYOUT.root,
     log:
         f"{LAYOUT.root}/report/logs/index.log",
     conda:
         "../../envs/cpu.yaml"
-    message:
-        "report: index notebook"
     resources:
         mem_mb=2000,
         runtime=15,
+    params:
+        spec=SPECS[LAYOUT.index_spec()],
+        results=results_root,
+    message:
+        "report: index notebook"
     shell:
         "python -m svi_atlas notebook {input.spec} --from results={params.results} "
         "--to notebook={output.notebook} 2> {log}"
@@ -59,17 +59,17 @@ rule page:
         notebook=lambda wildcards: RUN.pages[wildcards.page][1],
     output:
         page=LAYOUT.page(),
-    params:
-        spec=spec_text(LAYOUT.page_spec()),
     log:
         f"{LAYOUT.root}/report/logs/{{page}}.log",
     conda:
         "../../envs/cpu.yaml"
-    message:
-        "report: page {wildcards.page}"
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        spec=spec_text(LAYOUT.page_spec()),
+    message:
+        "report: page {wildcards.page}"
     shell:
         "python -m svi_atlas page {input.spec} --from notebook={input.notebook} "
         "--to page={output.page} 2> {log}"

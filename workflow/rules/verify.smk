@@ -7,18 +7,18 @@ rule compare:
         table=LAYOUT.table(),
     output:
         csv=LAYOUT.verification(),
-    conda:
-        "../../envs/cpu.yaml"
     log:
         LAYOUT.log("verify"),
     benchmark:
         LAYOUT.benchmark("verify")
+    conda:
+        "../../envs/cpu.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
     params:
         spec=spec_text(LAYOUT.spec("verify")),
-        results=LAYOUT.root,
+        results=results_root,
     message:
         "{wildcards.experiment}: comparison with published and exact values"
     shell:
@@ -29,19 +29,24 @@ rule compare:
 rule verify:
     input:
         expand(LAYOUT.verification(), experiment=DEFAULT),
+    log:
+        f"{LAYOUT.root}/report/logs/verify.log",
+    conda:
+        "../../envs/cpu.yaml"
     params:
-        results=LAYOUT.root,
+        results=results_root,
         experiments=DEFAULT,
     message:
         "every published and exact value against this run"
     shell:
-        "python -m svi_atlas check-verification {params.results} {params.experiments}"
+        "python -m svi_atlas check-verification {params.results} {params.experiments} "
+        "| tee {log}"
 
 
 rule clean_stale:
+    log:
+        f"{LAYOUT.root}/report/logs/clean_stale.log",
     message:
         "removing results of cells and figures that are no longer configured"
     run:
-        for path in RUN.stale_files():
-            print("removing", path)
-            Path(path).unlink()
+        remove_stale(log[0])

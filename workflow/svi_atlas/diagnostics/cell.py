@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -63,7 +64,7 @@ def _statistics(
     found = {
         **finite(loss),
         "finite_parameters": np.isfinite(snapshots[:, -1]).all(-1).astype(float),
-        **loss_tail(loss, log_evidence),
+        **loss_tail(loss, np.nan if _is_point(fits) else log_evidence),
         **loss_drift(loss),
         **parameter_drift(snapshots, fits["snapshot_step"].to_numpy(), step_size),
         **average_gain(last, average),
@@ -94,6 +95,12 @@ def _against_reference(
         }
         found |= missed_modes(draws, sd, centres, reference["mode_mass"].to_numpy())
     return found
+
+
+def _is_point(fits: xr.Dataset) -> bool:
+    """Whether a point was fitted (Laplace): its loss has no entropy and is no negative ELBO."""
+    autoguide = json.loads(fits.attrs.get("spec", "{}")).get("autoguide") or {}
+    return "AutoLaplaceApproximation" in (fits.attrs["guide"], autoguide.get("class"))
 
 
 def _fit_first(array: xr.DataArray) -> np.ndarray:

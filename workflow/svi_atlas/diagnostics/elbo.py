@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
+MOST_LEAK = 0.01
+"""Share of draws outside the model's support above which a KL divergence says nothing."""
+
 
 def elbo(log_weight: np.ndarray, log_evidence: float = np.nan) -> dict[str, np.ndarray]:
     """ELBO, its standard error, and KL(q||p) = ln Z - ELBO where ln Z is known (nats).
 
     log_weight: (fit, draw), ln p(data, z) - ln q(z) with z from the guide q. Draws where the model's
     density is zero or undefined are left out: strictly such a guide's ELBO is minus infinity, so
-    their share is returned as `support_leak`.
+    their share is returned as `support_leak`, and above MOST_LEAK there is no KL divergence (NaN).
     Returns `elbo`, `elbo_se`, `kl`, `kl_se`, `support_leak`, each (fit,).
     """
     mean, error, leak = _mean(log_weight)
     return {
         "elbo": mean,
         "elbo_se": error,
-        "kl": log_evidence - mean,
-        "kl_se": np.where(np.isnan(log_evidence), np.nan, error),
+        "kl": np.where(leak > MOST_LEAK, np.nan, log_evidence - mean),
+        "kl_se": np.where(np.isnan(log_evidence) | (leak > MOST_LEAK), np.nan, error),
         "support_leak": leak,
     }
 

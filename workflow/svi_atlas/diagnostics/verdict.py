@@ -191,6 +191,8 @@ def _reason(row: dict, verdict: str, violated: pd.Series, limits: dict[str, floa
     for check in CHECKS:
         if check.question == question and violated[check.statistic]:
             words = check.words.format(**values)
+            if verdict == "not_converged" and violated["missed_mass"]:
+                words += "; and the guide misses the mode at {missed_mode}".format(**values)
             return words[0].upper() + words[1:] + "."
     unknown = [name for name in NEEDED if np.isnan(row[name])]
     return f"It cannot be judged: {' and '.join(unknown)} could not be computed."

@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import NullLocator, SymmetricalLogLocator
 
 from svi_atlas.plots import _fits, _style
 from svi_atlas.store import Results
@@ -72,6 +72,8 @@ def _set_limits(axes: Axes, values: np.ndarray) -> None:
         return
     if limits[1] - limits[0] > UNBOUNDED:
         axes.set_yscale("symlog", linthresh=10)
+        axes.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=10))
+        axes.yaxis.get_major_locator().set_params(numticks=4)
     axes.set_ylim(*limits)
 
 

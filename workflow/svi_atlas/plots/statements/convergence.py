@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from svi_atlas.diagnostics.best import best_settings, grid_fits
 from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.statements._common import POINT_GUIDES
+from svi_atlas.plots.statements._common import POINT_GUIDES, of, usable, why_not
 from svi_atlas.store import Results
 
 NUM_BINS = 24
@@ -26,14 +28,6 @@ def draw(results: Results) -> Figure:
     """
     table = grid_fits(results.table())
     families = _fits.families(table)
-    settings = best_settings(table)
-    best = dict(
-        zip(
-            zip(settings["model"], settings["guide"], strict=True),
-            settings["step_size"],
-            strict=True,
-        )
-    )
     by_step_size = _style.scale_colours(table["step_size"])
     by_count = _style.scale_colours(table["num_particles"])
     size = (9.6, 1.45 * len(families) + 0.9)
@@ -48,12 +42,11 @@ def draw(results: Results) -> Figure:
                 _style.note(axes, "a point is fitted:\nits loss is no ELBO of this guide")
                 axes.set_yticks([])
             continue
-        step_size = best.get((family.model, family.guide))
+        step_size = best_step_size(table, family)
         if step_size is None:
             for axes in (middle, right):
-                _style.note(
-                    axes, f"failed: {_style.short(table.loc[chosen, 'message'].iloc[0], 60)}"
-                )
+                _style.note(axes, why_not(table, family))
+                axes.set_yticks([])
             continue
         _draw_course(middle, right, results, family, step_size, by_count)
         middle.set_title(f"step size {_style.plain_number(step_size)}, by steps", fontsize=8.5)
@@ -69,15 +62,27 @@ def draw(results: Results) -> Figure:
         panels[-1], ("particles", "step", "draws: steps times particles"), strict=True
     ):
         axes.set_xlabel(name)
-    handles = [
-        Line2D([], [], color=colour, marker="s", ms=3.5, label=f"step {_style.plain_number(step)}")
-        for step, colour in by_step_size.items()
-    ] + [
-        Line2D([], [], color=colour, label=_style.particles(count))
-        for count, colour in by_count.items()
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    _legend(figure, "upper", by_step_size, lambda step: f"step {_style.plain_number(step)}", "s")
+    _legend(figure, "lower", by_count, _style.particles, "")
     return figure
+
+
+def _legend(figure: Figure, side: str, colours: dict, name: Callable, marker: str) -> None:
+    handles = [
+        Line2D([], [], color=colour, marker=marker, ms=3.5, label=name(value))
+        for value, colour in colours.items()
+    ]
+    figure.legend(handles=handles, loc=f"outside {side} center", ncols=len(handles))
+
+
+def best_step_size(table: pd.DataFrame, family: _fits.Family) -> float | None:
+    """The step size of a family's best setting, None if too many of its fits failed or diverged."""
+    settings = usable(table, family)
+    best = best_settings(of(table, family))
+    for count, step_size in zip(best["num_particles"], best["step_size"], strict=True):
+        if (count, step_size) in settings:
+            return float(step_size)
+    return None
 
 
 def _draw_share(axes: Axes, fits: pd.DataFrame, colours: dict) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +13,14 @@ from matplotlib.ticker import NullFormatter
 
 from svi_atlas.diagnostics.best import best_settings, grid_fits
 from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.statements._common import POINT_GUIDES, SMALLEST_KL
+from svi_atlas.plots.statements._common import (
+    POINT_GUIDES,
+    SMALLEST_KL,
+    counted,
+    of,
+    why_not,
+    with_kl,
+)
 from svi_atlas.store import Results
 
 NEAR = 0.1
@@ -30,7 +39,9 @@ def draw(results: Results) -> Figure:
     of a window is within NEAR nats of its final level, KL(q||p) of the last iterate (nats): a point
     a seed, a bar the median.
     """
-    table = grid_fits(results.table())
+    table = results.table()
+    leak = json.loads(table.attrs["spec"])["thresholds"]["support_leak"]
+    table = grid_fits(table)
     families = _fits.families(table)
     count = shared_count(families)
     figure, (row,) = _style.panels(1, 3, (9.6, 0.42 * len(families) + 1.35), sharey=True)
@@ -38,16 +49,13 @@ def draw(results: Results) -> Figure:
     for place, family in enumerate(families):
         colour = _colour(family.guide)
         run = family.runs[count] if count in family.runs else family.runs[min(family.runs)]
-        cell = table[
-            (table["model"] == family.model)
-            & (table["guide"] == family.guide)
-            & (table["run"] == run)
-        ]
-        best = best_settings(cell)
+        cell = of(table, family)
+        cell = cell[cell["run"] == run]
+        best = best_settings(of(counted(cell), family))
         if best.empty:
             time.text(
-                0.02, -place, f"failed: {_style.short(cell['message'].iloc[0], 34)}", va="center",
-                fontsize=7, color="#777777", transform=time.get_yaxis_transform(),
+                0.02, -place, why_not(table, family), va="center", fontsize=7, color="#777777",
+                transform=time.get_yaxis_transform(),
             )  # fmt: skip
             continue
         step_size = best.iloc[0]["step_size"]
@@ -56,13 +64,10 @@ def draw(results: Results) -> Figure:
         time.plot(fits.attrs["seconds_run"] / number, -place, "o", ms=5, color=colour)
         time.plot(fits.attrs["seconds_compile"], -place, "o", ms=5, mfc="none", color=colour)
         _spread(steps, place, steps_needed(fits.sel(step_size=step_size)["loss"]), colour)
-        of_step = cell[cell["step_size"] == step_size]
-        distance = (
-            np.maximum(np.maximum(of_step["kl"], of_step["kl_se"]), SMALLEST_KL)
-            if "kl" in cell
-            else pd.Series([np.nan])
-        )
-        _spread(accuracy, place, distance.to_numpy(float), colour)
+        known = with_kl(cell, leak)
+        known = known[known["step_size"] == step_size]
+        distance = np.maximum(known["kl"], known["kl_se"]) if len(known) else pd.Series(dtype=float)
+        _spread(accuracy, place, np.maximum(distance, SMALLEST_KL).to_numpy(float), colour)
         accuracy.text(
             1.02, -place, f"step {_style.plain_number(step_size)}", va="center", fontsize=7.5,
             color="#777777", transform=accuracy.get_yaxis_transform(),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from svi_atlas.diagnostics.best import grid_fits
 from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.statements._common import POINT_GUIDES
+from svi_atlas.plots.statements._common import POINT_GUIDES, usable, why_not
 from svi_atlas.store import Results
 
 COLUMNS = 3
@@ -36,10 +37,11 @@ def draw(results: Results) -> Figure:
         if family.guide in POINT_GUIDES:
             _style.note(axes, "a point is fitted:\nits loss has no noise")
             continue
-        noise = {
-            count: noise_of(results, family, run) for count, run in sorted(family.runs.items())
-        }
-        _draw_guide(axes, {count: found for count, found in noise.items() if found}, colours)
+        noise = noise_by_setting(results, table, family)
+        if noise:
+            _draw_guide(axes, noise, colours)
+        else:
+            _style.note(axes, why_not(table, family))
     for axes in panels.flat[len(families) :]:
         axes.set_axis_off()
     counts = sorted({count for family in families for count in family.runs})
@@ -63,48 +65,44 @@ def draw(results: Results) -> Figure:
     return figure
 
 
-def noise_of(results: Results, family: _fits.Family, run: str) -> dict[float, np.ndarray]:
-    """Standard deviation of the loss of each seed by step size; empty if the cell failed."""
-    fits = results.fit(family.model, family.guide, run)
-    if "message" in fits.attrs:
-        return {}
-    loss = fits["loss"].transpose("step_size", "seed", "step")
-    tail = loss.isel(step=slice(-max(2, round(TAIL * fits.sizes["step"])), None)).to_numpy()
+def noise_by_setting(
+    results: Results, table: pd.DataFrame, family: _fits.Family
+) -> dict[tuple[int, float], np.ndarray]:
+    """Standard deviation of the loss of each seed, by (particles, step size) that can be used."""
+    found: dict[tuple[int, float], np.ndarray] = {}
+    settings = usable(table, family)
+    for count, run in sorted(family.runs.items()):
+        wanted = sorted(step_size for other, step_size in settings if other == count)
+        if not wanted:
+            continue
+        fits = results.fit(family.model, family.guide, run).sel(step_size=wanted)
+        loss = fits["loss"].transpose("step_size", "seed", "step")
+        tail = loss.isel(step=slice(-max(2, round(TAIL * fits.sizes["step"])), None)).to_numpy()
+        found |= {(count, step): _noise(of) for step, of in zip(wanted, tail, strict=True)}
+    return found
+
+
+def _noise(loss: np.ndarray) -> np.ndarray:
+    """From losses (seed, step) the standard deviation of each seed, NaN if none is finite."""
     with np.errstate(invalid="ignore", over="ignore"):
-        jumps = np.diff(tail.astype(float), axis=-1) ** 2
+        jumps = np.diff(loss.astype(float), axis=-1) ** 2
     finite = np.isfinite(jumps)
     count = finite.sum(-1)
     mean = np.where(finite, jumps, 0.0).sum(-1) / np.maximum(count, 1)
-    noise = np.where(count > 0, np.sqrt(mean / 2), np.nan)
-    return dict(zip(fits["step_size"].to_numpy(), noise, strict=True))
+    return np.where(count > 0, np.sqrt(mean / 2), np.nan)
 
 
-def _draw_guide(axes: Axes, noise: dict[int, dict[float, np.ndarray]], colours: dict) -> None:
-    shown = [value for found in noise.values() for value in found.values()]
-    if not shown or not (np.nan_to_num(np.concatenate(shown)) > 0).any():
-        _style.note(axes, "no loss is finite" if shown else "failed")
-        return
-    counts = np.array(list(noise))
+def _draw_guide(axes: Axes, noise: dict[tuple[int, float], np.ndarray], colours: dict) -> None:
     for index, (step_size, colour) in enumerate(colours.items()):
-        have = [count for count in counts if step_size in noise[count]]
+        have = sorted(count for count, other in noise if other == step_size)
         if not have:
             continue
         aside = 1.06 ** (index - (len(colours) - 1) / 2)
         low, median, high = np.transpose(
-            [_fits.quantiles(noise[count][step_size], (0.1, 0.5, 0.9)) for count in have]
+            [_fits.quantiles(noise[count, step_size], (0.1, 0.5, 0.9)) for count in have]
         )
-        if not (np.nan_to_num(median) > 0).all():
-            continue
         places = np.array(have) * aside
-        axes.errorbar(
-            places,
-            median,
-            [median - low, high - median],
-            fmt="o-",
-            ms=3,
-            lw=1.2,
-            color=colour,
-            mew=0,
-        )
+        spread = [median - low, high - median]
+        axes.errorbar(places, median, spread, fmt="o-", ms=3, lw=1.2, color=colour, mew=0)
         expected = median[0] * np.sqrt(have[0] / np.array(have))
         axes.plot(places, expected, color=colour, lw=0.9, ls="--")

@@ -11,9 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from svi_atlas.diagnostics.best import grid_fits
 from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.statements._common import SMALLEST_KL
+from svi_atlas.plots.statements._common import SMALLEST_KL, with_kl
 from svi_atlas.store import Results
 
 NUM_BINS = 12
@@ -22,7 +21,7 @@ FEWEST = 8
 
 
 def draw(results: Results) -> Figure:
-    """Every fit with a finite KL: left its worst error of a mean, right of a standard deviation.
+    """Every fit with a known KL: left its worst error of a mean, right of a standard deviation.
 
     Both over KL(q||p), nats, which is drawn at its Monte Carlo error where it is smaller. The line is
     the median within bins of KL, the band 10 to 90 %. Dashed: the largest error a Gaussian guide of
@@ -32,12 +31,11 @@ def draw(results: Results) -> Figure:
     table = results.table()
     limits = json.loads(table.attrs["spec"])["thresholds"]
     figure, ((left, right),) = _style.panels(1, 2, (9.6, 3.7), sharex=True)
-    if "kl" not in table or not np.isfinite(table["kl"]).any():
+    fits = with_kl(table, limits["support_leak"])
+    if fits.empty:
         for axes in (left, right):
-            _style.note(axes, "the evidence is unknown, so KL is too")
+            _style.note(axes, "no fit has a known KL")
         return figure
-    fits = grid_fits(table)
-    fits = fits[np.isfinite(fits["kl"]) & np.isfinite(fits["sd_ratio"]) & (fits["sd_ratio"] > 0)]
     fits = fits.assign(
         distance=np.maximum(np.maximum(fits["kl"], fits["kl_se"]), SMALLEST_KL),
         sd_error=np.exp(np.abs(np.log(fits["sd_ratio"]))) - 1,
