@@ -72,8 +72,9 @@ def _set_limits(axes: Axes, values: np.ndarray) -> None:
         return
     if limits[1] - limits[0] > UNBOUNDED:
         axes.set_yscale("symlog", linthresh=10)
-        axes.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=10))
-        axes.yaxis.get_major_locator().set_params(numticks=4)
+        locator = SymmetricalLogLocator(base=10, linthresh=10)
+        locator.set_params(numticks=4)
+        axes.yaxis.set_major_locator(locator)
     axes.set_ylim(*limits)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,8 @@ def _legend(figure: Figure, side: str, colours: dict, name: Callable, marker: st
         Line2D([], [], color=colour, marker=marker, ms=3.5, label=name(value))
         for value, colour in colours.items()
     ]
-    figure.legend(handles=handles, loc=f"outside {side} center", ncols=len(handles))
+    loc: Any = f"outside {side} center"
+    figure.legend(handles=handles, loc=loc, ncols=len(handles))
 
 
 def best_step_size(table: pd.DataFrame, family: _fits.Family) -> float | None:

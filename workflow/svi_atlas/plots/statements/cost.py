@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -66,8 +65,8 @@ def draw(results: Results) -> Figure:
         _spread(steps, place, steps_needed(fits.sel(step_size=step_size)["loss"]), colour)
         known = with_kl(cell, leak)
         known = known[known["step_size"] == step_size]
-        distance = np.maximum(known["kl"], known["kl_se"]) if len(known) else pd.Series(dtype=float)
-        _spread(accuracy, place, np.maximum(distance, SMALLEST_KL).to_numpy(float), colour)
+        distance = known[["kl", "kl_se"]].max(axis=1)
+        _spread(accuracy, place, distance.clip(lower=SMALLEST_KL).to_numpy(float), colour)
         accuracy.text(
             1.02, -place, f"step {_style.plain_number(step_size)}", va="center", fontsize=7.5,
             color="#777777", transform=accuracy.get_yaxis_transform(),
