@@ -154,20 +154,18 @@ if len(changes):
         f"{higher} ([see below](#more-particles-may-help-convergence)): particles pay once a fit has "
         "arrived and only its noise is left, steps pay on the way there."
     )
-kinds = {
-    kind: [f for f in families if f.guide.startswith("Auto") == kind and len(of(f))]
-    for kind in (True, False)
-}
+automatic = grid["guide"].str.startswith("Auto")
+adequate = grid["verdict"] == "adequate"
 shares = {
-    kind: (sum((of(f)["verdict"] == "adequate").sum() for f in chosen), sum(len(of(f)) for f in chosen))
-    for kind, chosen in kinds.items()
-}  # fmt: skip
+    kind: (adequate[rows].sum(), rows.sum())
+    for kind, rows in ((True, automatic), (False, ~automatic))
+}
 points.append(
     "*Autoguides are simpler and faster.* "
     + (
         f"{share(*shares[True])} of the fits of autoguides are adequate, {share(*shares[False])} of "
         "those of guides written by hand; what they cost is [below](#autoguides-are-simpler-and-faster)."
-        if kinds[False]
+        if (~automatic).any()
         else f"{share(*shares[True])} of their fits are adequate; they differ more among themselves than "
         "the statement allows for, in accuracy and in cost: "
         "[see below](#autoguides-are-simpler-and-faster)."

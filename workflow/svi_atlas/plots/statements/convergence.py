@@ -1,8 +1,6 @@
 """More particles may help convergence: at equal steps, and at equal numbers of draws."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -63,18 +61,17 @@ def draw(results: Results) -> Figure:
         panels[-1], ("particles", "step", "draws: steps times particles"), strict=True
     ):
         axes.set_xlabel(name)
-    _legend(figure, "upper", by_step_size, lambda step: f"step {_style.plain_number(step)}", "s")
-    _legend(figure, "lower", by_count, _style.particles, "")
-    return figure
-
-
-def _legend(figure: Figure, side: str, colours: dict, name: Callable, marker: str) -> None:
-    handles = [
-        Line2D([], [], color=colour, marker=marker, ms=3.5, label=name(value))
-        for value, colour in colours.items()
+    steps = [
+        Line2D([], [], color=colour, marker="s", ms=3.5, label=f"step {_style.plain_number(step)}")
+        for step, colour in by_step_size.items()
     ]
-    loc: Any = f"outside {side} center"
-    figure.legend(handles=handles, loc=loc, ncols=len(handles))
+    counted = [
+        Line2D([], [], color=colour, label=_style.particles(count))
+        for count, colour in by_count.items()
+    ]
+    figure.legend(handles=steps, loc="outside upper center", ncols=len(steps))
+    figure.legend(handles=counted, loc="outside lower center", ncols=len(counted))
+    return figure
 
 
 def best_step_size(table: pd.DataFrame, family: _fits.Family) -> float | None:

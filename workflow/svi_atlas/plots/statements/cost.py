@@ -65,8 +65,8 @@ def draw(results: Results) -> Figure:
         _spread(steps, place, steps_needed(fits.sel(step_size=step_size)["loss"]), colour)
         known = with_kl(cell, leak)
         known = known[known["step_size"] == step_size]
-        distance = known[["kl", "kl_se"]].max(axis=1)
-        _spread(accuracy, place, distance.clip(lower=SMALLEST_KL).to_numpy(float), colour)
+        distance = known[["kl", "kl_se"]].max(axis=1).clip(lower=SMALLEST_KL).to_numpy(float)
+        _spread(accuracy, place, distance, colour)
         accuracy.text(
             1.02, -place, f"step {_style.plain_number(step_size)}", va="center", fontsize=7.5,
             color="#777777", transform=accuracy.get_yaxis_transform(),
