@@ -1,7 +1,6 @@
 """More particles may help convergence: at equal steps, and at equal numbers of draws."""
 
 from __future__ import annotations
-from typing import Any
 
 import numpy as np
 import pandas as pd
