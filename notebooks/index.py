@@ -12,6 +12,10 @@ from IPython.display import HTML, display
 from svi_atlas.report import notebook as nb
 from svi_atlas.store import Results
 
+experiments = {
+    name: entry if isinstance(entry, dict) else {"title": entry, "lead": None, "pages": {}}
+    for name, entry in experiments.items()
+}
 of = {name: Results(results, name) for name in experiments}
 fits = {name: found.table() for name, found in of.items()}
 best = {name: nb.best_settings(table) for name, table in fits.items()}
@@ -46,13 +50,13 @@ def advice(name):
     """Which cell to use, a sentence a model."""
     table, lines = fits[name], []
     for model in nb.grid_fits(table)["model"].unique():
-        where = f"on `{model}` " if several_models(table) else ""
+        where = f" on the model `{model}`" if several_models(table) else ""
         top = to_use(name, model)
         if top is None:
-            lines.append(f"**Use** {where}none of these guides: no fit is adequate.")
+            lines.append(f"**Use** none of these guides{where}: no fit is adequate.")
             continue
         lines.append(
-            f"**Use** {where}`{top.guide}` with "
+            f"**Use** `{top.guide}`{where} with "
             f"{top.num_particles} {'particle' if top.num_particles == 1 else 'particles'} and step "
             f"size {top.step_size:g}: {round(top.adequate * top.fits)} of {top.fits} seeds are "
             f"adequate, KL {n(top.kl, 2)} nats, {n(cost(name, top), 2)} s a fit."
@@ -75,13 +79,13 @@ def by_guide(name):
             row |= {"best": "", "there": "", "kl": np.nan, "seconds": np.nan}
         else:
             row |= {
-                "best": f"{top.num_particles}, {top.step_size:g}", "kl": top.kl,
+                "best": f"{top.num_particles},\N{NO-BREAK SPACE}{top.step_size:g}", "kl": top.kl,
                 "there": f"{round(top.adequate * top.fits)} of {top.fits}",
                 "seconds": cost(name, top),
             }  # fmt: skip
         rows.append(row)
     headings = {"guide": "guide"} | {verdict: words(verdict) for verdict in present}
-    headings |= {"best": "best", "there": "adequate", "kl": "KL", "seconds": "seconds"}
+    headings |= {"best": "best", "there": "adequate there", "kl": "KL", "seconds": "seconds"}
     return nb.table(pd.DataFrame(rows), headings)
 
 

@@ -306,9 +306,14 @@ def _page_spec(page: str, title: str, notebook: str) -> dict[str, Any]:
 
 
 def _index_specs(run: Run) -> dict[str, dict[str, Any]]:
-    titles = {name: run.experiments[name].title for name in run.default_experiments}
+    entries = {}
+    for name in run.default_experiments:
+        experiment = run.experiments[name]
+        further = {f"{name}-{notebook}": notebook for notebook in experiment.notebooks[1:]}
+        lead = experiment.figures[0] if experiment.figures else None
+        entries[name] = {"title": experiment.title, "lead": lead, "pages": further}
     specs = {
         run.layout.page_spec(page): _page_spec(page, *found) for page, found in run.pages.items()
     }
-    specs[run.layout.index_spec()] = {"experiments": titles, **_notebook_spec(run, "index")}
+    specs[run.layout.index_spec()] = {"experiments": entries, **_notebook_spec(run, "index")}
     return specs

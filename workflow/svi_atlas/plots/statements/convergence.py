@@ -74,9 +74,14 @@ def draw(results: Results) -> Figure:
 
 
 def best_step_size(table: pd.DataFrame, family: _fits.Family) -> float | None:
-    """The step size of a family's best setting, None if too many of its fits failed or diverged."""
+    """The step size of a family's best setting, among those run with most particle counts.
+
+    None if too many of its fits failed or diverged.
+    """
     settings = usable(table, family)
-    best = best_settings(of(table, family))
+    fits = of(table, family)
+    counts = fits.groupby("step_size")["num_particles"].nunique()
+    best = best_settings(fits[fits["step_size"].isin(counts.index[counts == counts.max()])])
     for count, step_size in zip(best["num_particles"], best["step_size"], strict=True):
         if (count, step_size) in settings:
             return float(step_size)
