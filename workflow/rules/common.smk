@@ -7,6 +7,16 @@ def spec_text(pattern):
     return lambda wildcards: SPECS[pattern.format(**wildcards)]
 
 
+def lead_figures(wildcards):
+    """The first figure of each experiment, which the index shows."""
+    figures = {name: EXPERIMENTS[name].figures[:1] for name in DEFAULT}
+    return [
+        LAYOUT.figure("svg", name, lead)
+        for name, leads in figures.items()
+        for lead in leads
+    ]
+
+
 def results_root(wildcards):
     return LAYOUT.root
 

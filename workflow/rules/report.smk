@@ -31,6 +31,7 @@ rule notebook:
 
 rule index_notebook:
     input:
+        lead_figures,
         expand(LAYOUT.table(), experiment=DEFAULT),
         expand(LAYOUT.verification(), experiment=DEFAULT),
         spec=LAYOUT.index_spec(),
