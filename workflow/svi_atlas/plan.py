@@ -289,7 +289,7 @@ def _notebook_spec(run: Run, notebook: str) -> dict[str, Any]:
     return {
         "notebook": _shown(file, run.project),
         "text": spec.text_digest(file),
-        "code": spec.code_of("stages.notebook", "report.notebook"),
+        "code": spec.code_of("stages.notebook", *spec.library_imports(file)),
     }
 
 

@@ -63,6 +63,18 @@ def code_of(*modules: str, files: tuple[str, ...] = ()) -> dict[str, Any]:
     return {"digest": _sha(text), "packages": _pinned(imported)}
 
 
+def library_imports(file: Path) -> list[str]:
+    """Modules of the library that a Python file imports, by their names inside the package."""
+    names = set()
+    for node in ast.walk(_tree(str(file))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    inside = {name for name in names if name.startswith(f"{PACKAGE.name}.")}
+    return sorted(name.split(".", 1)[1] for name in inside & _graph().modules)
+
+
 def text_digest(*paths: str | Path) -> str:
     """Digest of files where every character counts (notebooks, templates, tables)."""
     return _sha("".join(_sha(_read(Path(path))) for path in paths))
