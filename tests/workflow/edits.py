@@ -221,13 +221,13 @@ def threshold(project):
 @edit
 def figure_of_one_experiment(project):
     add_code(project, "workflow/svi_atlas/plots/loss.py")
-    return figures("coin", {"loss"})
+    return figures("coin", {"loss"}) | INDEX
 
 
 @edit
 def figure_of_two_experiments(project):
     add_code(project, "workflow/svi_atlas/plots/verdicts.py")
-    return figures("coin", {"verdicts"}) | figures("line", {"verdicts"})
+    return figures("coin", {"verdicts"}) | figures("line", {"verdicts"}) | INDEX
 
 
 @edit
