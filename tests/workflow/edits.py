@@ -233,7 +233,7 @@ def figure_of_two_experiments(project):
 @edit
 def figure_removed(project):
     project.edit(COIN_FILE, "[loss, verdicts]", "[verdicts]")
-    return page("coin")
+    return page("coin") | INDEX
 
 
 @edit

@@ -1,6 +1,8 @@
 """A guide that raises is a result; planted errors turn `verify` red; killed jobs finish later."""
 
 import json
+import os
+import signal
 import time
 
 import pytest
@@ -57,7 +59,7 @@ def test_verify_is_green_and_a_wrong_prior_turns_it_red(project):
     )
     process = project.snakemake("--cores", "2", "verify")
     assert process.returncode != 0
-    (out,) = (line for line in process.stdout.splitlines() if line.startswith("OUT"))
+    (out,) = {line for line in process.stdout.splitlines() if line.startswith("OUT")}
     assert "loss of the Normal guide" in out
     assert "14.794" in out
     assert "0 of 1 values within tolerance, 1 out" in process.stdout
@@ -102,8 +104,10 @@ def test_a_killed_job_leaves_no_half_result_and_finishes_later(long_fit):
 
 def test_a_job_whose_spec_changed_meanwhile_does_not_overwrite(long_fit):
     project, process = long_fit
+    os.killpg(process.pid, signal.SIGSTOP)
     project.edit("config/experiments/coin.yaml", "num_steps: 600000", "num_steps: 300")
     assert "coin: fit normal to headstails, single" in project.planned(LONG_FIT, "--nolock")
+    os.killpg(process.pid, signal.SIGCONT)
     output, _ = process.communicate(timeout=300)
     assert process.returncode != 0
     assert "changed while the job ran" in output
