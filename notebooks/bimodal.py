@@ -13,18 +13,6 @@ from svi_atlas.plots.bimodal import _exact
 from svi_atlas.report import notebook as nb
 from svi_atlas.store import Results
 
-
-def best_of_guides(table):
-    """The best setting of each guide; of the Laplace approximation, a point, the lowest loss."""
-    chosen = nb.best_settings(table).set_index("guide")
-    laplace = nb.grid_fits(table).query("guide == 'AutoLaplaceApproximation'")
-    if "AutoLaplaceApproximation" in chosen.index:
-        keys = ["run", "num_particles", "step_size"]
-        lowest = laplace.groupby(keys)["loss_tail"].median().idxmin()
-        chosen.loc["AutoLaplaceApproximation", keys] = list(lowest)
-    return chosen
-
-
 found = Results(results, experiment)
 fits, reference = found.table(), found.reference()
 grid = nb.grid_fits(fits)
@@ -32,7 +20,7 @@ named = fits.drop(grid.index)
 floor = -float(reference.attrs["log_evidence"])
 best_sig2, mixture = _exact.normal_mixture_optimum()
 one_mode = _exact.one_mode_optimum()
-best = best_of_guides(fits)
+best = nb.best_settings(fits).set_index("guide")
 n = nb.number
 
 
@@ -653,8 +641,9 @@ show("verdicts")
 display(nb.counts(grid))
 
 # %% [markdown]
-# The best setting of each guide has the largest share of adequate seeds; ties go to the smaller KL
-# divergence. KL, error of the mean and ratio of standard deviations are medians over the seeds. A
+# The best setting of each guide has the largest share of adequate seeds, then of converged ones,
+# then the smallest KL divergence, then the fewest particles. KL, error of the mean and ratio of
+# standard deviations are medians over the seeds. A
 # negative KL divergence is impossible: it belongs to a guide that leaves the box, and is over its
 # draws inside.
 

@@ -33,8 +33,9 @@ display(nb.counts(fits, by))
 # %% [markdown]
 # ## The best setting of each guide
 #
-# The particle count and step size with the largest share of adequate seeds; ties go to the smaller
-# KL divergence. The other columns are medians over the seeds.
+# The particle count and step size with the largest share of adequate seeds, then of converged ones,
+# then the smallest KL divergence, then the fewest particles. The other columns are medians over the
+# seeds.
 
 # %%
 display(nb.best(fits))

@@ -41,7 +41,7 @@ def cost(name, setting):
 def to_use(name, model):
     """The best setting of a model over all guides, None if no fit of it is adequate."""
     ranked = best[name][best[name]["model"] == model]
-    ranked = ranked.sort_values(["adequate", "kl", "loss_tail"], ascending=[False, True, True])
+    ranked = ranked.sort_values(["adequate", "kl"], ascending=[False, True])
     top = next(ranked.itertuples(), None)
     return top if top is not None and top.adequate > 0 else None
 
@@ -73,7 +73,7 @@ def by_guide(name):
     rows = []
     for (model, guide), counted in counts[present].iterrows():
         top = settings.get((model, guide))
-        label = f"{guide}<br>on {model}" if several else guide
+        label = nb.breakable(guide) + (f"<br>on {nb.breakable(model)}" if several else "")
         row = {"guide": HTML(label), **counted.to_dict()}
         if top is None:
             row |= {"best": "", "there": "", "kl": np.nan, "seconds": np.nan}
@@ -172,8 +172,8 @@ display(HTML("<h2>How to read the verdicts</h2>"))
 # | <span class="verdict failed">failed</span> | the model or the guide raised an error; its message is kept |
 #
 # The *loss* is minus the ELBO, a lower bound on the log evidence; both in nats. The best setting of
-# a guide is the one with the largest share of adequate seeds, then the smallest KL divergence from
-# the posterior. Seconds are those of one fit among the many that run as one program, without its
+# a guide is the one with the largest share of adequate seeds, then of converged ones, then the
+# smallest KL divergence from the posterior, then the fewest particles. Seconds are those of one fit among the many that run as one program, without its
 # compilation.
 
 # %%
