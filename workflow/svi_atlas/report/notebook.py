@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,8 +22,8 @@ MISSING, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 AS_GIVEN = ("step_size", "tolerance")
 """Columns of settings, shown as they were given and not rounded."""
 
-LONG, LONG_HEADING = 40, 16
-"""Characters of a text that needs a wide column, and of a heading that may be broken."""
+LONG, LONG_HEADING, LONG_NAME = 40, 16, 12
+"""Characters of a text that needs a wide column, and of a heading and a name that may be broken."""
 
 ORDER = VERDICTS[::-1]
 """Verdicts in the order of the tables, the best first."""
@@ -39,7 +40,7 @@ CAPTIONS = {
 """Captions of the figures that any experiment may have."""
 
 __all__ = [
-    "ORDER", "best", "best_settings", "counts", "downloads", "evidence", "failures", "figure", "grid_fits",
+    "ORDER", "best", "best_settings", "breakable", "counts", "downloads", "evidence", "failures", "figure", "grid_fits",
     "measured", "number", "provenance", "say", "table", "verdict", "verification",
 ]  # fmt: skip
 
@@ -97,7 +98,8 @@ def _plain(text: str) -> str:
 def table(frame: pd.DataFrame, names: Mapping[str, str] | None = None, digits: int = 3) -> HTML:
     """A tidy table as HTML: rounded numbers, verdicts coloured, texts escaped.
 
-    names: column -> heading; only these columns are shown, in this order. All if None.
+    names: column -> heading; only these columns are shown, in this order. All if None. On a phone a
+    table with long texts is shown row by row, each cell after its heading.
     """
     names = names or {str(name): str(name) for name in frame}
     frame = frame[list(names)]
@@ -109,21 +111,27 @@ def table(frame: pd.DataFrame, names: Mapping[str, str] | None = None, digits: i
     )
     rows = [
         "".join(
-            f"<td{_class(name in numeric, value)}>"
+            f'<td{_class(name in numeric, value)} data-heading="{html.escape(heading, quote=True)}">'
             f"{_cell(value, 0 if name in AS_GIVEN else digits)}</td>"
-            for name, value in zip(names, row, strict=True)
+            for (name, heading), value in zip(names.items(), row, strict=True)
         )
         for row in frame.itertuples(index=False, name=None)
     ]
     body = "".join(f"<tr>{row}</tr>" for row in rows)
+    kind = ' class="texts"' if any(_is_long(value) for value in frame.to_numpy().flat) else ""
     return HTML(
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div class="scroll"><table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody>'
+        "</table></div>"
     )
 
 
+def _is_long(value: Any, longest: int = LONG) -> bool:
+    return isinstance(value, str) and len(value) > longest
+
+
 def _class(numeric: bool, value: Any, longest: int = LONG) -> str:
-    long = isinstance(value, str) and len(value) > longest
-    names = [name for name, holds in (("number", numeric), ("long", long)) if holds]
+    kinds = (("number", numeric), ("long", _is_long(value, longest)))
+    names = [name for name, holds in kinds if holds]
     return f' class="{" ".join(names)}"' if names else ""
 
 
@@ -136,7 +144,16 @@ def _cell(value: Any, digits: int) -> str:
         return MISSING
     if isinstance(value, (int, float, np.number)):
         return number(value, digits) if digits else f"{value:g}"
-    return verdict(value) if value in VERDICTS else html.escape(str(value))
+    return verdict(value) if value in VERDICTS else breakable(str(value))
+
+
+def breakable(text: str) -> str:
+    """Escaped text whose long names may be broken before a capital and after an underscore."""
+    words = (
+        re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=_)", "<wbr>", word) if len(word) > LONG_NAME else word
+        for word in html.escape(text).split(" ")
+    )
+    return " ".join(words)
 
 
 def verdict(name: str) -> str:
@@ -154,10 +171,11 @@ def counts(fits: pd.DataFrame, by: Sequence[str] = ("guide",)) -> HTML:
 
 
 def best(fits: pd.DataFrame) -> HTML:
-    """The best setting of every guide: share of seeds adequate there, medians over its seeds."""
+    """The best setting of every guide: converged and adequate seeds there, medians over its seeds."""
     found = best_settings(fits)
-    share = (found["adequate"] * found["fits"]).round().astype(int).astype(str)
-    found["adequate"] = share + " of " + found["fits"].astype(str)
+    for name in ("converged", "adequate"):
+        share = (found[name] * found["fits"]).round().astype(int).astype(str)
+        found[name] = share + " of " + found["fits"].astype(str)
     model = {"model": "model"} if found["model"].nunique() > 1 else {}
     return table(
         found.astype({"step_size": float}),
@@ -166,6 +184,7 @@ def best(fits: pd.DataFrame) -> HTML:
             "guide": "guide",
             "num_particles": "particles",
             "step_size": "step size",
+            "converged": "converged",
             "adequate": "adequate",
             "kl": "KL (nats)",
             "mean_error": "error of mean (sd)",
@@ -177,12 +196,18 @@ def best(fits: pd.DataFrame) -> HTML:
 def evidence(fits: pd.DataFrame) -> HTML:
     """Fits with their verdicts, the reasons, and the two questions answered apart."""
     names = {
-        "run": "run", "guide": "guide", "num_particles": "particles", "step_size": "step size",
+        "fit": "run and guide", "num_particles": "particles", "step_size": "step size",
         "converged": "converged?", "adequate": "adequate?", "verdict": "verdict",
         "reason": "reason",
     }  # fmt: skip
     answers = {True: "yes", False: "no"}
+    both = zip(fits["run"], fits["guide"], strict=True)
     shown = fits.assign(
+        fit=pd.Series(
+            [HTML(f"{breakable(run)}<br>{breakable(guide)}") for run, guide in both],
+            index=fits.index,
+            dtype=object,
+        ),
         converged=[answers.get(value, MISSING) for value in fits["converged"]],
         adequate=[answers.get(value, MISSING) for value in fits["adequate"]],
     )
