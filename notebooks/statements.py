@@ -20,7 +20,8 @@ found = Results(results, experiment)
 fits = found.table()
 grid = nb.grid_fits(fits)
 families = _fits.families(fits)
-sampled = [family for family in families if family.guide not in _common.POINT_GUIDES]
+sampled = [family for family in families if family.guide not in _fits.POINT_GUIDES]
+compared = _common.by_particles(families)
 several = grid["model"].nunique() > 1
 n = nb.number
 
@@ -70,7 +71,7 @@ display(
 
 # %%
 ratios = []
-for family in sampled:
+for family in compared:
     noise = loss_noise.noise_by_setting(found, fits, family)
     for step_size in sorted({step_size for _, step_size in noise}):
         counts = sorted(count for count, other in noise if other == step_size)
@@ -105,7 +106,7 @@ spread = np.sqrt(
 gain = changes[:, 1] - changes[:, 0]
 
 courses, lower, higher = [], 0, 0
-for family in sampled:
+for family in compared:
     step_size = convergence.best_step_size(fits, family)
     if step_size is None:
         continue
@@ -193,7 +194,8 @@ display(nb.say("\n".join(f"- {point}" for point in points)))
 show(
     "statements.loss_noise",
     "Standard deviation of the loss by number of particles, median over the seeds and 10 to 90 % "
-    "range. Dashed: one over the square root, from the value at the fewest particles.",
+    "range, of the guides fitted with several numbers of particles. Dashed: one over the square root, "
+    "from the value at the fewest particles.",
 )
 if len(ratios):
     display(nb.table(ratios, {
@@ -212,7 +214,7 @@ if len(ratios):
 show(
     "statements.convergence",
     "Left: share of the seeds that are adequate, with its binomial standard error. Middle: mean loss "
-    "above the optimum along the steps at the guide's best step size, median over the seeds and 10 to "
+    "above minus the log evidence along the steps at the guide's best step size, median over the seeds and 10 to "
     "90 % range. Right: the same along the number of draws.",
 )
 display(
@@ -224,8 +226,8 @@ display(
 display(nb.table(pd.DataFrame(courses), {
     **({"guide": "guide", "model": "model"} if several else {"guide": "guide"}),
     "particles": "particles", "step size": "step size", "adequate": "adequate",
-    "kl": "KL, last iterate (nats)", "end": "loss above optimum, equal steps",
-    "draws": "loss above optimum, equal draws",
+    "kl": "KL, last iterate (nats)", "end": "loss above \N{MINUS SIGN}ln Z, equal steps (nats)",
+    "draws": "loss above \N{MINUS SIGN}ln Z, equal draws (nats)",
 }))  # fmt: skip
 
 # %% [markdown]

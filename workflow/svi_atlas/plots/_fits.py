@@ -12,6 +12,13 @@ from svi_atlas.diagnostics.best import grid_fits
 from svi_atlas.errors import InputError
 from svi_atlas.store import Results
 
+FIRST_BIN = 10
+"""Steps of the narrowest bin."""
+
+
+POINT_GUIDES = ("AutoLaplaceApproximation",)
+"""Guides fitted as a point: their loss has no noise and is no ELBO of the guide drawn from."""
+
 
 @dataclass(frozen=True)
 class Family:
@@ -56,10 +63,17 @@ def negative_log_evidence(results: Results, model: str | None = None) -> float:
     return -float(results.reference(model).attrs.get("log_evidence", np.nan))
 
 
-def log_bins(num_steps: int, count: int, first: int = 10) -> np.ndarray:
-    """Edges of about `count` bins of steps, from 0 to `num_steps`, ever wider after the first."""
-    edges = np.geomspace(min(first, num_steps), num_steps, count)
-    return np.unique(np.append(0, np.round(edges).astype(int)))
+def log_bins(num_steps: int, count: int, first: int = FIRST_BIN) -> np.ndarray:
+    """Edges of at most `count` bins of steps, from 0 to `num_steps`: even on a log scale later.
+
+    None is narrower than `first` steps.
+    """
+    edges = np.geomspace(min(first, num_steps), num_steps, count).round().astype(int)
+    kept = [0]
+    for edge in edges[:-1]:
+        if edge - kept[-1] >= first and num_steps - edge >= first:
+            kept.append(int(edge))
+    return np.array([*kept, num_steps])
 
 
 def even_bins(num_steps: int, count: int) -> np.ndarray:

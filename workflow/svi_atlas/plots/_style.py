@@ -58,7 +58,15 @@ GUIDE_COLOURS = {
     "AutoDiagonalNormal": "#A6761D",
     "AutoIAFNormal": "#666666",
     "AutoBNAFNormal": "#1B3A57",
+    "normal_mixture": "#0072B2",
+    "truncated_cauchy_mixture": "#009E73",
+    "weighted_normal_mixture": "#44AA99",
+    "cauchy_mixture": "#B2182B",
+    "cauchy_mixture_fixed_angle": "#F4A582",
+    "factor": "#D55E00",
+    "sample": "#0072B2",
 }
+"""No two alike within an experiment."""
 
 VERDICT_COLOURS = {
     "adequate": "#009E73",
@@ -69,6 +77,9 @@ VERDICT_COLOURS = {
 }
 """In the order in which they are stacked."""
 
+STEP_SIZES, PARTICLES = "viridis_r", "inferno_r"
+"""Colour scales of the two settings that figures compare."""
+
 SPARE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6FBF")
 
 
@@ -78,15 +89,14 @@ def guide_colour(guide: str) -> str:
     return GUIDE_COLOURS.get(guide, spare)
 
 
-def scale_colours(values: Iterable[float]) -> dict[float, tuple]:
+def scale_colours(values: Iterable[float], scale: str = STEP_SIZES) -> dict[float, tuple]:
     """A colour for each positive value, light to dark, evenly spaced on a logarithmic scale."""
     ordered = sorted(set(values))
+    colours = matplotlib.colormaps[scale]
     if len(ordered) == 1:
-        return {ordered[0]: matplotlib.colormaps["viridis"](0.4)}
+        return {ordered[0]: colours(0.6)}
     norm = LogNorm(ordered[0], ordered[-1])
-    return {
-        value: matplotlib.colormaps["viridis_r"](0.12 + 0.83 * norm(value)) for value in ordered
-    }
+    return {value: colours(0.15 + 0.8 * norm(value)) for value in ordered}
 
 
 def panels(

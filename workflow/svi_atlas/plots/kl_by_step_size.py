@@ -25,7 +25,7 @@ def draw(results: Results) -> Figure:
     families = _fits.families(table)
     distance, error, label = _distance(table)
     table = table.assign(distance=np.maximum(distance, error), resolved=distance > error)
-    colours = _style.scale_colours(table["num_particles"])
+    colours = _style.scale_colours(table["num_particles"], _style.PARTICLES)
     columns = min(COLUMNS, len(families))
     rows = -(-len(families) // columns)
     size = (max(4.5, 3.1 * columns), 2.5 * rows + 0.6)

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from svi_atlas.diagnostics.best import grid_fits
 from svi_atlas.plots import _style
-from svi_atlas.plots.bimodal import _colours
 from svi_atlas.plots.bimodal._exact import HALF_BOX, B, log_density, show_density
 from svi_atlas.store import Results
 
@@ -53,7 +52,7 @@ def _shares(axes: Axes, table: pd.DataFrame) -> None:
             fits = of_guide[of_guide["num_particles"] == count]
             shares = 100 * fits.groupby("step_size")["nonfinite"].median()
             label = f"{guide}, {_style.particles(count)}"
-            colour = _colours.colour(guide)
+            colour = _style.guide_colour(guide)
             axes.plot(shares.index, shares, line, marker="o", ms=3, color=colour, label=label)
     axes.set_xscale("log")
     axes.set_ylim(-3, 153)

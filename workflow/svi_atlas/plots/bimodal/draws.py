@@ -6,7 +6,6 @@ from matplotlib.figure import Figure
 
 from svi_atlas.diagnostics.best import best_settings, grid_fits
 from svi_atlas.plots import _style
-from svi_atlas.plots.bimodal import _colours
 from svi_atlas.plots.bimodal._draws import outline, show_draws
 from svi_atlas.store import Results
 
@@ -30,7 +29,7 @@ def draw(results: Results) -> Figure:
         chosen = fits.iloc[(len(fits) - 1) // 2]
         fit = results.fit(chosen["model"], guide, chosen["run"])
         fit = fit.sel(seed=chosen["seed"], step_size=chosen["step_size"])
-        count = show_draws(axes, fit, _colours.colour(guide))
+        count = show_draws(axes, fit, _style.guide_colour(guide))
         axes.set_title(
             f"{guide}\nloss {chosen['loss_tail']:.3f}, "
             f"{_style.particles(chosen['num_particles'])}, "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.bimodal import _colours
 from svi_atlas.plots.bimodal._draws import show_draws
 from svi_atlas.plots.bimodal._exact import show_density
 from svi_atlas.plots.bimodal.origin_loss import RUN
@@ -21,6 +20,6 @@ def draw(results: Results) -> Figure:
     if "message" in fit.attrs:
         _style.note(right, f"failed: {_style.short(fit.attrs['message'])}")
         return figure
-    count = show_draws(right, fit, _colours.colour("normal_mixture"))
+    count = show_draws(right, fit, _style.guide_colour("normal_mixture"))
     right.set_title(f"normal_mixture, the origin's run: {count:,} draws")
     return figure

@@ -11,7 +11,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.bimodal import _colours
 from svi_atlas.plots.bimodal._exact import normal_mixture_optimum
 from svi_atlas.store import Results
 
@@ -23,7 +22,7 @@ NUM_BINS = 200
 def draw(results: Results) -> Figure:
     """Left the whole run on a log scale, right its second half; mean and spread within bins."""
     fit = _fits.named_fit(results, RUN)
-    colour = _colours.colour("normal_mixture")
+    colour = _style.guide_colour("normal_mixture")
     optimum = normal_mixture_optimum()[1]
     floor = _fits.negative_log_evidence(results)
     figure, (row,) = _style.panels(1, 2, (9.2, 3.3))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.bimodal import _colours
 from svi_atlas.store import Results
 
 GUIDE = "weighted_normal_mixture"
@@ -33,7 +32,7 @@ def draw(results: Results) -> Figure:
             continue
         fit = fits.sel(step_size=step_size).isel(snapshot=slice(every - 1, None, every))
         values = fit["trace.weight"].transpose("snapshot", "seed")
-        axes.plot(fit["snapshot_step"], values, color=_colours.colour(GUIDE), lw=0.6, alpha=0.7)
+        axes.plot(fit["snapshot_step"], values, color=_style.guide_colour(GUIDE), lw=0.6, alpha=0.7)
         axes.axhline(0.5, color=_style.EXACT, lw=0.9, ls="--")
     row[0].set_ylim(-0.02, 1.02)
     row[0].set_ylabel(f"weight, {_style.particles(count)}")

@@ -30,7 +30,7 @@ def draw(results: Results) -> Figure:
         row[0].legend(loc="center right")
     row[0].set_xlabel("step")
     row[0].set_title("the origin's run, factor model")
-    colours = _style.scale_colours(table["num_particles"])
+    colours = _style.scale_colours(table["num_particles"], _style.PARTICLES)
     for axes, (name, exact) in zip(row[1:], EXACT.items(), strict=True):
         for index, (count, shade) in enumerate(colours.items()):
             fits = table[table["num_particles"] == count]

@@ -15,7 +15,7 @@ from svi_atlas.store import Results
 
 MODEL = "factor"
 LINEAR = 10.0
-COLOURS = {"factor": "#D55E00", "sample": "#0072B2"}
+COLOURS = {guide: _style.guide_colour(guide) for guide in ("factor", "sample")}
 
 
 def draw(results: Results) -> Figure:

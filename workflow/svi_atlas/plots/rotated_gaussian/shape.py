@@ -39,7 +39,7 @@ def draw(results: Results) -> Figure:
     grid = grid_fits(fits)
     guides = list(grid["guide"].unique())
     exact = quantities(EXACT[MODEL])
-    colours = _style.scale_colours(grid["num_particles"])
+    colours = _style.scale_colours(grid["num_particles"], _style.PARTICLES)
     size = (9.6, 1.02 * len(guides) + 0.95)
     figure, panels = _style.panels(len(guides), len(QUANTITIES), size, sharex=True, sharey="col")
     for axes_row, guide in zip(panels, guides, strict=True):

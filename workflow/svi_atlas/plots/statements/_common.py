@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from svi_atlas.diagnostics.best import grid_fits
-from svi_atlas.plots._fits import Family
-
-POINT_GUIDES = ("AutoLaplaceApproximation",)
-"""Guides fitted as a point: their loss has no noise and is no ELBO of the guide drawn from."""
+from svi_atlas.plots import _style
+from svi_atlas.plots._fits import POINT_GUIDES, Family
 
 SMALLEST_KL = 1e-5
 """Nats. A smaller KL is drawn here: below it rounding decides."""
@@ -33,6 +34,21 @@ def of(fits: pd.DataFrame, family: Family) -> pd.DataFrame:
     return fits[(fits["model"] == family.model) & (fits["guide"] == family.guide)]
 
 
+def by_particles(families: Sequence[Family]) -> list[Family]:
+    """The families that tell what particles do: with noise, fitted with several numbers of them."""
+    return [
+        family for family in families if len(family.runs) > 1 and family.guide not in POINT_GUIDES
+    ]
+
+
+def nothing(why: str) -> Figure:
+    """A figure that says why it shows nothing."""
+    figure, ((axes,),) = _style.panels(1, 1, (6.0, 1.6))
+    axes.set_axis_off()
+    _style.note(axes, why)
+    return figure
+
+
 def usable(table: pd.DataFrame, family: Family) -> set[tuple[int, float]]:
     """(particles, step size) at which at least half of a family's seeds are counted."""
     keys = ["num_particles", "step_size"]
@@ -45,4 +61,4 @@ def why_not(table: pd.DataFrame, family: Family) -> str:
     """Why a family has no usable setting."""
     fits = of(grid_fits(table), family)
     message = fits["message"].dropna()
-    return "failed" if len(message) else "diverged: its loss is no ELBO"
+    return "failed" if len(message) else "diverged: no loss to compare"

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from svi_atlas.diagnostics.best import best_settings, grid_fits
 from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.statements._common import POINT_GUIDES, of, usable, why_not
+from svi_atlas.plots.statements._common import by_particles, nothing, of, usable, why_not
 from svi_atlas.store import Results
 
 NUM_BINS = 24
@@ -19,27 +19,25 @@ NUM_BINS = 24
 def draw(results: Results) -> Figure:
     """A row a guide: share of adequate fits; loss above the optimum by steps and by draws.
 
-    The left panel shows every step size, the other two the step size of the guide's best setting.
+    Of guides fitted with several numbers of particles. The left panel shows every step size, the
+    other two the step size of the guide's best setting.
     Losses are averaged within bins of steps; lines are medians over the seeds, bands their 10 to
     90 % range, nats above minus the log evidence (above the lowest level reached where the evidence
     is unknown). Draws are steps times particles.
     """
     table = grid_fits(results.table())
-    families = _fits.families(table)
+    families = by_particles(_fits.families(table))
+    if not families:
+        return nothing("no guide was fitted with several numbers of particles")
     by_step_size = _style.scale_colours(table["step_size"])
-    by_count = _style.scale_colours(table["num_particles"])
-    size = (9.6, 1.45 * len(families) + 0.9)
+    by_count = _style.scale_colours(table["num_particles"], _style.PARTICLES)
+    size = (9.6, 1.55 * len(families) + 0.9)
     figure, panels = _style.panels(len(families), 3, size, sharex="col", width_ratios=(1, 1.3, 1.3))
     for (left, middle, right), family in zip(panels, families, strict=True):
         chosen = (table["model"] == family.model) & (table["guide"] == family.guide)
         _draw_share(left, table[chosen], by_step_size)
         left.set_title(family.label, fontsize=8.5)
         left.set_ylabel("share adequate", fontsize=8)
-        if family.guide in POINT_GUIDES:
-            for axes in (middle, right):
-                _style.note(axes, "a point is fitted:\nits loss is no ELBO of this guide")
-                axes.set_yticks([])
-            continue
         step_size = best_step_size(table, family)
         if step_size is None:
             for axes in (middle, right):
@@ -49,7 +47,7 @@ def draw(results: Results) -> Figure:
         _draw_course(middle, right, results, family, step_size, by_count)
         middle.set_title(f"step size {_style.plain_number(step_size)}, by steps", fontsize=8.5)
         right.set_title("the same, by draws", fontsize=8.5)
-        middle.set_ylabel("loss above\noptimum (nats)", fontsize=8)
+        middle.set_ylabel("loss above minus\nlog evidence (nats)", fontsize=8)
     counts = list(by_count)
     for axes in panels[:, 0]:
         axes.set_xscale("log")

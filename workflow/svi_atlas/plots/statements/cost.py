@@ -13,7 +13,6 @@ from matplotlib.ticker import NullFormatter
 from svi_atlas.diagnostics.best import best_settings, grid_fits
 from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.statements._common import (
-    POINT_GUIDES,
     SMALLEST_KL,
     counted,
     of,
@@ -54,7 +53,7 @@ def draw(results: Results) -> Figure:
         if best.empty:
             time.text(
                 0.02, -place, why_not(table, family), va="center", fontsize=7, color="#777777",
-                transform=time.get_yaxis_transform(),
+                transform=time.get_yaxis_transform(), bbox={"color": "white", "pad": 1.5},
             )  # fmt: skip
             continue
         step_size = best.iloc[0]["step_size"]
@@ -95,10 +94,13 @@ def draw(results: Results) -> Figure:
         Line2D([], [], color="#777777", marker="o", mfc="none", ms=4.5, ls="none",
                label="compilation, once for all fits of a cell")
     )  # fmt: skip
-    title = _style.particles(count) if count else "fewest particles of each guide"
-    figure.legend(
-        handles=handles, title=title, loc="outside lower center", ncols=3, title_fontsize=8.5
-    )
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    figure.suptitle(
+        f"every guide with {_style.particles(count)}, a fitted point with one"
+        if count
+        else "every guide with its fewest particles",
+        x=0.01, ha="left", fontsize=9, color="#555555",
+    )  # fmt: skip
     return figure
 
 
@@ -108,7 +110,7 @@ def _colour(guide: str) -> str:
 
 def shared_count(families: list[_fits.Family]) -> int:
     """The most particles that every guide with noise was fitted with, 0 if there is no such number."""
-    runs = [set(family.runs) for family in families if family.guide not in POINT_GUIDES]
+    runs = [set(family.runs) for family in families if family.guide not in _fits.POINT_GUIDES]
     return max(set.intersection(*runs), default=0) if runs else 0
 
 

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from svi_atlas.diagnostics.best import grid_fits
 from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.statements._common import POINT_GUIDES, usable, why_not
+from svi_atlas.plots.statements._common import by_particles, nothing, usable, why_not
 from svi_atlas.store import Results
 
 COLUMNS = 3
@@ -22,10 +22,13 @@ def draw(results: Results) -> Figure:
     """Standard deviation of the loss (nats) by particles, a panel a guide, a line a step size.
 
     Medians over the seeds with their 10 to 90 % range. It is taken from the differences of
-    successive losses, so that a slow drift adds nothing; losses that are not finite are left out.
+    successive losses, so that a slow drift adds nothing; losses that are not finite are left out,
+    and so are guides fitted with one number of particles.
     """
     table = grid_fits(results.table())
-    families = _fits.families(table)
+    families = by_particles(_fits.families(table))
+    if not families:
+        return nothing("no guide was fitted with several numbers of particles")
     colours = _style.scale_colours(table["step_size"])
     columns = min(COLUMNS, len(families))
     rows = -(-len(families) // columns)
@@ -34,9 +37,6 @@ def draw(results: Results) -> Figure:
     for axes, family in zip(panels.flat, families, strict=False):
         axes.set_title(family.label)
         axes.set_yscale("log")
-        if family.guide in POINT_GUIDES:
-            _style.note(axes, "a point is fitted:\nits loss has no noise")
-            continue
         noise = noise_by_setting(results, table, family)
         if noise:
             _draw_guide(axes, noise, colours)

@@ -91,9 +91,10 @@ def _draw_median(axes: Axes, fits: pd.DataFrame, name: str) -> None:
     places, bands = [], []
     for low, high in pairwise(edges):
         inside = values[(distance >= low) & (distance < high)]
-        if len(inside) >= FEWEST:
-            places.append(np.sqrt(low * high))
-            bands.append(np.maximum(np.quantile(inside, (0.1, 0.5, 0.9)), 1e-3))
+        enough = len(inside) >= FEWEST
+        places.append(np.sqrt(low * high))
+        shown = np.quantile(inside, (0.1, 0.5, 0.9)) if enough else np.full(3, np.nan)
+        bands.append(np.maximum(shown, 1e-3))
     if places:
         low, median, high = np.transpose(bands)
         axes.fill_between(places, low, high, color="#555555", alpha=0.15, lw=0)
