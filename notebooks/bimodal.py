@@ -137,9 +137,12 @@ single = [g for g in ("AutoNormal", "AutoMultivariateNormal", "AutoLowRankMultiv
                       "AutoLaplaceApproximation") if len(cell(g))]  # fmt: skip
 if single:
     whole = grid[grid["guide"].isin(single) & (grid["verdict"] != "failed")]
+    at_rest = whole[whole["converged"].fillna(False).astype(bool)]
     points.append(
-        f"{share((whole['missed_mass'] > 0).sum(), len(whole))} fits of a single Normal miss one "
-        "of the two modes, half of the posterior. A loss alone does not give that away, and "
+        f"{share((whole['missed_mass'] > 0).sum(), len(whole))} fits of autoguides with a single "
+        "Normal miss one of the two modes, half of the posterior; "
+        f"{share((at_rest['verdict'] == 'inadequate').sum(), len(at_rest))} that have converged are "
+        "called **inadequate**, with the mode they miss. A loss alone does not give that away, and "
         f"neither does k-hat. The best single Normal has the loss {n(one_mode, 4)}, ln 2 above the "
         "mixture."
     )
@@ -659,9 +662,17 @@ show(
     "circles are below their own Monte Carlo error and drawn at it, among them all of the guides "
     "that leave the box, whose KL divergence is infinite and whose draws inside say nothing.",
 )
+elsewhere = ("bimodal.", "statements.")
 for name in figures:
-    if name not in ("loss", "verdicts", "kl_by_step_size") and not name.startswith("bimodal."):
+    if name not in ("loss", "verdicts", "kl_by_step_size") and not name.startswith(elsewhere):
         show(name)
+if any(name.startswith("statements.") for name in figures):
+    display(
+        nb.say(
+            "What the origin says of particles, autoguides and surrogates in general, counted over "
+            f"these fits, is on [a page of its own]({experiment}-statements.html)."
+        )
+    )
 
 # %% [markdown]
 # ## Comparison with published and exact values

@@ -241,11 +241,7 @@ if many is not None:
     )
 
 # %%
-show(
-    "coin.particles",
-    "The origin's run with 1 and with 32 particles. Left: mean loss, with one standard deviation "
-    "of the single losses. Middle and right: the parameters; the start is 10 for both.",
-)
+show("coin.particles")
 display(nb.evidence(named))
 
 # %%

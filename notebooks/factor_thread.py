@@ -455,11 +455,17 @@ show(
     "the factor guides it is that of their draws, which never change.",
 )
 show("loss")
+elsewhere = ("factor_thread.", "statements.")
 for name in figures:
-    if name not in ("loss", "verdicts", "kl_by_step_size") and not name.startswith(
-        "factor_thread."
-    ):
+    if name not in ("loss", "verdicts", "kl_by_step_size") and not name.startswith(elsewhere):
         show(name)
+if any(name.startswith("statements.") for name in figures):
+    display(
+        nb.say(
+            "What the origin says of particles, autoguides and surrogates in general, counted over "
+            f"these fits, is on [a page of its own]({experiment}-statements.html)."
+        )
+    )
 
 # %% [markdown]
 # ## Comparison with published and exact values

@@ -1,6 +1,6 @@
 # %% tags=["parameters"]
 results = "results"
-experiments = {"coin": {"title": "Fairness of a coin", "lead": None, "pages": {}}}
+experiments = {"coin": {"title": "Fairness of a coin", "lead": None, "pages": {}, "place": 0}}
 
 # %%
 import html
@@ -12,10 +12,7 @@ from IPython.display import HTML, display
 from svi_atlas.report import notebook as nb
 from svi_atlas.store import Results
 
-experiments = {
-    name: entry if isinstance(entry, dict) else {"title": entry, "lead": None, "pages": {}}
-    for name, entry in experiments.items()
-}
+experiments = dict(sorted(experiments.items(), key=lambda item: item[1]["place"]))
 of = {name: Results(results, name) for name in experiments}
 fits = {name: found.table() for name, found in of.items()}
 best = {name: nb.best_settings(table) for name, table in fits.items()}
@@ -93,17 +90,20 @@ def lead(name):
     """The experiment's first figure, if it has any."""
     figure = experiments[name]["lead"]
     if figure:
-        caption = nb.CAPTIONS.get(figure, "Explained on the experiment's page.")
+        more = f'<a href="{name}.html#{figure}">More on the experiment\'s page</a>.'
+        caption = f"{nb.CAPTIONS.get(figure, '')} {more}"
         display(nb.figure(of[name], figure, caption))
 
 
 def failed(name):
-    """Cells that failed with their messages, and diverged fits by guide with the commonest reason."""
+    """Failed cells with their messages; diverged fits by guide, with the reason of the clearest."""
     table = fits[name]
     keys = ["model", "guide"]
     rows = []
     for verdict, column in (("failed", "message"), ("diverged", "reason")):
         chosen = table[table["verdict"] == verdict]
+        clear = [name for name in ("below_evidence", "nonfinite") if name in chosen]
+        chosen = chosen.sort_values(clear, ascending=False)
         for (model, guide), group in chosen.groupby(keys, sort=False):
             total = int(((table["model"] == model) & (table["guide"] == guide)).sum())
             rows.append({
@@ -115,7 +115,7 @@ def failed(name):
     models = {"model": "model"} if table["model"].nunique() > 1 else {}
     return nb.table(pd.DataFrame(rows), {
         "verdict": "verdict", "guide": "guide", **models, "fits": "fits",
-        "why": "message, or reason for the first",
+        "why": "message, or reason of the clearest",
     })  # fmt: skip
 
 
@@ -152,7 +152,7 @@ display(
 # %%
 for name, entry in experiments.items():
     links = [f"[The whole story]({name}.html)"]
-    links += [f"[{label}]({page}.html)" for page, label in entry["pages"].items()]
+    links += [f"[{label.capitalize()}]({page}.html)" for page, label in entry["pages"].items()]
     display(HTML(f'<h2 id="{name}">{html.escape(entry["title"])}</h2>'))
     display(nb.say(" · ".join(links)), advice(name), by_guide(name))
     lead(name)

@@ -59,12 +59,14 @@ def share(part, whole):
     return f"{nb.measured(100 * p, 100 * np.sqrt(p * (1 - p) / whole))} %"
 
 
+per_setting = grid.groupby(["model", "guide", "run", "step_size"]).size()
+seeds = " or ".join(str(count) for count in sorted(per_setting.unique()))
 display(nb.say(f"# {title}: four statements, counted"))
 display(
     nb.say(
         "Four things are often said of stochastic variational inference, by the origin of these "
         f"experiments too, from single runs. Here each is held against {len(grid):,} fits with "
-        f"{grid['seed'].nunique()} seeds a setting. The experiment itself is on "
+        f"{seeds} seeds a setting. The experiment itself is on "
         f"[its own page]({experiment}.html)."
     )
 )
@@ -105,7 +107,7 @@ spread = np.sqrt(
 )
 gain = changes[:, 1] - changes[:, 0]
 
-courses, lower, higher = [], 0, 0
+courses, lower, higher, tried = [], 0, 0, 0
 for family in compared:
     step_size = convergence.best_step_size(fits, family)
     if step_size is None:
@@ -124,6 +126,7 @@ for family in compared:
         few, many = levels[min(levels)][1], levels[max(levels)][1]
         change = np.nanmedian(many) - np.nanmedian(few)
         error = 1.25 * np.sqrt(np.nanvar(many) / many.size + np.nanvar(few) / few.size)
+        tried += 1
         lower += int(change < -2 * error)
         higher += int(change > 2 * error)
 
@@ -151,8 +154,8 @@ if len(changes):
         f"particles, the share of adequate fits rises by more than two errors in {better} of "
         f"{len(gain)} settings and falls in {worse}; elsewhere it hardly changes, mostly because the "
         "step size is wrong for any number. After equal numbers of *draws*, at each guide's best "
-        f"step size, the loss is lower with the most particles for {lower} guides and higher for "
-        f"{higher} ([see below](#more-particles-may-help-convergence)): particles pay once a fit has "
+        f"step size, the loss is lower with the most particles for {lower} of {tried} guides and "
+        f"higher for {higher} ([see below](#more-particles-may-help-convergence)): particles pay once a fit has "
         "arrived and only its noise is left, steps pay on the way there."
     )
 automatic = grid["guide"].str.startswith("Auto")

@@ -307,11 +307,12 @@ def _page_spec(page: str, title: str, notebook: str) -> dict[str, Any]:
 
 def _index_specs(run: Run) -> dict[str, dict[str, Any]]:
     entries = {}
-    for name in run.default_experiments:
+    for place, name in enumerate(run.default_experiments):
         experiment = run.experiments[name]
         further = {f"{name}-{notebook}": notebook for notebook in experiment.notebooks[1:]}
         lead = experiment.figures[0] if experiment.figures else None
-        entries[name] = {"title": experiment.title, "lead": lead, "pages": further}
+        entry = {"title": experiment.title, "lead": lead, "pages": further, "place": place}
+        entries[name] = entry
     specs = {
         run.layout.page_spec(page): _page_spec(page, *found) for page, found in run.pages.items()
     }

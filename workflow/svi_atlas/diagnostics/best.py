@@ -8,6 +8,9 @@ import pandas as pd
 EQUAL = 1e-3
 """Nats. Smaller differences of median KL divergences decide nothing."""
 
+ROUNDING = 1e-6
+"""Nats. A KL divergence this close to zero is zero."""
+
 GRID = "particles-"
 """The run of a cell of the grid starts with this; other runs are named fits."""
 
@@ -45,6 +48,7 @@ def best_settings(table: pd.DataFrame) -> pd.DataFrame:
         mean_error=("mean_error", "median"),
         sd_ratio=("sd_ratio", "median"),
     )
+    medians["kl"] = medians["kl"].where(medians["kl"].abs() > ROUNDING, medians["kl"] * 0.0)
     medians["level"] = (medians["kl"].astype(float) / EQUAL).round().fillna(np.inf)
     ranked = medians.sort_values(
         ["adequate", "converged", "level", "num_particles", "step_size"],

@@ -14,6 +14,9 @@ from svi_atlas.store import Results
 
 COLUMNS = 3
 
+SMALLEST = 1e-5
+"""Nats. A smaller distance is drawn here: below it rounding decides."""
+
 
 def draw(results: Results) -> Figure:
     """KL(q||p) (nats) by step size, a panel a guide: a point a seed, a line the median.
@@ -24,6 +27,7 @@ def draw(results: Results) -> Figure:
     table = grid_fits(results.table())
     families = _fits.families(table)
     distance, error, label = _distance(table)
+    error = error.clip(lower=SMALLEST)
     table = table.assign(distance=np.maximum(distance, error), resolved=distance > error)
     colours = _style.scale_colours(table["num_particles"], _style.PARTICLES)
     columns = min(COLUMNS, len(families))

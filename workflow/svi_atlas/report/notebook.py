@@ -36,8 +36,14 @@ CAPTIONS = {
     "kl_by_step_size": "KL divergence from the posterior of the last iterate (where the evidence is "
     "unknown, ELBO below the best fit): a point a seed, a line the median. Open circles are below "
     "their own Monte Carlo error and drawn at it.",
+    "coin.particles": "The origin's run with 1 and with 32 particles. Left: mean loss, with one "
+    "standard deviation of the single losses. Middle and right: the parameters, which start at 10. "
+    "With one particle the loss has settled, the parameters have not.",
+    "rotated_gaussian.two_questions": "Left and middle: both guides settle at one setting, a line a "
+    "seed, and one of them is wrong. Right: every fit of the grid; left of the vertical line its "
+    "parameters are at rest, between the horizontal lines its standard deviations are right.",
 }
-"""Captions of the figures that any experiment may have."""
+"""Captions of the figures that several pages show."""
 
 __all__ = [
     "ORDER", "best", "best_settings", "breakable", "counts", "downloads", "evidence", "failures", "figure", "grid_fits",
@@ -99,7 +105,7 @@ def table(frame: pd.DataFrame, names: Mapping[str, str] | None = None, digits: i
     """A tidy table as HTML: rounded numbers, verdicts coloured, texts escaped.
 
     names: column -> heading; only these columns are shown, in this order. All if None. On a phone a
-    table with long texts is shown row by row, each cell after its heading.
+    table of several columns with long texts is shown row by row, each cell after its heading.
     """
     names = names or {str(name): str(name) for name in frame}
     frame = frame[list(names)]
@@ -118,7 +124,8 @@ def table(frame: pd.DataFrame, names: Mapping[str, str] | None = None, digits: i
         for row in frame.itertuples(index=False, name=None)
     ]
     body = "".join(f"<tr>{row}</tr>" for row in rows)
-    kind = ' class="texts"' if any(_is_long(value) for value in frame.to_numpy().flat) else ""
+    texts = len(names) > 2 and any(_is_long(value) for value in frame.to_numpy().flat)
+    kind = ' class="texts"' if texts else ""
     return HTML(
         f'<div class="scroll"><table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody>'
         "</table></div>"

@@ -89,8 +89,9 @@ def covariance_of(draws: np.ndarray) -> np.ndarray:
 
 
 def typical_fit(fits: pd.DataFrame) -> pd.Series | None:
-    """The one whose KL is the median; None without fits."""
+    """Of those with the commonest verdict the one whose KL is the median; None without fits."""
     known = fits[fits["kl"].notna()].sort_values("kl") if "kl" in fits else fits.iloc[:0]
+    known = known[known["verdict"].isin(known["verdict"].mode()[:1])]
     return None if known.empty else known.iloc[(len(known) - 1) // 2]
 
 

@@ -1,0 +1,37 @@
+"""Tables of the report as HTML."""
+
+import pandas as pd
+
+from svi_atlas.report import notebook as nb
+
+
+def test_long_names_may_be_broken():
+    assert nb.breakable("AutoLaplaceApproximation") == "Auto<wbr>Laplace<wbr>Approximation"
+    assert nb.breakable("truncated_normal fits") == "truncated_<wbr>normal fits"
+    assert nb.breakable("AutoNormal <b>") == "AutoNormal &lt;b&gt;"
+
+
+def test_every_cell_carries_its_heading():
+    shown = nb.table(pd.DataFrame({"a": [1.5], "b": ["x"]}), {"a": 'an "a"', "b": "b"}).data
+    assert 'data-heading="an &quot;a&quot;">1.50<' in shown
+    assert 'data-heading="b">x<' in shown
+
+
+def test_only_tables_of_several_columns_with_long_texts_are_shown_row_by_row():
+    long, wide = "word " * 20, {"a": [1], "b": [2]}
+    assert 'class="texts"' in nb.table(pd.DataFrame({**wide, "c": [long]})).data
+    assert 'class="texts"' not in nb.table(pd.DataFrame({"a": [1], "c": [long]})).data
+    assert 'class="texts"' not in nb.table(pd.DataFrame({**wide, "c": ["short"]})).data
+
+
+def test_evidence_names_run_and_guide_in_one_cell():
+    fits = pd.DataFrame(
+        {
+            "run": ["origin"], "guide": ["beta"], "num_particles": [1], "step_size": [5e-4],
+            "converged": [False], "adequate": [True], "verdict": ["not_converged"],
+            "reason": ["it drifts"],
+        }
+    )  # fmt: skip
+    shown = nb.evidence(fits).data
+    assert "origin<br>beta" in shown
+    assert "not converged" in shown
