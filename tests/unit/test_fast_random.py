@@ -46,6 +46,21 @@ def test_gamma_draws_and_gradients_are_the_same(draw):
         np.testing.assert_allclose(found[1], expected[1], rtol=5e-5)
 
 
+def test_a_few_concentrations_out_of_range_do_not_change_the_others():
+    a = jnp.linspace(3.0, 30.0, 200).at[jnp.array([3, 70])].set(jnp.array([0.2, jnp.nan]))
+    (fast, slope), (plain, plain_slope) = both(
+        lambda a: (
+            jax.random.loggamma(KEY, a),
+            jax.grad(lambda a: jax.random.loggamma(KEY, a).sum())(a),
+        ),
+        a,
+    )
+    np.testing.assert_allclose(fast, plain, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(slope, plain_slope, rtol=5e-5)
+    assert np.isnan(fast[70])
+    assert np.isfinite(np.delete(fast, 70)).all()
+
+
 def test_gamma_gradient_is_near_the_one_in_double_precision():
     a = np.exp(np.linspace(np.log(2.0), np.log(500.0), 40))[:, None]
     quantile = np.linspace(-5.5, 5.5, 41)

@@ -181,9 +181,30 @@ def _elementwise(function):
     return whole
 
 
+def _redone(bad, plain, values, *arrays):
+    """`values` with plain(*elements of the arrays) where `bad`, one element after the other.
+
+    All arrays of one shape. A loop over scalars costs nothing where none is bad, and little to compile.
+    """
+    flat_bad, *flat_arrays = (array.reshape(-1) for array in (bad, *arrays))
+
+    def redo(index, values):
+        elements = (array[index] for array in flat_arrays)
+        return values.at[index].set(plain(*elements))
+
+    def step(index, values):
+        return lax.cond(flat_bad[index], partial(redo, index), lambda same: same, values)
+
+    length = jnp.where(jnp.any(bad), bad.size, 0)
+    return lax.fori_loop(0, length, step, values.reshape(-1)).reshape(values.shape)
+
+
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _variate(log_space, a, key0, key1, *noise):
-    """Gamma(a) variates or their logarithms, from keys and the noise of the first attempts."""
+    """Gamma(a) variates or their logarithms.
+
+    key0, key1, noise: arrays of the shape of `a`; x and u of each of the first attempts.
+    """
     return _VARIATE[log_space](a, key0, key1, *noise)
 
 
@@ -209,18 +230,13 @@ def _accepted_variate(log_space, a, key0, key1, *noise):
         )
         cube = jnp.where(accepted, cube, new)
         accepted |= ~rejected
+    fast = jnp.log(d) + jnp.log(cube) if log_space else d * cube
 
-    def plain(_):
-        keys = jax.random.wrap_key_data(
-            jnp.stack([key0, key1], -1).reshape(-1, 2), impl="threefry2x32"
-        )
-        one = partial(core._gamma_one, log_space=log_space)
-        return jax.vmap(one)(keys, a.reshape(-1)).reshape(a.shape)
+    def plain(a, key0, key1):
+        key = jax.random.wrap_key_data(jnp.stack([key0, key1]), impl="threefry2x32")
+        return core._gamma_one(key, a, log_space=log_space)
 
-    def fast(_):
-        return jnp.log(d) + jnp.log(cube) if log_space else d * cube
-
-    return lax.cond(jnp.all(good & accepted), fast, plain, None)
+    return _redone(~(good & accepted), plain, fast, a, key0, key1)
 
 
 _VARIATE = {kind: _elementwise(partial(_accepted_variate, kind)) for kind in (False, True)}
@@ -271,15 +287,14 @@ def _log_slope(a, log_x):
     Figurnov, Mohamed and Mnih (2018), Implicit reparameterization gradients, NeurIPS.
     """
     log_ratio = log_x - jnp.log(a)
-    inside = (a >= SMALLEST_A) & (a * (jnp.expm1(log_ratio) - log_ratio) <= LARGEST_EXPONENT)
+    outside = (a < SMALLEST_A) | (a * (jnp.expm1(log_ratio) - log_ratio) > LARGEST_EXPONENT)
 
-    def plain(_):
+    inverse = SMALLEST_A / a
+    fast = _polynomial([_polynomial(row, inverse) for row in SLOPE], log_ratio) / a
+
+    def plain(a, log_x):
         x = jnp.exp(log_x)
         x = jnp.where(x == 0, jnp.finfo(x.dtype).tiny, x)
         return lax.random_gamma_grad(a, x) / x
 
-    def fast(_):
-        inverse = SMALLEST_A / a
-        return _polynomial([_polynomial(row, inverse) for row in SLOPE], log_ratio) / a
-
-    return lax.cond(jnp.all(inside), fast, plain, None)
+    return _redone(outside, plain, fast, a, log_x)
