@@ -3,8 +3,9 @@
 variant: `svi_run`, a loop of SVI.run; `vmap_scan`, jit(vmap(scan(SVI.update))) over replicas;
 `engine`; `floor`, the arithmetic of the coin's Normal guide in NumPy.
 `svi_run` compiles at every call, which its user waits for: its seconds_run include it. It may be timed
-on a sample of replicas (--sample) and scaled. `without` leaves out parts of the engine:
-flags, threefry, gamma, sharing (step sizes no longer share a seed's draws).
+on a sample of replicas (--sample) and scaled. `without` leaves out parts of the engine: the compiler
+flags reduce and while, threefry, gamma, blocks (random numbers made ahead of the steps), sharing (step
+sizes no longer share a seed's draws).
 """
 
 import argparse
@@ -34,18 +35,27 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--sample", type=int, default=2)
+    parser.add_argument("--cache")
     parser.add_argument("--without", nargs="*", default=[])
     options = parser.parse_args()
 
-    from svi_atlas.cli import limit_threads, set_compiler_flags
+    from svi_atlas import cli
 
-    limit_threads(options.threads)
-    if options.variant == "engine" and "flags" not in options.without:
-        set_compiler_flags()
+    cli.limit_threads(options.threads)
+    if options.variant == "engine":
+        cli.XLA_FLAGS = tuple(
+            flag
+            for name, flag in zip(("reduce", "while"), cli.XLA_FLAGS, strict=True)
+            if name not in options.without
+        )
+        cli.set_compiler_flags()
+    if options.cache:
+        cli.keep_compiled_programs(options.cache)
     began = time.time()
     compile_seconds, run_seconds, first_done = globals()[f"time_{options.variant}"](options)
     total = began - STARTED + first_done
     measured = {
+        "seconds_start": total - compile_seconds - run_seconds[0],
         "seconds_compile": compile_seconds,
         "seconds_run": run_seconds,
         "seconds_total": total,
@@ -119,7 +129,10 @@ def time_engine(options):
     began = time.time()
     import cases
 
-    from svi_atlas import engine, fast_random
+    from svi_atlas import engine, fast_random, hoist
+
+    if "blocks" in options.without:
+        hoist.TESTED_JAX = ""
 
     model, make_guide, data = cases.load(options.case)
     seeds, step_sizes = _grid(options)
