@@ -41,8 +41,10 @@ EXPERIMENTS = RUN.experiments
 DEFAULT = RUN.default_experiments
 HEAVY = [name for name in EXPERIMENTS if name not in DEFAULT]
 
+# NumPyro orders sites by sets of names: with a fixed hash seed a job always compiles the same program.
 shell.prefix(
-    f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(PROJECT / 'workflow'))}; "
+    "set -euo pipefail; export PYTHONHASHSEED=0 "
+    f"PYTHONPATH={shlex.quote(str(PROJECT / 'workflow'))}; "
 )
 
 

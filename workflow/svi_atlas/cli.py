@@ -108,7 +108,15 @@ def set_compiler_flags() -> None:
     os.environ["XLA_FLAGS"] = " ".join((*XLA_FLAGS, os.environ.get("XLA_FLAGS", ""))).strip()
 
 
+CACHE_BYTES = 1_000_000_000
+"""The compiled programs of a run may take this much; the least recently used go first."""
+
+
 def keep_compiled_programs(folder: Path) -> None:
-    """Make JAX keep compiled programs in `folder` for later jobs; call before it is imported."""
+    """Make JAX keep compiled programs in `folder` for later jobs; call before it is imported.
+
+    JAX's keys hold its version, the flags and the machine; a lock makes side by side use safe.
+    """
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+    os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(CACHE_BYTES)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
