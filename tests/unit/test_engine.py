@@ -8,6 +8,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+from cases import CASES, load
 from numpyro import optim
 from numpyro.distributions import constraints
 from numpyro.infer import SVI, Trace_ELBO, autoguide
@@ -205,6 +206,17 @@ class Interrupted(Exception):
     pass
 
 
+def test_losses_and_snapshots_over_the_budget_are_thinned():
+    whole, _ = default_fit()
+    thin = plane_fit(budget_bytes=whole.loss.nbytes / 4)
+    assert thin.loss_stride == 5
+    means = whole.loss.reshape(2, 2, -1, 5).mean(-1)
+    np.testing.assert_allclose(thin.loss, means, rtol=1e-6)
+    np.testing.assert_array_equal(thin.trace["loc"][:, :, -1], whole.trace["loc"][:, :, -1])
+    assert thin.trace["loc"].shape[2] == 40
+    assert plane_fit(budget_bytes=1.0).trace["loc"].shape[2] == 20
+
+
 def test_resumed_fit_equals_an_uninterrupted_one(tmp_path):
     def interrupt(line):
         lines.append(line)
@@ -374,3 +386,13 @@ def test_origin_run_to_all_its_digits(num_particles, first, last_mean, alpha_q, 
     assert fits.loss[0, 0, -500:].mean() == pytest.approx(last_mean, abs=6e-5)
     assert fits.trace["alpha_q"][0, 0, -1] == pytest.approx(alpha_q, rel=1e-3)
     assert fits.trace["beta_q"][0, 0, -1] == pytest.approx(beta_q, rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("case", "num_particles"), [(case, each) for case in CASES for each in CASES[case][3]]
+)
+def test_every_case_of_the_benchmark_equals_svi_run(case, num_particles):
+    model, make_guide, data = load(case)
+    num_steps = 200 if "IAF" in case else 1000
+    check_cell(model, make_guide, data, num_particles, num_steps)

@@ -7,6 +7,7 @@ them and they are made once. Each replica equals `SVI.run(PRNGKey(seed), num_ste
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,9 +31,6 @@ CHUNKS = 20
 MAX_BLOCK = 50
 """Largest number of steps whose random numbers are made at once, ahead of the steps."""
 
-MAX_SNAPSHOT_BYTES = 64e6
-"""Largest size of a cell's snapshots; guides with very many parameters get fewer of them."""
-
 AVERAGE_SHARE = 0.25
 """Share of the steps, from the end, that the iterate average covers."""
 
@@ -45,7 +43,7 @@ class ModelError(Exception):
 class Fits:
     """All fits of a cell; arrays lead with (seed, step_size).
 
-    loss: (seed, step_size, step), negative ELBO estimates, nats.
+    loss: (seed, step_size, step), negative ELBO estimates, nats; means of loss_stride steps each.
     snapshot_step: (snapshot,), steps done at each snapshot.
     unconstrained, trace: parameters at the snapshots by name, unconstrained and constrained,
         (seed, step_size, snapshot, *shape).
@@ -55,6 +53,7 @@ class Fits:
     """
 
     loss: np.ndarray
+    loss_stride: int
     snapshot_step: np.ndarray
     unconstrained: dict[str, np.ndarray]
     trace: dict[str, np.ndarray]
@@ -75,12 +74,15 @@ def fit_cell(
     num_steps: int,
     optimizer: str = "Adam",
     num_snapshots: int = 1000,
+    budget_bytes: float = 64e6,
     report: Callable[[str], None] = lambda line: None,
     checkpoint: Checkpoint | None = None,
 ) -> Fits:
     """Fit every (seed, step size) of a cell.
 
     data: arrays by name, handed to model and guide as their one argument.
+    budget_bytes: most bytes of the losses, and of the snapshots; beyond it losses are averaged over
+        blocks of steps, and fewer snapshots are kept.
     report: receives a progress line a chunk. checkpoint: saved to, and resumed from.
     Raises ModelError if the model or the guide raises.
     """
@@ -92,14 +94,19 @@ def fit_cell(
     started = time.perf_counter()
     init, _ = _compiled(jax.jit(program.init), keys, rates, data)
     state = init(keys, rates, data)
-    parts = _parts(state, num_steps, num_snapshots)
-    jitted = jax.jit(program.advance, static_argnums=(3, 4))
-    advance = {part: _compiled(jitted, state, rates, data, *part) for part in set(parts)}
+    parts = _parts(state, num_steps, num_snapshots, budget_bytes)
+    replicas = len(seeds) * len(step_sizes)
+    loss_stride = _loss_stride(parts, 4 * num_steps * replicas / budget_bytes)
+    jitted = jax.jit(program.advance, static_argnums=(3, 4, 5))
+    advance = {
+        part: _compiled(jitted, state, rates, data, *part, loss_stride) for part in set(parts)
+    }
     seconds_compile = time.perf_counter() - started
 
     started = time.perf_counter()
     shapes = advance[parts[0]][1][2]
-    progress = _Progress.fresh(state, len(seeds), len(step_sizes), num_steps, parts, shapes)
+    losses = np.empty((num_steps // loss_stride, len(seeds), len(step_sizes)), np.float32)
+    progress = _Progress.fresh(state, losses, parts, shapes)
     if checkpoint is not None:
         progress = checkpoint.load(progress) or progress
     resumed = progress.done
@@ -117,6 +124,7 @@ def fit_cell(
     window = snapshot_step > (1 - AVERAGE_SHARE) * num_steps
     return Fits(
         loss=np.moveaxis(progress.losses, 0, -1),
+        loss_stride=loss_stride,
         snapshot_step=snapshot_step,
         unconstrained=flat(unconstrained),
         trace=flat(constrained),
@@ -171,11 +179,11 @@ class _Program:
         optim_state, key = jax.vmap(one)(keys)
         return jax.tree.map(for_every_rate, optim_state), key
 
-    def advance(self, state, rates, data, num_snapshots: int, stride: int):
+    def advance(self, state, rates, data, num_snapshots: int, stride: int, loss_stride: int):
         """Do `num_snapshots` times `stride` steps.
 
-        Returns the state, losses (snapshot, stride, seed, step_size) and the parameters,
-        unconstrained and constrained, (snapshot, seed, step_size, ...).
+        Returns the state, losses (snapshot, stride / loss_stride, seed, step_size), each a mean of
+        loss_stride losses, and the parameters, unconstrained and constrained, (snapshot, seed, step_size, ...).
         """
         guide = self._make_guide()
         prepared = self._svi(guide, 0.0)
@@ -211,7 +219,8 @@ class _Program:
 
         def to_snapshot(state, _):
             state, losses = jax.lax.scan(to_block, state, None, length=stride // block)
-            losses = losses.reshape(stride, *losses.shape[2:])
+            losses = losses.reshape(stride // loss_stride, loss_stride, *losses.shape[2:])
+            losses = losses[:, 0] if loss_stride == 1 else losses.mean(1)
             unconstrained = jax.vmap(jax.vmap(prepared.optim.get_params))(state[0])
             constrained = jax.vmap(jax.vmap(constrain))(unconstrained)
             return state, (losses, (unconstrained, constrained))
@@ -223,8 +232,8 @@ class _Program:
 class _Progress(NamedTuple):
     """What a run has so far, as one pytree of fixed shape, so that a checkpoint can hold it.
 
-    losses: (step, seed, step_size). snapshots: pytree of (snapshot, seed, step_size, *shape).
-    done: number of finished parts; steps, num_snapshots: how far the arrays are filled.
+    losses: (step / loss_stride, seed, step_size). snapshots: pytree of (snapshot, seed, step_size, *shape).
+    done: number of finished parts; steps done; losses_filled, num_snapshots: how far the arrays are.
     """
 
     state: Any
@@ -232,33 +241,41 @@ class _Progress(NamedTuple):
     snapshots: Any
     done: int
     steps: int
+    losses_filled: int
     num_snapshots: int
 
     @classmethod
-    def fresh(cls, state, num_seeds: int, num_rates: int, num_steps: int, parts, shapes):
+    def fresh(cls, state, losses: np.ndarray, parts, shapes):
         total = sum(count for count, _ in parts)
         snapshots = jax.tree.map(
             lambda leaf: np.empty((total, *leaf.shape[1:]), leaf.dtype), shapes
         )
-        losses = np.empty((num_steps, num_seeds, num_rates), np.float32)
-        return cls(state, losses, snapshots, 0, 0, 0)
+        return cls(state, losses, snapshots, 0, 0, 0, 0)
 
     def extended(self, part: tuple[int, int], state, losses, parameters) -> _Progress:
         count, stride = part
         steps, filled = self.steps + count * stride, self.num_snapshots + count
-        self.losses[self.steps : steps] = np.asarray(losses).reshape(-1, *self.losses.shape[1:])
+        new_losses = np.asarray(losses).reshape(-1, *self.losses.shape[1:])
+        first = self.losses_filled
+        self.losses[first : first + len(new_losses)] = new_losses
         for whole, new in zip(
             jax.tree.leaves(self.snapshots), jax.tree.leaves(parameters), strict=True
         ):
             whole[self.num_snapshots : filled] = new
-        return self._replace(state=state, done=self.done + 1, steps=steps, num_snapshots=filled)
+        return self._replace(
+            state=state,
+            done=self.done + 1,
+            steps=steps,
+            losses_filled=first + len(new_losses),
+            num_snapshots=filled,
+        )
 
     def line(self, parts, resumed: int, seconds: float) -> str:
         """Step, rate, time left and share of replicas whose loss is finite."""
-        num_steps = len(self.losses)
+        num_steps = sum(count * stride for count, stride in parts)
         before = sum(count * stride for count, stride in parts[:resumed])
         rate = (self.steps - before) / max(seconds, 1e-9)
-        finite = np.isfinite(self.losses[self.steps - 1]).mean()
+        finite = np.isfinite(self.losses[self.losses_filled - 1]).mean()
         again = f" (resumed at {before:,})" if resumed else ""
         return (
             f"step {self.steps:,} of {num_steps:,}{again}, {rate:,.0f} steps/s, "
@@ -294,13 +311,20 @@ def _explained(error: Exception) -> str:
     return "(no message)"
 
 
-def _parts(state, num_steps: int, num_snapshots: int) -> list[tuple[int, int]]:
+def _loss_stride(parts: list[tuple[int, int]], excess: float) -> int:
+    """Steps that a kept loss is the mean of: at least `excess` where the parts can be divided so."""
+    whole = math.gcd(*(stride for _, stride in parts))
+    divisors = [size for size in range(1, whole + 1) if whole % size == 0]
+    return next((size for size in divisors if size >= excess), whole)
+
+
+def _parts(state, num_steps: int, num_snapshots: int, budget_bytes: float) -> list[tuple[int, int]]:
     """The parts a fit is run in, each (number of snapshots, steps to each).
 
     All alike, but for a shorter one where the numbers do not divide.
     """
     parameter_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(state[0])) / 3
-    affordable = int(MAX_SNAPSHOT_BYTES / max(parameter_bytes, 1))
+    affordable = int(budget_bytes / max(parameter_bytes, 1))
     stride = -(-num_steps // max(20, min(num_snapshots, affordable)))
     whole, rest = divmod(num_steps, stride)
     per_part = max(1, whole // CHUNKS)

@@ -72,6 +72,7 @@ class Experiment:
     problem: str
     data: dict[str, Any]
     num_snapshots: int
+    budget_mb: float
     autoguides: dict[str, dict[str, Any]]
     cells: tuple[Cell, ...]
     figures: tuple[str, ...]
@@ -169,6 +170,7 @@ def plan_experiment(
         problem=raw["problem"],
         data=raw["data"],
         num_snapshots=raw["num_snapshots"],
+        budget_mb=float(raw["budget_mb"]),
         autoguides=raw["autoguides"],
         cells=tuple(cells.values()),
         figures=tuple(raw["figures"]),

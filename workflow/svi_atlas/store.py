@@ -114,8 +114,12 @@ class Results:
         return read_table(self.layout.verification(self.experiment))
 
     def fit(self, model: str, guide: str, run: str) -> xr.Dataset:
-        """Losses, snapshots, parameters and draws of one cell."""
-        return read_dataset(self.layout.fit_of(self.experiment, model, guide, run))
+        """Losses, snapshots, parameters and draws of one cell; losses kept as means stand repeated."""
+        fits = read_dataset(self.layout.fit_of(self.experiment, model, guide, run))
+        stride = int(fits["loss"].attrs.get("stride", 1)) if "loss" in fits else 1
+        if stride == 1:
+            return fits
+        return fits.isel(step=np.repeat(np.arange(fits.sizes["step"]), stride))
 
     def figure(self, name: str, suffix: str = "svg") -> Path:
         """Path of a figure made by the run."""

@@ -49,7 +49,7 @@ def _statistics(
     fits: xr.Dataset, reference: xr.Dataset, step_size: np.ndarray
 ) -> dict[str, np.ndarray]:
     log_evidence = float(reference.attrs["log_evidence"])
-    loss = _fit_first(fits["loss"])
+    loss, stride = _fit_first(fits["loss"]), int(fits["loss"].attrs.get("stride", 1))
     snapshots = np.concatenate(
         [
             values.reshape(*values.shape[:2], -1)
@@ -62,10 +62,10 @@ def _statistics(
     log_weight = fits["log_joint"] - fits["log_guide"]
     last, average = (_fit_first(log_weight.isel(iterate=index)) for index in (0, 1))
     found = {
-        **finite(loss),
+        **finite(loss, stride),
         "finite_parameters": np.isfinite(snapshots[:, -1]).all(-1).astype(float),
         **loss_tail(loss, np.nan if _is_point(fits) else log_evidence),
-        **loss_drift(loss),
+        **loss_drift(loss, stride=stride),
         **parameter_drift(snapshots, fits["snapshot_step"].to_numpy(), step_size),
         **average_gain(last, average),
     }

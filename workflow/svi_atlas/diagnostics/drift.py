@@ -26,17 +26,17 @@ AT_REST, AT_REST_RANGE = 0.01, 1e-3
 less than this range (unconstrained units), has come to rest."""
 
 
-def loss_drift(loss: np.ndarray, num_batches: int = 40) -> dict[str, np.ndarray]:
+def loss_drift(loss: np.ndarray, num_batches: int = 40, stride: int = 1) -> dict[str, np.ndarray]:
     """Linear trend of the loss over the last quarter of the steps.
 
-    loss: (fit, step), nats; non-finite ones are left out. Least squares through batch means, whose
+    loss: (fit, step), nats, each the mean of `stride` steps; non-finite ones are left out. Least squares through batch means, whose
     residuals give the standard error. Returns `loss_drift` and `loss_drift_se`, (fit,), nats per
     1,000 steps.
     """
     window = loss[:, -max(8, round(LOSS_WINDOW * loss.shape[-1])) :].astype(float)
     means = batch_means(np.where(np.isfinite(window), window, np.nan), num_batches)
     batch = window.shape[-1] // means.shape[-1]
-    time = (np.arange(means.shape[-1]) - (means.shape[-1] - 1) / 2) * batch / 1000
+    time = (np.arange(means.shape[-1]) - (means.shape[-1] - 1) / 2) * batch * stride / 1000
     with np.errstate(invalid="ignore", over="ignore"):
         slope = (means * time).sum(-1) / (time**2).sum()
         residual = means - means.mean(-1, keepdims=True) - slope[:, None] * time

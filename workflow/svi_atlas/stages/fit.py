@@ -38,6 +38,7 @@ def run(job: Job) -> None:
             num_steps=cell["num_steps"],
             optimizer=cell["optimizer"],
             num_snapshots=spec["num_snapshots"],
+            budget_bytes=spec["budget_mb"] * 1e6,
             report=_report,
             checkpoint=checkpoint,
         )
@@ -80,7 +81,8 @@ def _versions() -> str:
 def _dataset(fits: Fits, draws: Draws, mock: dict[str, np.ndarray]) -> xr.Dataset:
     """Arrays with dimensions in the order the diagnostics read them."""
     fit = ("seed", "step_size")
-    variables: dict[str, Any] = {"loss": ((*fit, "step"), fits.loss, {"units": "nats"})}
+    of_loss = {"units": "nats", "stride": fits.loss_stride}
+    variables: dict[str, Any] = {"loss": ((*fit, "step"), fits.loss, of_loss)}
     for prefix, arrays in (("unconstrained", fits.unconstrained), ("trace", fits.trace)):
         for name, values in arrays.items():
             own = f"unconstrained_{name}" if prefix == "unconstrained" else name
