@@ -4,7 +4,7 @@ variant: `svi_run`, a loop of SVI.run; `vmap_scan`, jit(vmap(scan(SVI.update))) 
 `engine`; `floor`, the arithmetic of the coin's Normal guide in NumPy.
 `svi_run` compiles at every call, which its user waits for: its seconds_run include it. It may be timed
 on a sample of replicas (--sample) and scaled. `without` leaves out parts of the engine: the compiler
-flags reduce and while, threefry, gamma, blocks (random numbers made ahead of the steps), sharing (step
+flag, threefry, gamma, blocks (random numbers made ahead of the steps), sharing (step
 sizes no longer share a seed's draws).
 """
 
@@ -42,12 +42,7 @@ def main() -> None:
     from svi_atlas import cli
 
     cli.limit_threads(options.threads)
-    if options.variant == "engine":
-        cli.XLA_FLAGS = tuple(
-            flag
-            for name, flag in zip(("reduce", "while"), cli.XLA_FLAGS, strict=True)
-            if name not in options.without
-        )
+    if options.variant == "engine" and "flag" not in options.without:
         cli.set_compiler_flags()
     if options.cache:
         cli.keep_compiled_programs(options.cache)

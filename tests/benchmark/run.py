@@ -21,17 +21,14 @@ from cases import CASES
 
 HERE = Path(__file__).parent
 LADDER = {
-    "plain": ("reduce", "while", "threefry", "gamma", "blocks", "sharing"),
-    "+ reduce flag": ("while", "threefry", "gamma", "blocks", "sharing"),
-    "+ while flag": ("threefry", "gamma", "blocks", "sharing"),
+    "plain": ("flag", "threefry", "gamma", "blocks", "sharing"),
+    "+ compiler flag": ("threefry", "gamma", "blocks", "sharing"),
     "+ threefry": ("gamma", "blocks", "sharing"),
     "+ gamma": ("blocks", "sharing"),
     "+ random numbers in blocks": ("sharing",),
     "+ step sizes share draws": (),
-    "without the while flag": ("while",),
-    "without blocks": ("blocks",),
 }
-"""Steps, each with what is left out of the engine; the last two leave out one part only."""
+"""Steps, each with what is left out of the engine."""
 
 TABLES = ("engine", "ladder", "fixed", "threads", "memory")
 
@@ -74,7 +71,7 @@ def engine_table(options, table) -> None:
                 table.add({**settings, "variant": name, "threads": 1, **found})
             for name in table.missing(settings, {"process": []}):
                 found = _rounds(options, one, {name: ["svi_run"]})[name]
-                seconds = found["seconds_total"] * replicas
+                seconds = found["seconds_total"] * settings["replicas"]
                 scaled = {"seconds_run": seconds, "seconds_total": seconds}
                 table.add({**settings, "variant": name, "threads": 1, **found, **scaled})
 

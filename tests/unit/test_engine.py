@@ -209,11 +209,11 @@ class Interrupted(Exception):
 def test_losses_and_snapshots_over_the_budget_are_thinned():
     whole, _ = default_fit()
     thin = plane_fit(budget_bytes=whole.loss.nbytes / 4)
-    assert thin.loss_stride == 5
-    means = whole.loss.reshape(2, 2, -1, 5).mean(-1)
+    assert thin.loss_stride == 4
+    means = whole.loss.reshape(2, 2, -1, 4).mean(-1)
     np.testing.assert_allclose(thin.loss, means, rtol=1e-6)
     np.testing.assert_array_equal(thin.trace["loc"][:, :, -1], whole.trace["loc"][:, :, -1])
-    assert thin.trace["loc"].shape[2] == 40
+    assert 20 <= thin.trace["loc"].shape[2] < whole.trace["loc"].shape[2] == 40
     assert plane_fit(budget_bytes=1.0).trace["loc"].shape[2] == 20
 
 

@@ -325,7 +325,9 @@ def _parts(state, num_steps: int, num_snapshots: int, budget_bytes: float) -> li
     """
     parameter_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(state[0])) / 3
     affordable = int(budget_bytes / max(parameter_bytes, 1))
-    stride = -(-num_steps // max(20, min(num_snapshots, affordable)))
+    least = -(-num_steps // max(20, min(num_snapshots, affordable)))
+    even = (size for size in range(least, 2 * least) if num_steps % size == 0)
+    stride = next(even, least)
     whole, rest = divmod(num_steps, stride)
     per_part = max(1, whole // CHUNKS)
     parts = [(per_part, stride)] * (whole // per_part)
