@@ -33,6 +33,12 @@ def all_fits(wildcards):
     return [LAYOUT.fit(cell) for cell in cells_of(wildcards)]
 
 
+def study_of(wildcards):
+    """The error rates of an experiment that studies the verdict."""
+    study = EXPERIMENTS[wildcards.experiment].study
+    return [LAYOUT.rates(), LAYOUT.truth()] if study else []
+
+
 def all_figures(wildcards):
     figures = EXPERIMENTS[wildcards.experiment].figures
     return [LAYOUT.figure("svg", wildcards.experiment, figure) for figure in figures]

@@ -1,6 +1,7 @@
 rule figure:
     input:
         all_fits,
+        study_of,
         spec=LAYOUT.spec("figure", item="{figure}"),
         table=LAYOUT.table(),
         reference=LAYOUT.reference(),

@@ -4,6 +4,7 @@
 rule notebook:
     input:
         all_figures,
+        study_of,
         spec=LAYOUT.spec("notebook", item="{notebook}"),
         table=LAYOUT.table(),
         reference=LAYOUT.reference(),

@@ -12,7 +12,7 @@ from pathlib import Path
 from svi_atlas.errors import InputError, StaleSpecError
 
 STAGES = (
-    "data", "reference", "fit", "diagnose", "table", "figure", "verify", "notebook", "page",
+    "data", "reference", "fit", "diagnose", "table", "rates", "figure", "verify", "notebook", "page",
 )  # fmt: skip
 
 
@@ -65,6 +65,7 @@ def _run(options: argparse.Namespace) -> int:
                 "models": list(problem.models),
                 "guides": list(problem.guides),
                 "data_schema": problem.data_schema,
+                "has_optimum": problem.optimum is not None,
             }
             for name, problem in loaded.items()
         }

@@ -57,6 +57,13 @@ class Layout:
     def verification(self, experiment: str = "{experiment}") -> str:
         return f"{self.root}/{experiment}/verification.csv"
 
+    def rates(self, experiment: str = "{experiment}") -> str:
+        """Error rates of the verdict, of experiments that study it."""
+        return f"{self.root}/{experiment}/rates.csv"
+
+    def truth(self, experiment: str = "{experiment}") -> str:
+        return f"{self.root}/{experiment}/truth.parquet"
+
     def page(self, page: str = "{page}") -> str:
         return f"{self.root}/report/{page}.html"
 

@@ -183,7 +183,12 @@ def _catalogues(problems: dict[str, Path], cache: Path) -> dict[str, Catalogue]:
             spec.write_if_changed(files[problem], spec.canonical(content))
     contents = {problem: json.loads(file.read_text()) for problem, file in files.items()}
     return {
-        problem: Catalogue(tuple(found["models"]), tuple(found["guides"]), found["data_schema"])
+        problem: Catalogue(
+            tuple(found["models"]),
+            tuple(found["guides"]),
+            found["data_schema"],
+            found["has_optimum"],
+        )
         for problem, found in contents.items()
     }
 
@@ -262,6 +267,13 @@ def _experiment_specs(run: Run, experiment: Experiment) -> dict[str, dict[str, A
         "strict": run.config.strict,
         "code": spec.code_of("stages.table"),
     }
+    if experiment.study:
+        specs[layout.spec("rates", name)] = {
+            **identity,
+            "study": experiment.study,
+            "thresholds": run.config.thresholds,
+            "code": _problem_code(problem, "stages.rates"),
+        }
     for figure in experiment.figures:
         specs[layout.spec("figure", name, figure)] = {
             "experiment": name,

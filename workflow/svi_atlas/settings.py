@@ -60,6 +60,7 @@ class Catalogue:
     models: tuple[str, ...]
     guides: tuple[str, ...]
     data_schema: dict[str, Any]
+    has_optimum: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Experiment:
     data: dict[str, Any]
     num_snapshots: int
     budget_mb: float
+    study: dict[str, list[str]] | None
     autoguides: dict[str, dict[str, Any]]
     cells: tuple[Cell, ...]
     figures: tuple[str, ...]
@@ -171,12 +173,32 @@ def plan_experiment(
         data=raw["data"],
         num_snapshots=raw["num_snapshots"],
         budget_mb=float(raw["budget_mb"]),
+        study=_checked_study(path, raw.get("study"), catalogue),
         autoguides=raw["autoguides"],
         cells=tuple(cells.values()),
         figures=tuple(raw["figures"]),
         notebooks=tuple(raw["notebooks"]),
         heavy=raw["heavy"],
     )
+
+
+def _checked_study(path, study: dict[str, list[str]] | None, catalogue: Catalogue):
+    if study is None:
+        return None
+    if not catalogue.has_optimum:
+        raise InputError(
+            f"{path}: key 'study': the problem does not know the optima of its families; give its "
+            "PROBLEM an `optimum`, or remove the key"
+        )
+    for half, models in study.items():
+        for model in models:
+            _check_name(path, f"study.{half}", "model", model, catalogue.models)
+    both = sorted(set(study["choose"]) & set(study["report"]))
+    if both:
+        raise InputError(
+            f"{path}: key 'study': {', '.join(both)} is in both halves; remove it from one"
+        )
+    return study
 
 
 def _seeds(value: int | list[int]) -> tuple[int, ...]:

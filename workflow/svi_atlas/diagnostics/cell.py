@@ -15,6 +15,7 @@ from svi_atlas.diagnostics.finite import finite, loss_tail
 from svi_atlas.diagnostics.khat import khat
 from svi_atlas.diagnostics.modes import missed_modes
 from svi_atlas.diagnostics.moments import moments
+from svi_atlas.diagnostics.usual import usual_rules
 
 MOST_COMPONENTS = 16
 """Parameters with more entries get no columns of their own."""
@@ -68,6 +69,7 @@ def _statistics(
         **loss_drift(loss, stride=stride),
         **parameter_drift(snapshots, fits["snapshot_step"].to_numpy(), step_size),
         **average_gain(last, average),
+        **usual_rules(loss, snapshots, fits["snapshot_step"].to_numpy(), stride),
     }
     for index, weights, suffix in ((0, last, ""), (1, average, "_average")):
         of_iterate = {

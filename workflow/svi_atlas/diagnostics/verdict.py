@@ -136,15 +136,12 @@ def judge(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
     the statistics within one standard error of their limit.
     """
     table = table.reindex(columns=table.columns.union(_columns(), sort=False))
-    violated = pd.DataFrame(index=table.index)
-    known = pd.DataFrame(index=table.index)
+    excess = _excess(table, thresholds)
+    violated, known = excess > 0, excess.notna()
     borderline = pd.Series("", index=table.index)
     for check in CHECKS:
-        excess = check.excess(table, thresholds)
-        violated[check.statistic] = excess > 0
-        known[check.statistic] = excess.notna()
         if check.error:
-            close = excess.abs() < table[check.error]
+            close = excess[check.statistic].abs() < table[check.error]
             borderline = borderline.mask(close, borderline + check.statistic + " ")
     failed = table["message"].notna()
 
@@ -175,6 +172,19 @@ def judge(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
             "reason": reasons,
             "borderline": borderline.str.strip(),
         }
+    )
+
+
+def violations(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
+    """Whether each statistic of the verdict is beyond its limit, a row a fit, a column a statistic."""
+    return (
+        _excess(table.reindex(columns=table.columns.union(_columns(), sort=False)), thresholds) > 0
+    )
+
+
+def _excess(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {check.statistic: check.excess(table, thresholds) for check in CHECKS}, dtype=float
     )
 
 

@@ -42,6 +42,17 @@ class Reference:
     modes: tuple[Mode, ...] = ()
 
 
+@dataclass(frozen=True)
+class Optimum:
+    """The Gaussian of a guide's family that is nearest to the posterior, over the single site `x`.
+
+    mean: (dimension,); covariance: (dimension, dimension).
+    """
+
+    mean: np.ndarray
+    covariance: np.ndarray
+
+
 MakeReference = Callable[[Data, Mapping[str, Any]], Reference]
 """(data, settings) -> Reference."""
 
@@ -60,6 +71,8 @@ class Problem:
     derived: optional, (params) -> dict of scalars: quantities of interest computed from the
         constrained parameters of a fit (a dict of arrays), such as an angle in degrees; they
         become columns `derived.<name>` of the table. Return {} for guides without any.
+    optimum: optional, (model, guide) -> the exact optimum of the guide's family, where it is known:
+        what a study of the verdict's error rate needs.
     """
 
     name: str
@@ -70,3 +83,4 @@ class Problem:
     reference: MakeReference | Mapping[str, MakeReference] | None = None
     data_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
     derived: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    optimum: Callable[[str, str], Optimum] | None = None

@@ -1,0 +1,28 @@
+# How often the verdict and other rules are wrong, for experiments whose problem knows the truth.
+
+
+rule rates:
+    input:
+        spec=LAYOUT.spec("rates"),
+        table=LAYOUT.table(),
+        reference=LAYOUT.reference(),
+    output:
+        csv=LAYOUT.rates(),
+        truth=LAYOUT.truth(),
+    log:
+        LAYOUT.log("rates"),
+    benchmark:
+        LAYOUT.benchmark("rates")
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec=spec_text(LAYOUT.spec("rates")),
+        results=results_root,
+    message:
+        "{wildcards.experiment}: error rates of the verdict and of other rules"
+    shell:
+        "python -m svi_atlas rates {input.spec} --from results={params.results} "
+        "--to csv={output.csv} truth={output.truth} 2> {log}"

@@ -1,0 +1,117 @@
+"""How often a verdict, a single statistic and the usual rules are wrong, where the truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from svi_atlas.diagnostics.verdict import violations
+from svi_atlas.problems.base import Optimum
+
+CONVERGED_NATS = 0.01
+"""A fit has converged if KL(fit||optimum of its family) is at most this, per dimension: a mean off by
+0.14 sd, or an sd off by 10 %."""
+
+RULES: dict[str, Callable[[pd.DataFrame, pd.DataFrame], pd.Series]] = {
+    "verdict": lambda table, violated: table["verdict"] == "adequate",
+    "verdict: converged": lambda table, violated: table["converged"].fillna(False),
+    "loss looks flat (1 %)": lambda table, violated: table["plateau_change"] < 0.01,
+    "Stan ADVI (1 %)": lambda table, violated: table["stan_change"] < 0.01,
+    "PyMC parameters (0.1 %)": lambda table, violated: table["pymc_change"] < 0.001,
+    "FASO (R-hat, ESS)": lambda table, violated: ~violated[["rhat", "ess"]].any(axis=1),
+}
+"""Rule -> whether it calls each fit good. Each single statistic of the verdict is added to them."""
+
+
+def truth(
+    table: pd.DataFrame,
+    optima: Mapping[tuple[str, str], Optimum],
+    posterior: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    thresholds: Mapping[str, float],
+) -> pd.DataFrame:
+    """Columns `distance` (nats per dimension), `is_converged`, `is_adequate`, `is_right`, a row a fit.
+
+    optima: by (model, guide). posterior: exact mean and sd (dimension,) by model. `is_adequate` asks
+    whether the family's optimum has the posterior's means and sds within the thresholds.
+    """
+    found = pd.DataFrame(index=table.index, columns=["distance"], dtype=float)
+    adequate = pd.Series(False, index=table.index)
+    for key, fits in table.groupby(["model", "guide"]):
+        model, guide = map(str, key)
+        optimum, (mean, sd) = optima[model, guide], posterior[model]
+        found.loc[fits.index, "distance"] = _distance(fits, guide, optimum) / len(mean)
+        error = np.abs(optimum.mean - mean) / sd
+        ratio = np.sqrt(np.diag(optimum.covariance)) / sd
+        adequate[fits.index] = bool(
+            error.max() <= thresholds["mean_error"]
+            and np.abs(ratio - 1).max() <= thresholds["sd_ratio"]
+        )
+    found["is_converged"] = found["distance"] <= CONVERGED_NATS
+    found["is_adequate"] = adequate
+    found["is_right"] = found["is_converged"] & found["is_adequate"]
+    return found
+
+
+def rates(
+    table: pd.DataFrame,
+    right: pd.Series,
+    halves: Mapping[str, tuple[str, ...]],
+    thresholds: Mapping[str, float],
+) -> pd.DataFrame:
+    """One row a rule and half: counts of wrong and right fits, those called adequate, and both rates.
+
+    halves: models by half, "choose" for choosing thresholds, "report" for reporting only. The rates
+    have exact 95 % intervals (Clopper and Pearson 1934).
+    """
+    violated = violations(table, thresholds)
+    rules = {name: rule(table, violated) for name, rule in RULES.items()}
+    rules |= {f"{name} alone": ~violated[name] for name in violated if violated[name].any()}
+    rows = []
+    for rule, called in rules.items():
+        for half, models in halves.items():
+            chosen = table["model"].isin(models)
+            row: dict[str, Any] = {"rule": rule, "half": half}
+            for name, kind in (("wrong", ~right), ("right", right)):
+                count = int((chosen & kind).sum())
+                positive = int((chosen & kind & called).sum())
+                row |= {name: count, f"{name}_called_adequate": positive}
+                row |= _rate(positive, count, f"{name}_rate")
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _rate(positive: int, count: int, name: str) -> dict[str, float]:
+    if count == 0:
+        return {name: np.nan, f"{name}_low": np.nan, f"{name}_high": np.nan}
+    interval = stats.binomtest(positive, count).proportion_ci(method="exact")
+    return {name: positive / count, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def _distance(fits: pd.DataFrame, guide: str, optimum: Optimum) -> np.ndarray:
+    """KL(fitted Gaussian||optimum), nats, (fit,); infinite where the fit is not finite."""
+    size = len(optimum.mean)
+    if guide == "AutoMultivariateNormal":
+        mean = _components(fits, "param.auto_loc", (size,))
+        scale = _components(fits, "param.auto_scale_tril", (size, size))
+    else:
+        mean = _components(fits, "param.x_auto_loc", (size,))
+        scale = np.einsum(
+            "fi,ij->fij", _components(fits, "param.x_auto_scale", (size,)), np.eye(size)
+        )
+    white = np.linalg.inv(np.linalg.cholesky(optimum.covariance))
+    shift = (mean - optimum.mean) @ white.T
+    spread = white @ scale
+    with np.errstate(all="ignore"):
+        log_volume = np.log(np.abs(np.diagonal(spread, axis1=1, axis2=2))).sum(-1)
+        distance = 0.5 * ((spread**2).sum((1, 2)) + (shift**2).sum(-1) - size) - log_volume
+    return np.where(np.isfinite(distance), distance, np.inf)
+
+
+def _components(fits: pd.DataFrame, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """(fit, *shape) from the columns `name[0]`, `name[0,1]`, ..."""
+    columns = [f"{name}[{','.join(map(str, index))}]" for index in np.ndindex(shape)]
+    return fits[columns].to_numpy(float).reshape(-1, *shape)

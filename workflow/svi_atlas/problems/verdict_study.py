@@ -1,0 +1,171 @@
+"""Densities with known answers, to measure how often a verdict is wrong.
+
+The exact optimum of a Gaussian guide's family is known for each: in closed form where the density is
+Gaussian, by quadrature where it has one dimension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from numpyro.distributions import constraints
+from scipy import optimize, special
+
+from svi_atlas.problems.base import Mode, Optimum, Problem, Reference
+
+DRAWS = 10_000
+GRID = np.linspace(-40.0, 40.0, 80_001)
+"""Quadrature in one dimension; every density below is below 1e-6 of its maximum at the ends, or its
+tail adds less than 1e-3 to the variance."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A normalised density of x, (dimension,).
+
+    log_density: of x (..., dimension). mean, covariance: exact. modes: where there are several.
+    """
+
+    log_density: Callable
+    mean: np.ndarray
+    covariance: np.ndarray
+    gaussian: bool = False
+    modes: tuple[Mode, ...] = ()
+
+
+def _gaussian(mean, sd, correlation) -> Target:
+    """Gaussian with the same correlation of every pair."""
+    mean, sd = np.array(mean, float), np.array(sd, float)
+    size = len(mean)
+    matrix = np.full((size, size), correlation) + (1 - correlation) * np.eye(size)
+    covariance = matrix * np.outer(sd, sd)
+    precision = np.linalg.inv(covariance)
+    constant = -0.5 * np.linalg.slogdet(2 * np.pi * covariance)[1]
+
+    def log_density(x):
+        shift = x - jnp.asarray(mean, jnp.float32)
+        quadratic = jnp.einsum("...i,ij,...j", shift, jnp.asarray(precision, jnp.float32), shift)
+        return constant - 0.5 * quadratic
+
+    return Target(log_density, mean, covariance, gaussian=True)
+
+
+def _one_dimensional(log_density, modes=()) -> Target:
+    """A density on the line; mean and variance by quadrature. log_density: of x (...)."""
+    weight = np.exp(np.asarray(log_density(GRID), float))
+    weight /= weight.sum()
+    mean = (weight * GRID).sum()
+    variance = (weight * (GRID - mean) ** 2).sum()
+    return Target(
+        lambda x: log_density(x[..., 0]), np.array([mean]), np.array([[variance]]), modes=modes
+    )
+
+
+def _log_gamma(x, shape):
+    """ln of a Gamma(shape, 1) variate: skewed to the left."""
+    return shape * x - jnp.exp(jnp.minimum(x, 20.0)) - special.gammaln(shape)
+
+
+def _student(x, degrees):
+    return dist.StudentT(degrees).log_prob(x)
+
+
+def _two_normals(x, place, share):
+    """Standard Normals around -place and +place; `share` of the second."""
+    low = dist.Normal(-place, 1.0).log_prob(x) + np.log(1 - share)
+    high = dist.Normal(place, 1.0).log_prob(x) + np.log(share)
+    return jnp.logaddexp(low, high)
+
+
+def _two_modes(place, share) -> Target:
+    modes = (
+        Mode({"x": np.array([-place])}, 1 - share),
+        Mode({"x": np.array([place])}, share),
+    )
+    return _one_dimensional(partial(_two_normals, place=place, share=share), modes)
+
+
+TARGETS = {
+    "scales": _gaussian([0.0, 1.0, -1.0, 3.0], [0.1, 0.5, 1.0, 4.0], 0.0),
+    "correlated": _gaussian([1.0, -2.0], [1.0, 0.3], 0.8),
+    "skewed": _one_dimensional(partial(_log_gamma, shape=4.0)),
+    "uneven_modes": _two_modes(4.0, 0.7),
+    "weakly_correlated": _gaussian([2.0, 0.0, -1.0], [0.5, 1.0, 2.0], 0.2),
+    "strongly_correlated": _gaussian([0.0, 2.0, 1.0], [1.0, 0.5, 3.0], 0.6),
+    "heavy_tails": _one_dimensional(partial(_student, degrees=6.0)),
+    "even_modes": _two_modes(6.0, 0.5),
+}
+
+
+def _model(target: Target):
+    shape = target.mean.shape
+
+    def model(data):
+        x = numpyro.sample("x", dist.ImproperUniform(constraints.real_vector, (), shape))
+        numpyro.factor("density", target.log_density(x))
+
+    return model
+
+
+def _reference(target: Target):
+    def reference(data, settings):
+        rng = np.random.default_rng(0)
+        if target.gaussian:
+            draws = rng.multivariate_normal(target.mean, target.covariance, DRAWS)
+        else:
+            weight = np.exp(np.asarray(target.log_density(GRID[:, None]), float))
+            draws = rng.choice(GRID, (DRAWS, 1), p=weight / weight.sum())
+        return Reference(
+            draws={"x": draws},
+            mean={"x": target.mean},
+            sd={"x": np.sqrt(np.diag(target.covariance))},
+            log_evidence=0.0,
+            method="exact: a Gaussian" if target.gaussian else "quadrature in one dimension",
+            modes=target.modes,
+        )
+
+    return reference
+
+
+def optimum(model: str, guide: str) -> Optimum:
+    """The member of the guide's family that minimises KL(q||p)."""
+    target = TARGETS[model]
+    if target.gaussian and guide == "AutoMultivariateNormal":
+        return Optimum(target.mean, target.covariance)
+    if target.gaussian:
+        # Mean field keeps the conditional variances (Bishop 2006, 10.1.2).
+        return Optimum(target.mean, np.diag(1 / np.diag(np.linalg.inv(target.covariance))))
+    nodes, weights = np.polynomial.hermite_e.hermegauss(201)
+    weights = weights / weights.sum()
+
+    def divergence(params):
+        mean, log_sd = params
+        x = mean + np.exp(log_sd) * nodes
+        expected = weights @ np.asarray(target.log_density(x[:, None]), float)
+        return -log_sd - expected
+
+    starts = [mode.centre["x"][0] for mode in target.modes] or [target.mean[0]]
+    found = [
+        optimize.minimize(divergence, (start, 0.0), method="Nelder-Mead", tol=1e-7)
+        for start in starts
+    ]
+    mean, log_sd = min(found, key=lambda result: result.fun).x
+    return Optimum(np.array([mean]), np.array([[np.exp(2 * log_sd)]]))
+
+
+PROBLEM = Problem(
+    name="verdict_study",
+    source="Gaussians, a skewed and a heavy-tailed density, and pairs of modes",
+    simulate=lambda key, settings: {},
+    models={name: _model(target) for name, target in TARGETS.items()},
+    guides={},
+    reference={name: _reference(target) for name, target in TARGETS.items()},
+    data_schema={"type": "object", "additionalProperties": False},
+    optimum=optimum,
+)
