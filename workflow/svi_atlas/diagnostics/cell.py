@@ -15,6 +15,7 @@ from svi_atlas.diagnostics.finite import finite, loss_tail
 from svi_atlas.diagnostics.khat import khat
 from svi_atlas.diagnostics.modes import missed_modes
 from svi_atlas.diagnostics.moments import moments
+from svi_atlas.diagnostics.trusted import trusted
 from svi_atlas.diagnostics.usual import usual_rules
 
 MOST_COMPONENTS = 16
@@ -33,9 +34,10 @@ def diagnose(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
     table["step_size"], table["seed"] = step_size.ravel(), seed.ravel()
     table["message"] = fits.attrs.get("message")
     table["guide_factors"] = fits.attrs.get("guide_factors", "")
+    table["reference_unreliable"] = reference.attrs.get("unreliable", "")
     if "message" in fits.attrs:
         return table
-    statistics = _statistics(fits, reference, step_size.ravel())
+    statistics = _statistics(fits, trusted(reference), step_size.ravel())
     parameters = {
         column: values
         for prefix in ("param", "derived")

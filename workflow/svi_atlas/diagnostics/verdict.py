@@ -204,5 +204,7 @@ def _reason(row: dict, verdict: str, violated: pd.Series, limits: dict[str, floa
             if verdict == "not_converged" and violated["missed_mass"]:
                 words += "; and the guide misses the mode at {missed_mode}".format(**values)
             return words[0].upper() + words[1:] + "."
+    if isinstance(row.get("reference_unreliable"), str) and row["reference_unreliable"]:
+        return f"It cannot be judged: the reference is unreliable ({row['reference_unreliable']})."
     unknown = [name for name in NEEDED if np.isnan(row[name])]
     return f"It cannot be judged: {' and '.join(unknown)} could not be computed."

@@ -31,6 +31,8 @@ class Reference:
     density: optional grid of the exact posterior density for figures, site name -> (grid, density)
         for one-dimensional marginals.
     modes: the modes of a posterior with several, so that a fit that misses one is found out.
+    mean_se, sd_se: site name -> Monte Carlo standard errors of mean and sd, where they have any.
+    unreliable: why nothing may be judged against it, "" if it can be trusted.
     """
 
     draws: dict[str, np.ndarray]
@@ -40,6 +42,9 @@ class Reference:
     method: str
     density: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     modes: tuple[Mode, ...] = ()
+    mean_se: dict[str, np.ndarray] = field(default_factory=dict)
+    sd_se: dict[str, np.ndarray] = field(default_factory=dict)
+    unreliable: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,8 @@ class Problem:
     simulate: (key, settings) -> dict of arrays; the settings are the experiment's `data`.
     models: NumPyro models by name, called as model(data); model(None) draws mock data.
     guides: the problem's own guides by name, called as guide(data).
-    reference: (data, settings) -> Reference; by model name where the models' posteriors differ; None
-        where no closed form is known.
+    reference: (data, settings) -> Reference; by model name where the models' posteriors differ. A
+        model without one, or None, gets quadrature up to three dimensions and long NUTS beyond.
     data_schema: optional JSON Schema of the experiment's `data` settings, checked before any job.
     derived: optional, (params) -> dict of scalars: quantities of interest computed from the
         constrained parameters of a fit (a dict of arrays), such as an angle in degrees; they
