@@ -131,6 +131,7 @@ def test_a_problem_is_part_of_its_own_jobs():
         ("engine", {"fit"}),
         ("evaluate", {"fit"}),
         ("guides", {"fit"}),
+        ("guide_check", {"fit"}),
         ("checkpoint", {"fit"}),
         ("references", {"reference"}),
         ("diagnostics.cell", {"diagnose"}),

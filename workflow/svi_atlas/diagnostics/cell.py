@@ -34,6 +34,7 @@ def diagnose(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
     table["step_size"], table["seed"] = step_size.ravel(), seed.ravel()
     table["message"] = fits.attrs.get("message")
     table["guide_factors"] = fits.attrs.get("guide_factors", "")
+    table["guide_check"] = fits.attrs.get("guide_check", "")
     table["reference_unreliable"] = reference.attrs.get("unreliable", "")
     if "message" in fits.attrs:
         return table

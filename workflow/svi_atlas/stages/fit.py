@@ -14,6 +14,7 @@ from svi_atlas import fast_random, problems, store
 from svi_atlas.checkpoint import Checkpoint
 from svi_atlas.engine import Fits, ModelError, fit_cell, flat
 from svi_atlas.evaluate import Draws, draw_cell, mock_data
+from svi_atlas.guide_check import check_guide, raise_errors
 from svi_atlas.guides import guide_factory
 from svi_atlas.job import Job
 
@@ -27,7 +28,11 @@ def run(job: Job) -> None:
     seeds, step_sizes = tuple(cell["seeds"]), tuple(cell["step_sizes"])
     model = problem.models[cell["model"]]
     make_guide = guide_factory(problem, cell["model"], cell["guide"], spec["autoguide"])
+    findings = check_guide(model, make_guide(), data)
+    for finding in findings:
+        _report(f"guide check: {finding}")
     try:
+        raise_errors(findings)
         fits = fit_cell(
             model,
             make_guide,
@@ -62,6 +67,7 @@ def run(job: Job) -> None:
         num_particles=cell["num_particles"],
         num_steps=cell["num_steps"],
         num_draws=cell["num_draws"],
+        guide_check="; ".join(map(str, findings)),
         device=jax.devices()[0].device_kind,
         versions=_versions(),
     )
