@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from numpyro import handlers
 from numpyro.infer import SVI, Trace_ELBO
 from numpyro.infer.util import compute_log_probs
@@ -29,6 +31,9 @@ class Draws:
     log_joint: (..., draw), ln p(data, z), the model's unnormalised log density, nats.
     log_guide: (..., draw), ln q(z), nats. A `factor` in a guide is no part of q and is left out.
     guide_factors: names of such factor sites.
+    to_go: (iterate, seed, step_size), the gain of ELBO (nats) a natural gradient step to the best
+        member of the guide's family would bring, and to_go_se, its standard error; NaN for guides of
+        more than MOST_PARAMETERS parameters, and where a gradient is not finite.
     """
 
     params: dict[str, Any]
@@ -37,6 +42,12 @@ class Draws:
     log_joint: np.ndarray
     log_guide: np.ndarray
     guide_factors: tuple[str, ...]
+    to_go: np.ndarray
+    to_go_se: np.ndarray
+
+
+MOST_PARAMETERS = 64
+"""Guides with more parameters get no `to_go`: its matrices grow with the square of their number."""
 
 
 def draw_cell(
@@ -77,17 +88,84 @@ def draw_cell(
             sites = {name: trace[name]["value"] for name in latent if name in model_trace}
             return sites, sum(model_logs.values()), sum(logs[name] for name in latent)
 
-        draws = jax.vmap(one_draw)(jax.random.split(key, num_draws))
-        return params, derive(params) if derive else {}, *draws
+        keys = jax.random.split(key, num_draws)
+        remaining = jnp.full(2, jnp.nan)
+        vector, unravel = ravel_pytree(unconstrained)
+        if posterior is guide and vector.size <= MOST_PARAMETERS:
+            constrain = constrain_function(svi, data)
+            gradients = partial(_gradients, model, guide, data, lambda v: constrain(unravel(v)))
+            remaining = _to_go(*jax.vmap(gradients, (None, 0))(vector, keys))
+        draws = jax.vmap(one_draw)(keys)
+        return params, derive(params) if derive else {}, remaining, *draws
 
     of_seed = jax.vmap(one_fit, in_axes=(0, None, None))
     of_cell = jax.vmap(of_seed, in_axes=(0, 0, None))
     of_iterates = jax.jit(jax.vmap(of_cell, in_axes=(0, None, None)))
     keys = jnp.stack([purpose_key(seed, "draws") for seed in seeds])
-    params, derived, sites, log_joint, log_guide = jax.tree.map(
+    params, derived, remaining, sites, log_joint, log_guide = jax.tree.map(
         np.asarray, of_iterates(iterates, keys, data)
     )
-    return Draws(params, derived, sites, log_joint, log_guide, tuple(sorted(factors)))
+    names = tuple(sorted(factors))
+    to_go, error = np.moveaxis(remaining, -1, 0)
+    return Draws(params, derived, sites, log_joint, log_guide, names, to_go, error)
+
+
+def _gradients(model, guide, data, constrain, vector, key) -> tuple[jax.Array, jax.Array]:
+    """Gradients of one draw in the unconstrained parameters `vector`, (parameter,) each.
+
+    Of its log weight ln p - ln q along the path of the draw, without the score, whose mean is zero
+    (Roeder, Wu, Duvenaud 2017, Sticking the landing); and the score itself.
+    """
+    guide_key, model_key = jax.random.split(key)
+    fixed = jax.lax.stop_gradient(constrain(vector))
+
+    def latent_log_density(trace, params):
+        logs, replayed = compute_log_probs(
+            handlers.replay(handlers.seed(guide, guide_key), trace), (data,), {}, params
+        )
+        return sum(logs[name] for name in logs if not replayed[name]["is_observed"])
+
+    def drawn(vector):
+        seeded = handlers.substitute(handlers.seed(guide, guide_key), data=constrain(vector))
+        return handlers.trace(seeded).get_trace(data)
+
+    def log_weight(vector):
+        trace = drawn(vector)
+        replayed = handlers.replay(handlers.seed(model, model_key), trace)
+        model_logs, _ = compute_log_probs(replayed, (data,), {}, constrain(vector))
+        return sum(model_logs.values()) - latent_log_density(trace, fixed)
+
+    def log_density(vector):
+        trace = drawn(jax.lax.stop_gradient(vector))
+        values = {name: site for name, site in trace.items() if site["type"] == "sample"}
+        return latent_log_density(values, constrain(vector))
+
+    return jax.grad(log_weight)(vector), jax.grad(log_density)(vector)
+
+
+def _to_go(gradients: jax.Array, scores: jax.Array) -> jax.Array:
+    """Half the squared length of the gradient of the ELBO in the metric of the guide's Fisher matrix.
+
+    Near the optimum of a family that holds the posterior the ELBO falls by half the squared Fisher
+    distance (Amari 1998, Natural gradient works efficiently in learning), so this is what is left to
+    gain. gradients, scores: (draw, parameter); draws with a gradient that is not finite are left out.
+    Returns the estimate without its bias from the noise of the mean, and its standard error, (2,).
+    """
+    usable = jnp.isfinite(gradients).all(-1) & jnp.isfinite(scores).all(-1)
+    count = usable.sum()
+    gradients, scores = (jnp.where(usable[:, None], x, 0.0) for x in (gradients, scores))
+    mean = gradients.sum(0) / count
+    noise = jnp.where(usable[:, None], gradients - mean, 0.0)
+    covariance = noise.T @ noise / count / count
+    fisher = scores.T @ scores / count
+    # Scaled to a unit diagonal; directions that change nothing (an overparametrised guide) are cut.
+    scale = jnp.sqrt(jnp.clip(jnp.diagonal(fisher), 1e-30))
+    inverse = jnp.linalg.pinv(fisher / scale[:, None] / scale, rtol=1e-5, hermitian=True)
+    step = inverse @ (mean / scale)
+    spread = inverse @ (covariance / scale[:, None] / scale)
+    bias = 0.5 * jnp.trace(spread)
+    variance = 0.5 * jnp.trace(spread @ spread) + (step / scale) @ covariance @ (step / scale)
+    return jnp.stack([0.5 * (mean / scale) @ step - bias, jnp.sqrt(variance)])
 
 
 def mock_data(

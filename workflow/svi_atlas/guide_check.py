@@ -67,8 +67,10 @@ def check_guide(
 
         return jax.vmap(outside)(jax.random.split(draws_key, num_draws)).mean()
 
+    # Run once: what better code would save, compiling it costs many times over.
+    check = jax.jit(share_outside, compiler_options={"xla_backend_optimization_level": 0})
     try:
-        share = float(jax.jit(share_outside)(purpose_key(0, "guide_check"), params))
+        share = float(check(purpose_key(0, "guide_check"), params))
     except (MemoryError, OSError):
         raise
     except Exception as error:

@@ -72,6 +72,7 @@ def _statistics(
         **loss_drift(loss, stride=stride),
         **parameter_drift(snapshots, fits["snapshot_step"].to_numpy(), step_size),
         **average_gain(last, average),
+        **_to_go(fits, snapshots.shape[-1]),
         **usual_rules(loss, snapshots, fits["snapshot_step"].to_numpy(), stride),
     }
     for index, weights, suffix in ((0, last, ""), (1, average, "_average")):
@@ -81,6 +82,16 @@ def _statistics(
             **_against_reference(fits, reference, index),
         }
         found |= {f"{name}{suffix}": values for name, values in of_iterate.items()}
+    return found
+
+
+def _to_go(fits: xr.Dataset, num_parameters: int) -> dict[str, np.ndarray]:
+    """What is left to gain by optimising on, nats per parameter (see `evaluate.Draws`)."""
+    found = {}
+    for index, suffix in ((0, ""), (1, "_average")):
+        for name in ("to_go", "to_go_se"):
+            values = _fit_first(fits[name].isel(iterate=index)).astype(float)
+            found[name + suffix] = values / num_parameters
     return found
 
 

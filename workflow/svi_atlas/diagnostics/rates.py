@@ -12,17 +12,15 @@ from scipy import stats
 from svi_atlas.diagnostics.verdict import violations
 from svi_atlas.problems.base import Optimum
 
-CONVERGED_NATS = 0.01
-"""A fit has converged if KL(fit||optimum of its family) is at most this, per dimension: a mean off by
-0.14 sd, or an sd off by 10 %."""
-
 RULES: dict[str, Callable[[pd.DataFrame, pd.DataFrame], pd.Series]] = {
     "verdict": lambda table, violated: table["verdict"] == "adequate",
     "verdict: converged": lambda table, violated: table["converged"].fillna(False),
     "loss looks flat (1 %)": lambda table, violated: table["plateau_change"] < 0.01,
     "Stan ADVI (1 %)": lambda table, violated: table["stan_change"] < 0.01,
     "PyMC parameters (0.1 %)": lambda table, violated: table["pymc_change"] < 0.001,
-    "FASO (R-hat, ESS)": lambda table, violated: ~violated[["rhat", "ess"]].any(axis=1),
+    "FASO (R-hat 1.1, ESS 25)": lambda table, violated: (
+        (table["rhat"] <= 1.1) & (table["ess"] > 25)
+    ),
 }
 """Rule -> whether it calls each fit good. Each single statistic of the verdict is added to them."""
 
@@ -33,9 +31,10 @@ def truth(
     posterior: Mapping[str, tuple[np.ndarray, np.ndarray]],
     thresholds: Mapping[str, float],
 ) -> pd.DataFrame:
-    """Columns `distance` (nats per dimension), `is_converged`, `is_adequate`, `is_right`, a row a fit.
+    """Columns `distance`, `is_converged`, `is_adequate`, `is_right`, a row a fit.
 
-    optima: by (model, guide). posterior: exact mean and sd (dimension,) by model. `is_adequate` asks
+    `distance` is KL(fit||optimum of its family) in nats per parameter of the guide; `is_converged` if it
+    is at most what the thresholds allow to be left to gain. optima: by (model, guide). posterior: exact mean and sd (dimension,) by model. `is_adequate` asks
     whether the family's optimum has the posterior's means and sds within the thresholds.
     """
     found = pd.DataFrame(index=table.index, columns=["distance"], dtype=float)
@@ -43,14 +42,17 @@ def truth(
     for key, fits in table.groupby(["model", "guide"]):
         model, guide = map(str, key)
         optimum, (mean, sd) = optima[model, guide], posterior[model]
-        found.loc[fits.index, "distance"] = _distance(fits, guide, optimum) / len(mean)
+        size = len(mean)
+        full = guide == "AutoMultivariateNormal"
+        num_parameters = size + (size * (size + 1) // 2 if full else size)
+        found.loc[fits.index, "distance"] = _distance(fits, guide, optimum) / num_parameters
         error = np.abs(optimum.mean - mean) / sd
         ratio = np.sqrt(np.diag(optimum.covariance)) / sd
         adequate[fits.index] = bool(
             error.max() <= thresholds["mean_error"]
             and np.abs(ratio - 1).max() <= thresholds["sd_ratio"]
         )
-    found["is_converged"] = found["distance"] <= CONVERGED_NATS
+    found["is_converged"] = found["distance"] <= thresholds["to_go"]
     found["is_adequate"] = adequate
     found["is_right"] = found["is_converged"] & found["is_adequate"]
     return found

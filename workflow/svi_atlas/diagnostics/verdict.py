@@ -38,6 +38,21 @@ class Check:
     words: str
 
 
+def _to_go_known(table, limit):
+    """Where the estimate of what is left to gain is precise enough to decide."""
+    error = table["to_go_se"]
+    return (error <= limit["to_go"] / 2) | (table["to_go"] - 3 * error > limit["to_go"])
+
+
+def _to_go_excess(table, limit):
+    return (table["to_go"] - limit["to_go"]).where(_to_go_known(table, limit))
+
+
+def _indirect(excess):
+    """A sign of rest or drift, asked only where what is left to gain is not known."""
+    return lambda table, limit: excess(table, limit).mask(_to_go_known(table, limit), -np.inf)
+
+
 def _loss_fall(table, limit):
     """The fall of the loss beyond its limit, where it exceeds two standard errors."""
     fall = -table["loss_drift"]
@@ -85,21 +100,24 @@ CHECKS = (
           "the guide has the factor site {guide_factors}, which is no part of a density that can be "
           "drawn from: its loss is no negative ELBO and has no lower bound (it went from "
           "{loss_first:.4g} to {loss_tail:.4g})"),
+    Check("converged", "to_go", "to_go_se", _to_go_excess,
+          "the optimum of the guide's family is not reached: about {to_go:.2g} nats a parameter are "
+          "left to gain (limit {limit_to_go:g})"),
     Check("converged", "rhat", None,
-          lambda table, limit: table["rhat"] - limit["rhat"],
+          _indirect(lambda table, limit: table["rhat"] - limit["rhat"]),
           "the parameters still drift: split R-hat is {rhat:.2f} over the best window of the last "
           "{window:.0f} steps (limit {limit_rhat:g})"),
     Check("converged", "ess", None,
-          lambda table, limit: limit["ess"] - table["ess"],
+          _indirect(lambda table, limit: limit["ess"] - table["ess"]),
           "the iterates of the last {window:.0f} steps are worth {ess:.0f} independent ones "
           "(at least {limit_ess:g} are needed to tell rest from drift)"),
-    Check("converged", "loss_drift", "loss_drift_se", _loss_fall,
+    Check("converged", "loss_drift", "loss_drift_se", _indirect(_loss_fall),
           "the loss still falls, by {fall:.3f} nats per 1,000 steps (limit {limit_loss_drift:g})"),
     Check("converged", "average_gain", "average_gain_se",
-          lambda table, limit: table["average_gain"] - limit["average_gain"],
+          _indirect(lambda table, limit: table["average_gain"] - limit["average_gain"]),
           "the last iterate jumps about the optimum: averaging the iterates gains "
           "{average_gain:.3f} nats (limit {limit_average_gain:g})"),
-    Check("converged", "last_iterate", None, _average_better,
+    Check("converged", "last_iterate", None, _indirect(_average_better),
           "the last iterate jumps about the optimum: it is off (mean {mean_error:.2f} sd, sd ratio "
           "{sd_ratio:.2f}) where the average of the iterates is not ({mean_error_average:.2f} sd, "
           "{sd_ratio_average:.2f})"),

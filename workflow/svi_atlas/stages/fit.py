@@ -104,6 +104,8 @@ def _dataset(fits: Fits, draws: Draws, mock: dict[str, np.ndarray]) -> xr.Datase
     for name in ("log_joint", "log_guide"):
         values = getattr(draws, name)
         variables[name] = (("iterate", *fit, "draw"), values, {"units": "nats"})
+    for name in ("to_go", "to_go_se"):
+        variables[name] = (("iterate", *fit), getattr(draws, name), {"units": "nats"})
     for name, values in mock.items():
         dims = (*fit, "mock", *_own_dims(name, values.ndim - 3))
         variables[name] = (dims, values)
