@@ -63,6 +63,12 @@ VIOLATIONS = [
     ("finite_parameters", {"finite_parameters": 0.0}, "diverged", ["parameter is not finite"]),
     ("below_evidence", {"below_evidence": 40.0, "loss_tail": -3.0}, "diverged", ["-3", "40"]),
     ("guide_factors", {"guide_factors": "g"}, "diverged", ["factor site g"]),
+    (
+        "to_go",
+        {"to_go": 0.003, "to_go_se": 0.0001},
+        "not_converged",
+        ["0.003 nats a parameter", "limit 0.0005"],
+    ),
     ("rhat", {"rhat": 1.7}, "not_converged", ["R-hat is 1.70", "limit 1.1"]),
     ("rhat", {"rhat": np.inf, "ess": np.nan}, "not_converged", ["R-hat is inf"]),
     ("ess", {"ess": 11.0}, "not_converged", ["worth 11 independent", "at least 25"]),
@@ -163,6 +169,14 @@ def test_what_is_known_can_still_condemn():
     assert "k-hat is 1.20" in found["reason"]
 
 
+def test_signs_of_drift_count_only_where_what_is_left_to_gain_is_not_known():
+    drifting = {"rhat": 1.7, "ess": 3.0, "loss_drift": -0.3, "average_gain": 0.4}
+    assert judged(**drifting, to_go=0.0001, to_go_se=0.0001)["verdict"] == "adequate"
+    assert judged(**drifting, to_go=0.0001, to_go_se=0.01)["verdict"] == "not_converged"
+    assert judged(to_go=0.0001, to_go_se=0.01)["verdict"] == "adequate"
+    assert judged(to_go=0.1, to_go_se=0.01)["verdict"] == "not_converged"
+
+
 def test_unknown_evidence_and_modes_are_no_violation():
     assert judged(below_evidence=np.nan, missed_mass=np.nan)["verdict"] == "adequate"
 
@@ -197,6 +211,7 @@ def test_the_limit_of_khat_depends_on_the_draws(num_draws):
 @pytest.mark.parametrize(
     ("name", "value", "changes"),
     [
+        ("to_go", 0.00005, {"to_go": 0.0001, "to_go_se": 0.00001}),
         ("rhat", 1.005, {}),
         ("ess", 500, {}),
         ("mean_error", 0.005, BAD_AVERAGE),

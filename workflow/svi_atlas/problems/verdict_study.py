@@ -98,7 +98,7 @@ TARGETS = {
     "uneven_modes": _two_modes(4.0, 0.7),
     "weakly_correlated": _gaussian([2.0, 0.0, -1.0], [0.5, 1.0, 2.0], 0.2),
     "strongly_correlated": _gaussian([0.0, 2.0, 1.0], [1.0, 0.5, 3.0], 0.6),
-    "heavy_tails": _one_dimensional(partial(_student, degrees=3.0)),
+    "heavy_tails": _one_dimensional(partial(_student, degrees=4.0)),
     "lopsided": _one_dimensional(partial(_two_normals, place=0.6, share=0.4)),
     "even_modes": _two_modes(6.0, 0.5),
 }
