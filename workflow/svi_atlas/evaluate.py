@@ -77,25 +77,18 @@ def draw_cell(
         if posterior is not guide:
             constrain_function(SVI(model, posterior, Adam(0.0), Trace_ELBO()), data)
 
-        def one_draw(key):
-            guide_key, model_key = jax.random.split(key)
-            seeded = handlers.seed(posterior, guide_key)
-            logs, trace = compute_log_probs(seeded, (data,), {}, posterior_params)
-            latent = [name for name in logs if not trace[name]["is_observed"]]
-            factors.update(set(logs) - set(latent))
-            replayed = handlers.replay(handlers.seed(model, model_key), trace)
-            model_logs, model_trace = compute_log_probs(replayed, (data,), {}, params)
-            sites = {name: trace[name]["value"] for name in latent if name in model_trace}
-            return sites, sum(model_logs.values()), sum(logs[name] for name in latent)
-
+        of_guide = partial(_of_guide, posterior, data, factors)
+        of_model = partial(_of_model, model, data)
         keys = jax.random.split(key, num_draws)
-        remaining = jnp.full(2, jnp.nan)
         vector, unravel = ravel_pytree(unconstrained)
         if posterior is guide and vector.size <= MOST_PARAMETERS:
             constrain = constrain_function(svi, data)
-            gradients = partial(_gradients, model, guide, data, lambda v: constrain(unravel(v)))
-            remaining = _to_go(*jax.vmap(gradients, (None, 0))(vector, keys))
-        draws = jax.vmap(one_draw)(keys)
+            one_draw = partial(_with_gradients, of_guide, of_model, lambda v: constrain(unravel(v)))
+            draws, *directions = jax.vmap(one_draw, (None, 0))(vector, keys)
+            remaining = _to_go(*directions)
+        else:
+            one_draw = partial(_without_gradients, of_guide, of_model, posterior_params)
+            draws, remaining = jax.vmap(one_draw)(keys), jnp.full(2, jnp.nan)
         return params, derive(params) if derive else {}, remaining, *draws
 
     of_seed = jax.vmap(one_fit, in_axes=(0, None, None))
@@ -110,8 +103,37 @@ def draw_cell(
     return Draws(params, derived, sites, log_joint, log_guide, names, to_go, error)
 
 
-def _gradients(model, guide, data, constrain, vector, key) -> tuple[jax.Array, jax.Array]:
-    """Gradients of one draw in the unconstrained parameters `vector`, (parameter,) each.
+def _of_guide(guide, data, factors, params, key, drawn=None):
+    """(z, ln q(z)) at constrained params; z, a dict of sites and plates, is new unless `drawn`.
+
+    Names of the guide's factor sites are added to `factors` when traced.
+    """
+    seeded = handlers.substitute(handlers.seed(guide, key), data=drawn or {})
+    logs, trace = compute_log_probs(seeded, (data,), {}, params)
+    latent = [name for name in logs if not trace[name]["is_observed"]]
+    factors.update(set(logs) - set(latent))
+    plates = [name for name, site in trace.items() if site["type"] == "plate"]
+    values = {name: trace[name]["value"] for name in [*latent, *plates]}
+    return values, sum(logs[name] for name in latent)
+
+
+def _of_model(model, data, params, drawn, key):
+    """The model's sites among `drawn`, and ln p(data, z)."""
+    seeded = handlers.substitute(handlers.seed(model, key), data=drawn)
+    logs, trace = compute_log_probs(seeded, (data,), {}, params)
+    names = [name for name in drawn if name in logs]
+    return {name: trace[name]["value"] for name in names}, sum(logs.values())
+
+
+def _without_gradients(of_guide, of_model, params, key):
+    """One draw: (sites, ln p(data, z), ln q(z))."""
+    guide_key, model_key = jax.random.split(key)
+    drawn, log_guide = of_guide(params, guide_key)
+    return *of_model(params, drawn, model_key), log_guide
+
+
+def _with_gradients(of_guide, of_model, constrain, vector, key):
+    """One draw, and its gradients in the unconstrained parameters `vector`, (parameter,) each.
 
     Of its log weight ln p - ln q along the path of the draw, without the score, whose mean is zero
     (Roeder, Wu, Duvenaud 2017, Sticking the landing); and the score itself.
@@ -119,28 +141,16 @@ def _gradients(model, guide, data, constrain, vector, key) -> tuple[jax.Array, j
     guide_key, model_key = jax.random.split(key)
     fixed = jax.lax.stop_gradient(constrain(vector))
 
-    def latent_log_density(trace, params):
-        logs, replayed = compute_log_probs(
-            handlers.replay(handlers.seed(guide, guide_key), trace), (data,), {}, params
-        )
-        return sum(logs[name] for name in logs if not replayed[name]["is_observed"])
-
-    def drawn(vector):
-        seeded = handlers.substitute(handlers.seed(guide, guide_key), data=constrain(vector))
-        return handlers.trace(seeded).get_trace(data)
-
     def log_weight(vector):
-        trace = drawn(vector)
-        replayed = handlers.replay(handlers.seed(model, model_key), trace)
-        model_logs, _ = compute_log_probs(replayed, (data,), {}, constrain(vector))
-        return sum(model_logs.values()) - latent_log_density(trace, fixed)
+        params = constrain(vector)
+        drawn, _ = of_guide(params, guide_key)
+        _, log_guide = of_guide(fixed, guide_key, drawn)
+        sites, log_joint = of_model(params, drawn, model_key)
+        return log_joint - log_guide, (drawn, (sites, log_joint, log_guide))
 
-    def log_density(vector):
-        trace = drawn(jax.lax.stop_gradient(vector))
-        values = {name: site for name, site in trace.items() if site["type"] == "sample"}
-        return latent_log_density(values, constrain(vector))
-
-    return jax.grad(log_weight)(vector), jax.grad(log_density)(vector)
+    gradient, (drawn, draw) = jax.grad(log_weight, has_aux=True)(vector)
+    score = jax.grad(lambda vector: of_guide(constrain(vector), guide_key, drawn)[1])(vector)
+    return draw, gradient, score
 
 
 def _to_go(gradients: jax.Array, scores: jax.Array) -> jax.Array:

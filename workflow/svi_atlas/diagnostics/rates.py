@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from svi_atlas.diagnostics.verdict import violations
+from svi_atlas.diagnostics.verdict import within_limits
 from svi_atlas.problems.base import Optimum
 
-RULES: dict[str, Callable[[pd.DataFrame, pd.DataFrame], pd.Series]] = {
-    "verdict": lambda table, violated: table["verdict"] == "adequate",
-    "verdict: converged": lambda table, violated: table["converged"].fillna(False),
-    "loss looks flat (1 %)": lambda table, violated: table["plateau_change"] < 0.01,
-    "Stan ADVI (1 %)": lambda table, violated: table["stan_change"] < 0.01,
-    "PyMC parameters (0.1 %)": lambda table, violated: table["pymc_change"] < 0.001,
-    "FASO (R-hat 1.1, ESS 25)": lambda table, violated: (
+RULES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "verdict": lambda table: table["verdict"] == "adequate",
+    "verdict: converged": lambda table: table["converged"].fillna(False),
+    "loss looks flat (1 %)": lambda table: table["plateau_change"] < 0.01,
+    "Stan ADVI (1 %)": lambda table: table["stan_change"] < 0.01,
+    "PyMC parameters (0.1 %)": lambda table: table["pymc_change"] < 0.001,
+    "FASO (R-hat 1.1, ESS 25)": lambda table: (
         (table["rhat"] <= 1.1) & (table["ess"] > 25)
     ),
 }
@@ -69,9 +69,9 @@ def rates(
     halves: models by half, "choose" for choosing thresholds, "report" for reporting only. The rates
     have exact 95 % intervals (Clopper and Pearson 1934).
     """
-    violated = violations(table, thresholds)
-    rules = {name: rule(table, violated) for name, rule in RULES.items()}
-    rules |= {f"{name} alone": ~violated[name] for name in violated if violated[name].any()}
+    within = within_limits(table, thresholds)
+    rules = {name: rule(table) for name, rule in RULES.items()}
+    rules |= {f"{name} alone": within[name] for name in within if not within[name].all()}
     rows = []
     for rule, called in rules.items():
         for half, models in halves.items():

@@ -29,6 +29,7 @@ class Check:
     excess: (table, thresholds) -> how far beyond its limit, (fit,); positive is a violation, NaN
         where the statistic is missing.
     words: what a violation means, with the fit's columns and the thresholds to fill in.
+    indirect: a sign of rest or drift, asked only where what is left to gain is not known.
     """
 
     question: str
@@ -36,6 +37,7 @@ class Check:
     error: str | None
     excess: Callable[[pd.DataFrame, Mapping[str, float]], pd.Series]
     words: str
+    indirect: bool = False
 
 
 def _to_go_known(table, limit):
@@ -46,11 +48,6 @@ def _to_go_known(table, limit):
 
 def _to_go_excess(table, limit):
     return (table["to_go"] - limit["to_go"]).where(_to_go_known(table, limit))
-
-
-def _indirect(excess):
-    """A sign of rest or drift, asked only where what is left to gain is not known."""
-    return lambda table, limit: excess(table, limit).mask(_to_go_known(table, limit), -np.inf)
 
 
 def _loss_fall(table, limit):
@@ -104,23 +101,28 @@ CHECKS = (
           "the optimum of the guide's family is not reached: about {to_go:.2g} nats a parameter are "
           "left to gain (limit {limit_to_go:g})"),
     Check("converged", "rhat", None,
-          _indirect(lambda table, limit: table["rhat"] - limit["rhat"]),
+          lambda table, limit: table["rhat"] - limit["rhat"],
           "the parameters still drift: split R-hat is {rhat:.2f} over the best window of the last "
-          "{window:.0f} steps (limit {limit_rhat:g})"),
+          "{window:.0f} steps (limit {limit_rhat:g})",
+          indirect=True),
     Check("converged", "ess", None,
-          _indirect(lambda table, limit: limit["ess"] - table["ess"]),
+          lambda table, limit: limit["ess"] - table["ess"],
           "the iterates of the last {window:.0f} steps are worth {ess:.0f} independent ones "
-          "(at least {limit_ess:g} are needed to tell rest from drift)"),
-    Check("converged", "loss_drift", "loss_drift_se", _indirect(_loss_fall),
-          "the loss still falls, by {fall:.3f} nats per 1,000 steps (limit {limit_loss_drift:g})"),
+          "(at least {limit_ess:g} are needed to tell rest from drift)",
+          indirect=True),
+    Check("converged", "loss_drift", "loss_drift_se", _loss_fall,
+          "the loss still falls, by {fall:.3f} nats per 1,000 steps (limit {limit_loss_drift:g})",
+          indirect=True),
     Check("converged", "average_gain", "average_gain_se",
-          _indirect(lambda table, limit: table["average_gain"] - limit["average_gain"]),
+          lambda table, limit: table["average_gain"] - limit["average_gain"],
           "the last iterate jumps about the optimum: averaging the iterates gains "
-          "{average_gain:.3f} nats (limit {limit_average_gain:g})"),
-    Check("converged", "last_iterate", None, _indirect(_average_better),
+          "{average_gain:.3f} nats (limit {limit_average_gain:g})",
+          indirect=True),
+    Check("converged", "last_iterate", None, _average_better,
           "the last iterate jumps about the optimum: it is off (mean {mean_error:.2f} sd, sd ratio "
           "{sd_ratio:.2f}) where the average of the iterates is not ({mean_error_average:.2f} sd, "
-          "{sd_ratio_average:.2f})"),
+          "{sd_ratio_average:.2f})",
+          indirect=True),
     Check("adequate", "support_leak", None,
           lambda table, limit: table["support_leak"] - limit["support_leak"],
           "{support_leak:.2%} of the guide's draws fall where the model's density is zero"),
@@ -193,17 +195,20 @@ def judge(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
     )
 
 
-def violations(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
-    """Whether each statistic of the verdict is beyond its limit, a row a fit, a column a statistic."""
-    return (
-        _excess(table.reindex(columns=table.columns.union(_columns(), sort=False)), thresholds) > 0
-    )
+def within_limits(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
+    """Whether each statistic by itself is known and within its limit, (fit, statistic)."""
+    table = table.reindex(columns=table.columns.union(_columns(), sort=False))
+    return pd.DataFrame({check.statistic: check.excess(table, thresholds) <= 0 for check in CHECKS})
 
 
 def _excess(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {check.statistic: check.excess(table, thresholds) for check in CHECKS}, dtype=float
-    )
+    """How far each statistic is beyond its limit, as the verdict asks it."""
+    known = _to_go_known(table, thresholds)
+    excess = {}
+    for check in CHECKS:
+        own = check.excess(table, thresholds).astype(float)
+        excess[check.statistic] = own.mask(known, -np.inf) if check.indirect else own
+    return pd.DataFrame(excess)
 
 
 def _reason(row: dict, verdict: str, violated: pd.Series, limits: dict[str, float]) -> str:

@@ -152,6 +152,9 @@ def plain_number(value: float) -> str:
 
 def save(figure: Figure, svg_path: str | Path, png_path: str | Path) -> None:
     """Write a figure as SVG and as PNG (150 dpi); equal figures give equal bytes."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)  # laid out once, for both files
     figure.savefig(svg_path, format="svg", metadata={"Date": None, "Creator": None})
-    figure.set_layout_engine("none")  # the layout of the first file holds for the second
     figure.savefig(png_path, format="png", dpi=150, metadata={"Software": None})

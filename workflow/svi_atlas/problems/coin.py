@@ -8,7 +8,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
-from scipy import special, stats
+from scipy import special
 
 from svi_atlas.problems.base import Problem, Reference
 
@@ -89,6 +89,8 @@ def truncated_normal(data):
 
 def reference(data, settings):
     """The exact posterior Beta(1 + heads, 1 + tails) and its evidence B(1 + heads, 1 + tails)."""
+    from scipy import stats  # slow to import, and not needed to fit
+
     heads = float(np.sum(data["obs"]))
     a, b = 1.0 + heads, 1.0 + len(data["obs"]) - heads
     posterior = stats.beta(a, b)

@@ -9,7 +9,6 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
-from scipy import stats
 
 from svi_atlas.problems.base import Problem, Reference
 
@@ -95,6 +94,8 @@ def reference(data, settings):
 
 def factor_reference(data, settings):
     """The two Gaussians cut to the box; the Uniform density is left over in the evidence."""
+    from scipy import stats  # slow to import, and not needed to fit
+
     gaussians = [stats.truncnorm(-HALF_BOX / s, HALF_BOX / s, scale=s) for s in (SIGMA1, SIGMA2)]
     rng = np.random.default_rng(0)
     x, y = (gaussian.rvs(DRAWS, random_state=rng) for gaussian in gaussians)
