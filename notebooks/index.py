@@ -35,29 +35,33 @@ def cost(name, setting):
     return float(table.loc[same, "seconds"].median())
 
 
-def to_use(name, model):
-    """The best setting of a model over all guides, None if no fit of it is adequate."""
-    ranked = best[name][best[name]["model"] == model]
-    ranked = ranked.sort_values(["adequate", "kl"], ascending=[False, True])
-    top = next(ranked.itertuples(), None)
-    return top if top is not None and top.adequate > 0 else None
+def setting(row):
+    """A recommended setting in words."""
+    particles = "1 particle" if row.num_particles == 1 else f"{row.num_particles} particles"
+    average = ", averaged iterate" if row.iterate == "average" else ""
+    return f"`{row.guide}` ({particles}, step size {row.step_size:g}{average})"
 
 
 def advice(name):
-    """Which cell to use, a sentence a model."""
+    """Which setting to use, a sentence a model, with what is as good."""
     table, lines = fits[name], []
+    found = nb.recommend(table)
     for model in nb.grid_fits(table)["model"].unique():
         where = f" on the model `{model}`" if several_models(table) else ""
-        top = to_use(name, model)
-        if top is None:
-            lines.append(f"**Use** none of these guides{where}: no fit is adequate.")
+        rows = list(found[found["model"] == model].itertuples())
+        if not rows:
+            reason = nb.family_to_try(table[table["model"] == model])
+            lines.append(f"**Use** none of these guides{where}: no setting is adequate for 95 % of its "
+                         f"seeds. Try {reason}.")  # fmt: skip
             continue
+        top, *ties = rows
         lines.append(
-            f"**Use** `{top.guide}`{where} with "
-            f"{top.num_particles} {'particle' if top.num_particles == 1 else 'particles'} and step "
-            f"size {top.step_size:g}: {round(top.adequate * top.fits)} of {top.fits} seeds are "
-            f"adequate, KL {n(top.kl, 2)} nats, {n(cost(name, top), 2)} s a fit."
+            f"**Use**{where} {setting(top)}: {round(top.adequate * top.fits)} of {top.fits} seeds are "
+            f"adequate, KL {n(top.kl, 2)} nats, {n(top.seconds, 2)} s a fit."
         )
+        if ties:
+            more = f" and {len(ties) - 3} more" if len(ties) > 3 else ""
+            lines[-1] += f" As good: {'; '.join(map(setting, ties[:3]))}{more}."
     return nb.say("\n".join(f"- {line}" for line in lines))
 
 
@@ -173,8 +177,10 @@ display(HTML("<h2>How to read the verdicts</h2>"))
 #
 # The *loss* is minus the ELBO, a lower bound on the log evidence; both in nats. The best setting of
 # a guide is the one with the largest share of adequate seeds, then of converged ones, then the
-# smallest KL divergence from the posterior, then the fewest particles. Seconds are those of one fit among the many that run as one program, without its
-# compilation.
+# smallest KL divergence from the posterior, then the fewest particles. The setting to *use* is the
+# cheapest that is adequate for at least 95 % of its seeds, with the last iterate or the average of the
+# iterates; those that are cheapest in more than 5 % of bootstrap resamples of the seeds are as good.
+# Seconds are those of one fit among the many that run as one program, without its compilation.
 
 # %%
 display(HTML("<h2>Where the numbers come from</h2>"))

@@ -9,11 +9,14 @@ from arviz_stats.base import array_stats
 from scipy import stats
 
 from svi_atlas.diagnostics import drift
+from svi_atlas.diagnostics.agreement import seeds_agree
+from svi_atlas.diagnostics.bounds import bounds
 from svi_atlas.diagnostics.drift import effective_size, loss_drift, parameter_drift, split_rhat
 from svi_atlas.diagnostics.elbo import average_gain, elbo
 from svi_atlas.diagnostics.finite import batch_mean, finite, loss_tail
 from svi_atlas.diagnostics.khat import khat, khat_limit
 from svi_atlas.diagnostics.moments import moments
+from svi_atlas.diagnostics.wasserstein import wasserstein
 
 
 @pytest.fixture
@@ -370,3 +373,78 @@ def test_windows_run_from_200_steps_to_95_percent():
     assert counts[0] >= drift.FEWEST_SNAPSHOTS
     assert steps[-1] == pytest.approx(9500, abs=10)
     assert len(windows) == drift.NUM_WINDOWS
+
+
+class TestBounds:
+    """A Normal(0, s) guide of a standard Normal: E_q[w^2] = s^2 / sqrt(2 s^2 - 1), times Z^2."""
+
+    def found(self, rng, sd, log_evidence=-3.0, khat=0.3):
+        weights = gaussian_log_weights(rng, 200_000, 0.0, sd, log_evidence)
+        return bounds(weights, elbo(weights)["elbo"], np.array([khat]), num_components=1)
+
+    @pytest.mark.parametrize("sd", [0.9, 1.0, 1.2])
+    def test_equal_the_closed_form(self, rng, sd):
+        found = self.found(rng, sd)
+        exact = 0.5 * np.log(sd**2 / np.sqrt(2 * sd**2 - 1))
+        assert abs(found["cubo"][0] - (exact - 3.0)) <= 5 * found["cubo_se"][0] + 1e-9
+        distance = 2 * (exact + gaussian_kl(0.0, sd))
+        assert abs(found["d2"][0] - distance) <= 5 * found["d2_se"][0] + 1e-9
+
+    def test_bound_the_evidence_and_the_error(self, rng):
+        found = self.found(rng, 1.2)
+        assert found["cubo"][0] > -3.0
+        exact = 0.2 * np.sqrt(2 / np.pi) / 1.2  # 1-Wasserstein, in sds of the guide
+        assert found["w1_bound"][0] > exact
+
+    def test_say_nothing_where_the_weights_have_a_heavy_tail(self, rng):
+        found = self.found(rng, 0.9, khat=0.8)
+        assert all(np.isnan(values).all() for values in found.values())
+        assert np.isnan(bounds(np.full((1, 10), -np.inf), np.zeros(1), np.zeros(1), 1)["d2"]).all()
+
+
+class TestAgreement:
+    def test_equals_arviz(self, rng):
+        snapshots = rng.normal(size=(4, 80, 2)) + rng.normal(size=(4, 1, 2))
+        loss = rng.normal(size=(4, 400))
+        found = seeds_agree(snapshots, loss, np.zeros(4))
+        expected = max(
+            float(
+                array_stats.rhat(
+                    snapshots[:, -20:, k], chain_axis=0, draw_axis=1, method="identity"
+                )
+            )
+            for k in range(2)
+        )
+        np.testing.assert_allclose(found["seeds_rhat"], expected, rtol=1e-10)
+
+    def test_compares_the_seeds_of_one_setting_only(self, rng):
+        snapshots = rng.normal(size=(4, 400, 1))
+        snapshots[2:] += 50.0
+        loss = rng.normal(size=(4, 4000))
+        alike = seeds_agree(snapshots, loss, np.array([1, 1, 2, 2]))
+        assert (alike["seeds_rhat"] < 1.1).all()
+        mixed = seeds_agree(snapshots, loss, np.array([1, 2, 1, 2]))
+        assert (mixed["seeds_rhat"] > 10).all()
+        assert (mixed["seeds_rhat_loss"] < 1.3).all()
+
+    def test_one_seed_and_broken_parameters(self, rng):
+        snapshots = rng.normal(size=(3, 40, 1))
+        snapshots[0, -1] = np.nan
+        found = seeds_agree(snapshots, np.ones((3, 80)), np.array([1, 1, 2]))
+        np.testing.assert_array_equal(found["seeds_rhat"], [np.inf, np.inf, np.nan])
+        np.testing.assert_array_equal(found["seeds_rhat_loss"], [1.0, 1.0, np.nan])
+
+
+class TestWasserstein:
+    def test_equals_scipy_in_sds(self, rng):
+        draws, reference = rng.normal(0.3, 1.4, (2, 4000)), rng.normal(0.0, 2.0, 10_000)
+        found = wasserstein({"x": draws}, {"x": reference}, {"x": np.array(2.0)})
+        expected = [stats.wasserstein_distance(one, reference) / 2.0 for one in draws]
+        # A thousand quantiles for all draws: the tails' last steps are left out.
+        np.testing.assert_allclose(found["wasserstein"], expected, atol=2e-3)
+
+    def test_takes_the_worst_component(self, rng):
+        reference = rng.normal(size=(10_000, 2))
+        draws = (reference + np.array([0.0, 0.5]))[None]
+        found = wasserstein({"x": draws}, {"x": reference}, {"x": np.ones(2)})
+        assert found["wasserstein"][0] == pytest.approx(0.5)

@@ -113,6 +113,10 @@ class Results:
         """Comparison with published and exact values, one row a value."""
         return read_table(self.layout.verification(self.experiment))
 
+    def rates(self) -> pd.DataFrame:
+        """How often the verdict and other rules are wrong, of an experiment that studies it."""
+        return read_table(self.layout.rates(self.experiment))
+
     def fit(self, model: str, guide: str, run: str) -> xr.Dataset:
         """Losses, snapshots, parameters and draws of one cell; losses kept as means stand repeated."""
         fits = read_dataset(self.layout.fit_of(self.experiment, model, guide, run))

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from svi_atlas.diagnostics.agreement import seeds_agree
+from svi_atlas.diagnostics.bounds import bounds
 from svi_atlas.diagnostics.drift import loss_drift, parameter_drift
 from svi_atlas.diagnostics.elbo import average_gain, elbo
 from svi_atlas.diagnostics.finite import finite, loss_tail
@@ -17,6 +19,7 @@ from svi_atlas.diagnostics.modes import missed_modes
 from svi_atlas.diagnostics.moments import moments
 from svi_atlas.diagnostics.trusted import trusted
 from svi_atlas.diagnostics.usual import usual_rules
+from svi_atlas.diagnostics.wasserstein import wasserstein
 
 MOST_COMPONENTS = 16
 """Parameters with more entries get no columns of their own."""
@@ -71,14 +74,20 @@ def _statistics(
         **loss_tail(loss, np.nan if _is_point(fits) else log_evidence),
         **loss_drift(loss, stride=stride),
         **parameter_drift(snapshots, fits["snapshot_step"].to_numpy(), step_size),
+        **seeds_agree(snapshots, loss, step_size),
         **average_gain(last, average),
         **_to_go(fits, snapshots.shape[-1]),
         **usual_rules(loss, snapshots, fits["snapshot_step"].to_numpy(), stride),
     }
+    components = sum(
+        int(np.prod(fits[name].shape[4:]))
+        for name in fits.data_vars
+        if str(name).startswith("site.")
+    )
     for index, weights, suffix in ((0, last, ""), (1, average, "_average")):
-        of_iterate = {
-            **elbo(weights, log_evidence),
-            **khat(weights),
+        of_iterate = {**elbo(weights, log_evidence), **khat(weights)}
+        of_iterate |= {
+            **bounds(weights, of_iterate["elbo"], of_iterate["khat"], components),
             **_against_reference(fits, reference, index),
         }
         found |= {f"{name}{suffix}": values for name, values in of_iterate.items()}
@@ -103,6 +112,9 @@ def _against_reference(
     sd = {site: reference[f"sd.{site}"].to_numpy() for site in sites}
     draws = {site: _fit_first(fits[f"site.{site}"].isel(iterate=iterate)) for site in sites}
     found = moments(draws, mean, sd)
+    if all(f"draw.{site}" in reference for site in sites):
+        exact = {site: reference[f"draw.{site}"].to_numpy() for site in sites}
+        found |= wasserstein(draws, exact, sd)
     if "mode_mass" in reference:
         centres = {
             site: reference[f"mode_centre.{site}"].to_numpy()

@@ -54,12 +54,14 @@ def parameter_drift(
     size is largest. A parameter at rest, as in a fit without noise, counts with R-hat 1 and an
     effective sample size of the number of snapshots.
     Returns, each (fit,): `rhat`, the largest split R-hat (infinite if a parameter is not finite);
-    `ess`, the smallest effective sample size; `window`, the window's length in steps.
+    `ess`, the smallest effective sample size; `average_mcse`, the largest Monte Carlo standard error of
+    a parameter's average over the window (unconstrained units); `window`, its length in steps.
     """
     num_fits = len(snapshots)
     lengths = _windows(snapshot_step)
     rhat = np.full((num_fits, len(lengths)), np.inf)
     ess = np.zeros((num_fits, len(lengths)))
+    error = np.full((num_fits, len(lengths)), np.nan)
     for index, (count, steps) in enumerate(lengths):
         window = snapshots[:, -count:].astype(float)
         still = np.minimum(AT_REST * step_size * steps, AT_REST_RANGE)
@@ -67,12 +69,15 @@ def parameter_drift(
         for fit in np.flatnonzero(np.isfinite(window).all((1, 2))):
             values = window[fit][:, moving[fit]]
             rhat[fit, index] = split_rhat(values[None])[0].max(initial=1.0)
-            ess[fit, index] = min(map(effective_size, values.T), default=float(count))
+            sizes = np.array([effective_size(chain) for chain in values.T])
+            ess[fit, index] = sizes.min() if len(sizes) else count
+            error[fit, index] = (values.std(0, ddof=1) / np.sqrt(sizes)).max(initial=0.0)
     best = ess.argmax(-1)
     each = np.arange(num_fits)
     return {
         "rhat": rhat[each, best],
         "ess": np.where(np.isfinite(rhat[each, best]), ess[each, best], np.nan),
+        "average_mcse": error[each, best],
         "window": np.array([steps for _, steps in lengths])[best],
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-OF_POSTERIOR = ("mean.", "sd.", "mode_")
+OF_POSTERIOR = ("mean.", "sd.", "draw.", "mode_")
 
 
 def trusted(reference: xr.Dataset) -> xr.Dataset:

@@ -150,19 +150,41 @@ def _columns() -> list[str]:
 
 
 def judge(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
-    """Columns `converged`, `adequate`, `verdict`, `reason` and `borderline`, a row a fit.
+    """The verdict of the last iterate of each fit, with its evidence, and that of its average.
 
-    table: the statistics, a row a fit, with `message` set for fits that failed. `borderline` names
-    the statistics within one standard error of their limit.
+    table: the statistics, a row a fit, with `message` set for fits that failed. Returns the columns
+    `converged`, `adequate`, `verdict` and `reason`; `borderline`, the statistics within one standard
+    error of their limit; `verdict_average`, of the averaged iterate; and `better_iterate`, "last" or
+    "average" where their ELBOs differ by more than two standard errors, else "".
     """
     table = table.reindex(columns=table.columns.union(_columns(), sort=False))
     excess = _excess(table, thresholds)
-    violated, known = excess > 0, excess.notna()
+    answers = _answers(table, excess)
     borderline = pd.Series("", index=table.index)
     for check in CHECKS:
         if check.error:
             close = excess[check.statistic].abs() < table[check.error]
             borderline = borderline.mask(close, borderline + check.statistic + " ")
+    violated = excess > 0
+    limits = {f"limit_{name}": value for name, value in thresholds.items()}
+    reasons = [
+        _reason(row, answers["verdict"][index], violated.loc[index], limits)
+        for index, row in zip(table.index, table.to_dict("records"), strict=True)
+    ]
+    average = _of_average(table)
+    gain, error = table["average_gain"], table["average_gain_se"]
+    better = pd.Series("", index=table.index).mask(gain > 2 * error, "average")
+    return answers.assign(
+        reason=reasons,
+        borderline=borderline.str.strip(),
+        verdict_average=_answers(average, _excess(average, thresholds))["verdict"],
+        better_iterate=better.mask(gain < -2 * error, "last"),
+    )
+
+
+def _answers(table: pd.DataFrame, excess: pd.DataFrame) -> pd.DataFrame:
+    """Columns `converged`, `adequate` and `verdict`."""
+    violated, known = excess > 0, excess.notna()
     failed = table["message"].notna()
 
     def answer(question: str) -> pd.Series:
@@ -179,19 +201,14 @@ def judge(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
     verdict = verdict.mask(~adequate.fillna(False), "inadequate")
     verdict = verdict.mask(~converged.fillna(False), "not_converged")
     verdict = verdict.mask(diverged, "diverged").mask(failed, "failed")
-    limits = {f"limit_{name}": value for name, value in thresholds.items()}
-    reasons = [
-        _reason(row, verdict[index], violated.loc[index], limits)
-        for index, row in zip(table.index, table.to_dict("records"), strict=True)
-    ]
-    return pd.DataFrame(
-        {
-            "converged": converged,
-            "adequate": adequate,
-            "verdict": verdict,
-            "reason": reasons,
-            "borderline": borderline.str.strip(),
-        }
+    return pd.DataFrame({"converged": converged, "adequate": adequate, "verdict": verdict})
+
+
+def _of_average(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the averaged iterate in the place of the last one."""
+    names = [name for name in table if f"{name}_average" in table]
+    return table.assign(
+        **{name: table[f"{name}_average"] for name in names}, average_gain=0.0, average_gain_se=0.0
     )
 
 

@@ -130,7 +130,9 @@ def _model(name: str):
     def model(data):
         data = _simulate(None, {}) if data is None else data
         parameters = {key: data[f"{name}.{key}"] for key in target.parameters}
-        x = numpyro.sample("x", dist.ImproperUniform(constraints.real_vector, (), target.mean.shape))
+        x = numpyro.sample(
+            "x", dist.ImproperUniform(constraints.real_vector, (), target.mean.shape)
+        )
         numpyro.factor("density", target.log_density(x, **parameters) + LOG_EVIDENCE)
 
     return model

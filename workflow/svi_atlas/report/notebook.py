@@ -14,6 +14,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from svi_atlas.diagnostics.best import best_settings, grid_fits
+from svi_atlas.diagnostics.recommend import family_to_try, recommend
 from svi_atlas.diagnostics.verdict import VERDICTS
 from svi_atlas.store import Results
 
@@ -46,8 +47,8 @@ CAPTIONS = {
 """Captions of the figures that several pages show."""
 
 __all__ = [
-    "ORDER", "best", "best_settings", "breakable", "counts", "downloads", "evidence", "failures", "figure", "grid_fits",
-    "measured", "number", "provenance", "say", "table", "verdict", "verification",
+    "ORDER", "best", "best_settings", "breakable", "counts", "downloads", "evidence", "failures", "family_to_try",
+    "figure", "grid_fits", "measured", "number", "provenance", "recommend", "say", "table", "verdict", "verification",
 ]  # fmt: skip
 
 

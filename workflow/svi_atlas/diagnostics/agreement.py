@@ -1,0 +1,56 @@
+"""Do the seeds of a cell end at the same place?
+
+R-hat over seeds (Gelman and Rubin 1992; Vehtari et al. 2021) of the parameters and of the loss. It is
+evidence, and no part of the verdict: two seeds at two equal modes disagree although each is at the
+optimum of its guide's family, and so do two seeds of a guide whose parameters are not unique.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from svi_atlas.diagnostics.finite import batch_means
+
+WINDOW = 0.25
+"""Share of a run, from its end, whose iterates and losses are compared."""
+
+BATCHES = 20
+"""Means of the losses of so many batches are compared, since single losses are mostly noise."""
+
+
+def seeds_agree(
+    snapshots: np.ndarray, loss: np.ndarray, group: np.ndarray
+) -> dict[str, np.ndarray]:
+    """R-hat over the seeds that share their settings.
+
+    snapshots: unconstrained parameters, (fit, snapshot, parameter); loss: (fit, step), nats; group:
+    (fit,), what the seeds of one setting have in common. Returns, each (fit,): `seeds_rhat`, the
+    largest over the parameters, and `seeds_rhat_loss`; NaN for a single seed, infinite where a
+    parameter or a batch of losses is not finite.
+    """
+    count = max(2, round(WINDOW * snapshots.shape[1]))
+    tail = loss[:, -max(2, round(WINDOW * loss.shape[1])) :].astype(float)
+    series = {
+        "seeds_rhat": snapshots[:, -count:].astype(float),
+        "seeds_rhat_loss": batch_means(tail, BATCHES)[..., None],
+    }
+    found = {name: np.full(len(group), np.nan) for name in series}
+    for value in np.unique(group):
+        members = np.flatnonzero(group == value)
+        if len(members) > 1:
+            for name, values in series.items():
+                found[name][members] = between_chains(values[members]).max()
+    return found
+
+
+def between_chains(values: np.ndarray) -> np.ndarray:
+    """R-hat of several chains, (chain, draw, parameter) -> (parameter,); ArviZ's `identity` method."""
+    if not np.isfinite(values).all():
+        return np.full(values.shape[-1], np.inf)
+    length = values.shape[1]
+    within = values.var(1, ddof=1).mean(0)
+    between = length * values.mean(1).var(0, ddof=1)
+    still = (within == 0) & (between == 0)
+    with np.errstate(divide="ignore"):
+        ratio = between / np.where(still, 1.0, within)
+    return np.where(still, 1.0, np.sqrt((ratio + length - 1) / length))

@@ -1,0 +1,55 @@
+"""How often each rule is wrong, where the truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from svi_atlas.plots import _style
+from svi_atlas.store import Results
+
+MOST_WRONG, FEWEST_RIGHT = 0.02, 0.9
+"""What a verdict is to keep: wrong fits called adequate, and right ones called adequate."""
+
+
+def draw(results: Results) -> Figure:
+    """Left: wrong fits called adequate; right: right fits called adequate; a row a rule.
+
+    Filled: the half of the problems kept for reporting; open: the half for choosing thresholds. Bars
+    are exact 95 % intervals; the shaded parts are what a verdict is to keep to.
+    """
+    rates = results.rates()
+    names = list(dict.fromkeys(rates["rule"]))
+    figure, ((left, right),) = _style.panels(1, 2, (9.5, 0.3 * len(names) + 1.4), sharey=True)
+    _draw_rate(left, rates, names, "wrong_rate", (0.0, MOST_WRONG))
+    _draw_rate(right, rates, names, "right_rate", (FEWEST_RIGHT, 1.0))
+    left.set_xlabel("wrong fits called adequate (%)")
+    right.set_xlabel("right fits called adequate (%)")
+    left.set_yticks(range(len(names)), names)
+    left.invert_yaxis()
+    left.legend(loc="lower right")
+    return figure
+
+
+def _draw_rate(
+    axes: Axes, rates: pd.DataFrame, names: list[str], column: str, good: tuple[float, float]
+) -> None:
+    axes.axvspan(100 * good[0], 100 * good[1], color=_style.VERDICT_COLOURS["adequate"], alpha=0.18)
+    for half, shift, face in (("choose", -0.15, "white"), ("report", 0.15, "#1B3A57")):
+        of_half = rates[rates["half"] == half].set_index("rule").loc[names]
+        rate = 100 * of_half[column].to_numpy()
+        interval = 100 * np.array([of_half[f"{column}_low"], of_half[f"{column}_high"]])
+        axes.errorbar(
+            rate,
+            np.arange(len(names)) + shift,
+            xerr=np.abs(interval - rate),
+            fmt="o",
+            ms=4,
+            color="#1B3A57",
+            mfc=face,
+            lw=1,
+            label={"choose": "half for choosing", "report": "half for reporting"}[half],
+        )
+    axes.set_xlim(-3, 103)
