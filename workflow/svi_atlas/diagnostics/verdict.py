@@ -206,7 +206,7 @@ def _answers(table: pd.DataFrame, excess: pd.DataFrame) -> pd.DataFrame:
 
 def _of_average(table: pd.DataFrame) -> pd.DataFrame:
     """The table with the averaged iterate in the place of the last one."""
-    names = [name for name in table if f"{name}_average" in table]
+    names = [str(name) for name in table if f"{name}_average" in table]
     return table.assign(
         **{name: table[f"{name}_average"] for name in names}, average_gain=0.0, average_gain_se=0.0
     )
