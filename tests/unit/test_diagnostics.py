@@ -153,9 +153,21 @@ class TestParameterDrift:
 
     def test_effective_size_of_autocorrelated_noise(self, rng):
         coefficient, num_draws = 0.8, 20_000
-        values = autoregression(rng, (1, num_draws), coefficient)[0]
+        values = autoregression(rng, (1, num_draws), coefficient)
         truth = num_draws * (1 - coefficient) / (1 + coefficient)
-        assert effective_size(values) == pytest.approx(truth, rel=0.15)
+        assert effective_size(values)[0] == pytest.approx(truth, rel=0.15)
+
+    @pytest.mark.parametrize("num_draws", [20, 21, 22, 23, 100, 251])
+    @pytest.mark.parametrize("coefficient", [-0.9, -0.3, 0.0, 0.5, 0.9, 0.999])
+    def test_effective_size_equals_arviz(self, rng, num_draws, coefficient):
+        chains = autoregression(rng, (20, num_draws), coefficient)
+        chains[0], chains[1] = 3.0, np.linspace(0, 1, num_draws)
+        expected = [
+            float(array_stats.ess(chain[None], chain_axis=0, draw_axis=1, method="mean"))
+            for chain in chains
+        ]
+        expected[0] = num_draws // 2 * 2  # constant
+        np.testing.assert_allclose(effective_size(chains), expected, rtol=1e-8)
 
     def test_stationary_noise_is_at_rest(self, rng):
         snapshots = autoregression(rng, (2, 1000), 0.7)[:, :, None]
