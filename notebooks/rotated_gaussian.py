@@ -306,7 +306,7 @@ show(
     "standard deviations are right.",
 )
 statistics = {
-    "rhat": "split R-hat of the parameters", "loss_drift": "drift of the loss (nats per 1,000 steps)",
+    "to_go": "left to gain (nats a parameter)", "rhat": "split R-hat of the parameters", "loss_drift": "drift of the loss (nats per 1,000 steps)",
     "average_gain": "gain by averaging the iterates (nats)", "loss_tail": "loss, end of the run (nats)",
     "kl": "KL to the posterior (nats)", "khat": "Pareto k-hat",
     "mean_error": "error of the worst mean (sd)", "sd_ratio": "worst ratio of sds",
@@ -331,7 +331,7 @@ display(
 display(nb.table(pd.DataFrame(rows)))
 display(
     nb.say(
-        "Nothing in the first three rows sets the two apart: R-hat, drift and averaging look at the "
+        "Nothing in the first four rows sets the two apart: what is left to gain, R-hat, drift and averaging look at the "
         "optimiser, and the optimiser is done. A mean is no help either, since both means are right. "
         "What tells is the comparison with the posterior, or, without one, k-hat: the importance "
         "weights of the narrow guide have a heavier tail."

@@ -56,7 +56,7 @@ def run(job: Job) -> None:
         if cell["num_mock"]:
             mock = mock_data(model, make_guide, data, draws, seeds, cell["num_mock"])
         seconds_draw = time.perf_counter() - started
-        dataset = _dataset(fits, draws, mock).assign_attrs(seconds_draw=seconds_draw)
+        dataset = to_dataset(fits, draws, mock).assign_attrs(seconds_draw=seconds_draw)
         _report(f"drew {cell['num_draws']:,} times from each guide in {seconds_draw:.1f} s")
     except ModelError as error:
         _report(f"failed: {error}")
@@ -84,7 +84,7 @@ def _versions() -> str:
     return json.dumps({name: importlib.metadata.version(name) for name in names})
 
 
-def _dataset(fits: Fits, draws: Draws, mock: dict[str, np.ndarray]) -> xr.Dataset:
+def to_dataset(fits: Fits, draws: Draws, mock: dict[str, np.ndarray]) -> xr.Dataset:
     """Arrays with dimensions in the order the diagnostics read them."""
     fit = ("seed", "step_size")
     of_loss = {"units": "nats", "stride": fits.loss_stride}
