@@ -55,6 +55,7 @@ wildcard_constraints:
     run="[^/]+",
     figure="[a-z0-9_.]+",
     notebook="[a-z0-9_]+",
+    calibration="[a-z][a-z0-9_]*",
     page="[a-z0-9_-]+",
 
 
@@ -64,6 +65,7 @@ include: "workflow/rules/reference.smk"
 include: "workflow/rules/fit.smk"
 include: "workflow/rules/diagnose.smk"
 include: "workflow/rules/study.smk"
+include: "workflow/rules/calibration.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/verify.smk"

@@ -45,7 +45,14 @@ display(nb.best(fits))
 
 # %%
 for name in figures:
-    display(nb.figure(found, name))
+    if name != "calibration":
+        display(nb.figure(found, name))
+
+# %%
+if "calibration" in figures:
+    display(nb.say(nb.CALIBRATION))
+    display(nb.figure(found, "calibration"))
+    display(nb.calibration(found))
 
 # %% [markdown]
 # ## Named runs

@@ -39,6 +39,27 @@ def study_of(wildcards):
     return [LAYOUT.rates(), LAYOUT.truth()] if study else []
 
 
+def all_refits(wildcards):
+    experiment = EXPERIMENTS[wildcards.experiment]
+    return [
+        LAYOUT.refits(experiment.name, entry.name) for entry in experiment.calibrations
+    ]
+
+
+def calibration_of(wildcards):
+    """The tests of an experiment that asks for calibration."""
+    asked = EXPERIMENTS[wildcards.experiment].calibrations
+    return [LAYOUT.calibration(wildcards.experiment)] if asked else []
+
+
+def inputs_of_figure(wildcards):
+    """The refits for the figure of the calibration; the fits and their table for all others."""
+    if wildcards.figure == "calibration":
+        return calibration_of(wildcards) + all_refits(wildcards)
+    shared = [LAYOUT.table(), LAYOUT.reference(), LAYOUT.data()]
+    return all_fits(wildcards) + study_of(wildcards) + shared
+
+
 def all_figures(wildcards):
     figures = EXPERIMENTS[wildcards.experiment].figures
     return [LAYOUT.figure("svg", wildcards.experiment, figure) for figure in figures]

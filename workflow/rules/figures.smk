@@ -1,11 +1,7 @@
 rule figure:
     input:
-        all_fits,
-        study_of,
+        inputs_of_figure,
         spec=LAYOUT.spec("figure", item="{figure}"),
-        table=LAYOUT.table(),
-        reference=LAYOUT.reference(),
-        data=LAYOUT.data(),
     output:
         svg=LAYOUT.figure("svg"),
         png=LAYOUT.figure("png"),

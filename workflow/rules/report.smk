@@ -5,6 +5,7 @@ rule notebook:
     input:
         all_figures,
         study_of,
+        calibration_of,
         spec=LAYOUT.spec("notebook", item="{notebook}"),
         table=LAYOUT.table(),
         reference=LAYOUT.reference(),

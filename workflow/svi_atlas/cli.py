@@ -12,7 +12,8 @@ from pathlib import Path
 from svi_atlas.errors import InputError, StaleSpecError
 
 STAGES = (
-    "data", "reference", "fit", "diagnose", "table", "rates", "figure", "verify", "notebook", "page",
+    "data", "reference", "fit", "diagnose", "table", "rates", "refit", "calibration", "figure",
+    "verify", "notebook", "page",
 )  # fmt: skip
 
 
@@ -58,6 +59,7 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     if options.command == "catalogue":
         from svi_atlas import problems
+        from svi_atlas.prior_predictive import why_not_simulated
 
         loaded = {name: problems.load(name) for name in options.problems}
         content = {
@@ -66,6 +68,11 @@ def _run(options: argparse.Namespace) -> int:
                 "guides": list(problem.guides),
                 "data_schema": problem.data_schema,
                 "has_optimum": problem.optimum is not None,
+                "not_simulated": {
+                    model: reason
+                    for model, function in problem.models.items()
+                    if (reason := why_not_simulated(function))
+                },
             }
             for name, problem in loaded.items()
         }

@@ -136,6 +136,41 @@ def fit_cell(
     )
 
 
+@fast_random.enabled()
+def fit_data_sets(
+    model: Callable,
+    make_guide: Callable[[], Callable],
+    data: Mapping[str, Any],
+    data_sets: Mapping[str, Any],
+    *,
+    num_particles: int,
+    step_size: float,
+    seeds: tuple[int, ...],
+    num_steps: int,
+    optimizer: str = "Adam",
+) -> dict[str, Any]:
+    """Fit one guide to many data sets in one program.
+
+    data: arrays by name, shared by all data sets; data_sets: arrays (data set, *shape) by name, which
+    replace those of their name. Fit i equals SVI.run(PRNGKey(seeds[i]), num_steps, data set i).
+    Returns the unconstrained parameters after the last step, a pytree of (data set, *shape). Raises
+    ModelError if the model or the guide raises.
+    """
+    program = _Program(model, make_guide, num_particles, optimizer)
+    rates = jnp.asarray([step_size], jnp.float32)
+
+    def fit(key, data_set, data):
+        whole = {**data, **data_set}
+        state = program.init(key[None], rates, whole)
+        _, _, (unconstrained, _) = program.advance(state, rates, whole, 1, num_steps, num_steps)
+        return jax.tree.map(lambda leaf: leaf[0, 0, 0], unconstrained)
+
+    keys = jnp.stack([replica_key(seed) for seed in seeds])
+    arrays, sets = ({k: jnp.asarray(v) for k, v in each.items()} for each in (data, data_sets))
+    fit_all, _ = _compiled(jax.jit(jax.vmap(fit, in_axes=(0, 0, None))), keys, sets, arrays)
+    return jax.tree.map(np.asarray, fit_all(keys, sets, arrays))
+
+
 def constrain_function(svi: SVI, data: Mapping[str, Any]) -> Callable[[dict], dict]:
     """Maps unconstrained to constrained parameters of one fit; call it where its result is traced."""
     svi.init(replica_key(0), data)

@@ -64,6 +64,14 @@ class Layout:
     def truth(self, experiment: str = "{experiment}") -> str:
         return f"{self.root}/{experiment}/truth.parquet"
 
+    def refits(self, experiment: str = "{experiment}", name: str = "{calibration}") -> str:
+        """Where true values lie among the draws of refitted guides, of one entry of `calibration`."""
+        return f"{self.root}/{experiment}/calibration/{name}.parquet"
+
+    def calibration(self, experiment: str = "{experiment}") -> str:
+        """Tests of all entries of `calibration`."""
+        return f"{self.root}/{experiment}/calibration.csv"
+
     def page(self, page: str = "{page}") -> str:
         return f"{self.root}/report/{page}.html"
 

@@ -60,6 +60,9 @@ class Run:
         for experiment in self.experiments.values():
             for cell in experiment.cells:
                 current |= {self.layout.fit(cell), self.layout.diagnostics(cell)}
+            current |= {
+                self.layout.refits(experiment.name, entry.name) for entry in experiment.calibrations
+            }
             for figure in experiment.figures:
                 current |= {
                     self.layout.figure(suffix, experiment.name, figure) for suffix in ("svg", "png")
@@ -67,7 +70,7 @@ class Run:
         found = [
             str(path)
             for name in self.experiments
-            for kind in ("fits", "diagnostics", "figures", "specs")
+            for kind in ("fits", "diagnostics", "calibration", "figures", "specs")
             for path in (Path(self.layout.root) / name / kind).rglob("*.*")
             if path.is_file() and not path.name.startswith(".")
         ]
@@ -164,7 +167,7 @@ def _catalogues(problems: dict[str, Path], cache: Path) -> dict[str, Catalogue]:
     Answers are kept by code digest, so that an unchanged problem costs nothing.
     """
     files = {
-        problem: cache / f"{_problem_code(problem, 'problems')['digest']}.json"
+        problem: cache / f"{_problem_code(problem, 'problems', 'prior_predictive')['digest']}.json"
         for problem in problems
     }
     todo = [problem for problem, file in files.items() if not file.exists()]
@@ -188,6 +191,7 @@ def _catalogues(problems: dict[str, Path], cache: Path) -> dict[str, Catalogue]:
             tuple(found["guides"]),
             found["data_schema"],
             found["has_optimum"],
+            found["not_simulated"],
         )
         for problem, found in contents.items()
     }
@@ -274,6 +278,7 @@ def _experiment_specs(run: Run, experiment: Experiment) -> dict[str, dict[str, A
             "thresholds": run.config.thresholds,
             "code": _problem_code(problem, "stages.rates"),
         }
+    specs |= _calibration_specs(run, experiment)
     for figure in experiment.figures:
         specs[layout.spec("figure", name, figure)] = {
             "experiment": name,
@@ -294,6 +299,29 @@ def _experiment_specs(run: Run, experiment: Experiment) -> dict[str, dict[str, A
             "figures": list(experiment.figures),
             **_notebook_spec(run, notebook),
         }
+    return specs
+
+
+def _calibration_specs(run: Run, experiment: Experiment) -> dict[str, dict[str, Any]]:
+    layout, name, problem = run.layout, experiment.name, experiment.problem
+    if not experiment.calibrations:
+        return {}
+    specs = {
+        layout.spec("refit", name, entry.name): {
+            "experiment": name,
+            "problem": problem,
+            "calibration": asdict(entry),
+            "autoguide": experiment.autoguides.get(entry.guide),
+            "code": _problem_code(problem, "stages.refit"),
+        }
+        for entry in experiment.calibrations
+    }
+    specs[layout.spec("calibration", name)] = {
+        "experiment": name,
+        "calibrations": [asdict(entry) for entry in experiment.calibrations],
+        "strict": run.config.strict,
+        "code": spec.code_of("stages.calibration"),
+    }
     return specs
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +54,33 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """A guide refitted to `simulations` data sets drawn from the model, all in one program."""
+
+    experiment: str
+    name: str
+    model: str
+    guide: str
+    num_particles: int
+    step_size: float
+    num_steps: int
+    simulations: int
+    num_draws: int
+    optimizer: str
+
+
+@dataclass(frozen=True)
 class Catalogue:
-    """What a problem file offers: its models and guides by name, the schema of its data settings."""
+    """What a problem file offers: its models and guides by name, the schema of its data settings.
+
+    not_simulated: why no data can be drawn from a model, for the models where this is known.
+    """
 
     models: tuple[str, ...]
     guides: tuple[str, ...]
     data_schema: dict[str, Any]
     has_optimum: bool = False
+    not_simulated: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,6 +97,7 @@ class Experiment:
     study: dict[str, list[str]] | None
     autoguides: dict[str, dict[str, Any]]
     cells: tuple[Cell, ...]
+    calibrations: tuple[Calibration, ...]
     figures: tuple[str, ...]
     notebooks: tuple[str, ...]
     heavy: bool
@@ -104,7 +125,7 @@ def read_experiment(path: str | Path, override: dict[str, Any]) -> dict[str, Any
         block["seeds"] = block["seeds"] if seeds is None else seeds
         if "num_steps" in override:
             block.pop("num_steps", None)
-    for fit in raw["named"].values():
+    for fit in [*raw["named"].values(), *raw["calibration"].values()]:
         for key in {"num_steps", "num_draws"} & set(override):
             fit.pop(key, None)
     return raw
@@ -147,14 +168,9 @@ def plan_experiment(
                         optimizer=block.get("optimizer", raw["optimizer"]),
                     )
     for run, fit in raw["named"].items():
-        if "model" not in fit and len(catalogue.models) > 1:
-            raise InputError(
-                f"{path}: key 'named.{run}': missing key 'model', one of "
-                + ", ".join(catalogue.models)
-            )
         add(
             f"named.{run}",
-            fit.get("model", catalogue.models[0]),
+            _model_of(path, f"named.{run}", fit, catalogue),
             fit["guide"],
             run,
             num_particles=fit["num_particles"],
@@ -176,10 +192,69 @@ def plan_experiment(
         study=_checked_study(path, raw.get("study"), catalogue),
         autoguides=raw["autoguides"],
         cells=tuple(cells.values()),
-        figures=tuple(raw["figures"]),
+        calibrations=_calibrations(name, path, raw, catalogue),
+        figures=_figures(path, raw),
         notebooks=tuple(raw["notebooks"]),
         heavy=raw["heavy"],
     )
+
+
+def _model_of(path, where: str, entry: dict[str, Any], catalogue: Catalogue) -> str:
+    """The model an entry names, or the problem's only one."""
+    if "model" not in entry and len(catalogue.models) > 1:
+        raise InputError(
+            f"{path}: key {where!r}: missing key 'model', one of {', '.join(catalogue.models)}"
+        )
+    return entry.get("model", catalogue.models[0])
+
+
+def _calibrations(
+    experiment: str, path, raw: dict[str, Any], catalogue: Catalogue
+) -> tuple[Calibration, ...]:
+    guides = (*catalogue.guides, *raw["autoguides"], *AUTOGUIDES)
+    found: dict[tuple, Calibration] = {}
+    for name, entry in raw["calibration"].items():
+        where = f"calibration.{name}"
+        model = _model_of(path, where, entry, catalogue)
+        _check_name(path, where, "model", model, catalogue.models)
+        _check_name(path, where, "guide", entry["guide"], guides)
+        if model in catalogue.not_simulated:
+            raise InputError(
+                f"{path}: key {where!r}: no data can be drawn from model {model!r}: "
+                f"{catalogue.not_simulated[model]}; give it proper priors and sample statements, or "
+                "remove the key"
+            )
+        one = Calibration(
+            experiment,
+            name,
+            model,
+            entry["guide"],
+            num_particles=entry["num_particles"],
+            step_size=float(entry["step_size"]),
+            num_steps=entry.get("num_steps", raw["num_steps"]),
+            simulations=entry["simulations"],
+            num_draws=entry.get("num_draws", raw["num_draws"]),
+            optimizer=entry.get("optimizer", raw["optimizer"]),
+        )
+        settings = tuple(value for key, value in asdict(one).items() if key != "name")
+        if settings in found:
+            raise InputError(
+                f"{path}: key {where!r}: the same as {'calibration.' + found[settings].name!r}; "
+                "remove one of them"
+            )
+        found[settings] = one
+    return tuple(found.values())
+
+
+def _figures(path, raw: dict[str, Any]) -> tuple[str, ...]:
+    """The figures asked for, with that of the calibration if there is one."""
+    figures = raw["figures"]
+    if "calibration" in figures and not raw["calibration"]:
+        raise InputError(
+            f"{path}: key 'figures': the figure 'calibration' needs the key 'calibration'; add it or "
+            "remove the figure"
+        )
+    return tuple(dict.fromkeys([*figures, *(["calibration"] if raw["calibration"] else [])]))
 
 
 def _checked_study(path, study: dict[str, list[str]] | None, catalogue: Catalogue):

@@ -117,6 +117,14 @@ class Results:
         """How often the verdict and other rules are wrong, of an experiment that studies it."""
         return read_table(self.layout.rates(self.experiment))
 
+    def calibration(self) -> pd.DataFrame:
+        """Tests of calibration, one row an entry and parameter."""
+        return read_table(self.layout.calibration(self.experiment))
+
+    def refits(self, name: str) -> pd.DataFrame:
+        """One row a simulation and parameter of an entry of `calibration`."""
+        return read_table(self.layout.refits(self.experiment, name))
+
     def fit(self, model: str, guide: str, run: str) -> xr.Dataset:
         """Losses, snapshots, parameters and draws of one cell; losses kept as means stand repeated."""
         fits = read_dataset(self.layout.fit_of(self.experiment, model, guide, run))

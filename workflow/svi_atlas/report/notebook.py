@@ -40,15 +40,37 @@ CAPTIONS = {
     "coin.particles": "The origin's run with 1 and with 32 particles. Left: mean loss, with one "
     "standard deviation of the single losses. Middle and right: the parameters, which start at 10. "
     "With one particle the loss has settled, the parameters have not.",
+    "calibration": "Where the true value lies among the draws of a guide refitted to data simulated at "
+    "it. Counts of simulations in bins of the probability of a draw below the true value; all bars of "
+    "a calibrated guide are inside the band with a probability of 99 %.",
     "rotated_gaussian.two_questions": "Left and middle: both guides settle at one setting, a line a "
     "seed, and one of them is wrong. Right: every fit of the grid; left of the vertical line its "
     "parameters are at rest, between the horizontal lines its standard deviations are right.",
 }
 """Captions of the figures that several pages show."""
 
+CALIBRATION = """\
+## Calibration
+
+Are fits right on average over data sets like these? Parameters are drawn from the prior, data from the
+model at them, and the guide is refitted to each data set. If the guide were the exact posterior, the
+probability of a draw below the true value would be uniform over the data sets. Two tests, p-values
+corrected for the number of parameters (Holm), deviations at 1 %:
+
+- *symmetry* (Yao et al. 2018): is the guide too low or too high on average? A guide that is only too
+  narrow or too wide passes.
+- *uniformity*: any deviation. The spread is the variance of the probabilities over that of a uniform:
+  above 1 the guide is too narrow (too sure of itself), below 1 too wide.
+
+No deviation found is no proof: small ones need more simulations, and a guide that ignores the data and
+stays at the prior is calibrated too.
+"""
+"""Text of the section on calibration."""
+
 __all__ = [
-    "ORDER", "best", "best_settings", "breakable", "counts", "downloads", "evidence", "failures", "family_to_try",
-    "figure", "grid_fits", "measured", "number", "provenance", "recommend", "say", "table", "verdict", "verification",
+    "CALIBRATION", "ORDER", "best", "best_settings", "breakable", "calibration", "counts", "downloads", "evidence",
+    "failures", "family_to_try", "figure", "grid_fits", "measured", "number", "provenance", "recommend", "say",
+    "table", "verdict", "verification",
 ]  # fmt: skip
 
 
@@ -245,6 +267,20 @@ def failures(fits: pd.DataFrame) -> HTML | Markdown:
         "step_size": "step size", "fits": "fits", "why": "message or reason",
     }  # fmt: skip
     return table(rows, headings)
+
+
+def calibration(results: Results) -> HTML:
+    """The tests of calibration, a row an entry and parameter."""
+    tests = results.calibration()
+    several = {"model": "model"} if tests["model"].nunique() > 1 else {}
+    why = {"message": "message"} if "message" in tests else {}
+    headings = {
+        "name": "entry", **several, "guide": "guide", "num_particles": "particles",
+        "step_size": "step size", "num_steps": "steps", "simulations": "simulations",
+        "parameter": "parameter", "finding": "finding", "symmetry_holm": "p, symmetry",
+        "uniformity_holm": "p, uniformity", "mean": "mean (0.5)", "spread": "spread (1)", **why,
+    }  # fmt: skip
+    return table(tests, {name: heading for name, heading in headings.items() if name in tests})
 
 
 def verification(results: Results, only_differing: bool = False) -> HTML | Markdown:

@@ -1,0 +1,148 @@
+"""Parameters from a model's prior and data sets from the model at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro import distributions as dist
+from numpyro import handlers
+from numpyro.infer.initialization import init_to_uniform
+
+from svi_atlas.errors import InputError
+
+Arrays = dict[str, np.ndarray]
+
+
+def prior_predictive(
+    model: Callable, data: Mapping[str, Any], keys: jax.Array
+) -> tuple[Arrays, Arrays]:
+    """A draw of the prior, and of the data at it, for each of keys (simulation, 2).
+
+    Model(data) is run with its observations set free, so that the data sets have the shape of `data`
+    and share its other entries (covariates). Returns the latent sites by name and the observed ones,
+    both (simulation, *shape); the latter replace the entries of `data` of their name. Raises
+    InputError if the model has no such draws, naming the site.
+    """
+    arrays = {name: jnp.asarray(value) for name, value in data.items()}
+    try:
+        site_shapes, reasons = _sites(model, arrays)
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:
+        raise InputError(f"drawing from it raised {type(error).__name__}: {error}") from error
+    observed = [name for name, (_, _, was_observed) in site_shapes.items() if was_observed]
+    reasons += [_misfit(name, site_shapes[name][0], arrays) for name in observed]
+    reasons = [reason for reason in reasons if reason]
+    if not observed and not reasons:
+        reasons.append("it observes nothing, so that there are no data to simulate")
+    if reasons:
+        raise InputError("; ".join(reasons))
+    draw = jax.jit(jax.vmap(partial(_draw, model), in_axes=(0, None)))
+    drawn = draw(keys, arrays)
+    shifted = {name: arrays[name] + 1 for name in observed}
+    if not _equal(drawn, draw(keys, {**arrays, **shifted})):
+        raise InputError(
+            f"its draws depend on the values of data {_named(observed)}: use an observed entry as "
+            "`obs=` only, and its shape"
+        )
+    parameters = {name: np.asarray(drawn[name]) for name in drawn if name not in observed}
+    data_sets = {
+        name: np.asarray(drawn[name].astype(jnp.result_type(drawn[name], arrays[name])))
+        for name in observed
+    }
+    return parameters, data_sets
+
+
+def why_not_simulated(model: Callable) -> str:
+    """Why no data can be drawn from the model, as far as model(None) shows it; "" if it shows nothing."""
+    try:
+        return "; ".join(_sites(model, None)[1])
+    except Exception:
+        return ""  # a model may need its data: the job, which has them, decides
+
+
+def _trace(model: Callable, key: jax.Array, data, substitute_fn=None) -> dict[str, dict]:
+    """Sample sites with the observations set free."""
+    free = handlers.uncondition(handlers.seed(model, key))
+    if substitute_fn is not None:
+        free = handlers.substitute(free, substitute_fn=substitute_fn)
+    sites = handlers.trace(free).get_trace(data)
+    return {name: site for name, site in sites.items() if site["type"] == "sample"}
+
+
+def _draw(model: Callable, key: jax.Array, data) -> dict[str, jax.Array]:
+    """Values of the sites, but for latent ones that are auxiliary."""
+    sites = _trace(model, key, data).items()
+    return {name: site["value"] for name, site in sites if _counts(site)}
+
+
+def _sites(model: Callable, data) -> tuple[dict[str, tuple], list[str]]:
+    """(shape, dtype, whether observed) of each site, and what cannot be drawn from. Computes nothing."""
+    found: dict[str, tuple] = {}
+    reasons: list[str] = []
+
+    def start_if_improper(site):
+        if site["type"] == "sample" and _is(site["fn"], dist.ImproperUniform):
+            reasons.append(f"the prior of site {site['name']!r} is improper")
+            return init_to_uniform(site)
+        return None
+
+    def trace():
+        for name, site in _trace(model, jax.random.PRNGKey(0), data, start_if_improper).items():
+            was_observed = bool(site["infer"].get("was_observed"))
+            if _is(site["fn"], dist.Unit):
+                reasons.append(f"the factor {name!r} is no density that data could be drawn from")
+            elif _counts(site):
+                if not was_observed and site["fn"].support.is_discrete and data is not None:
+                    reasons.append(f"the latent site {name!r} is discrete")
+                shape, dtype = jnp.shape(site["value"]), jnp.result_type(site["value"])
+                found[name] = (shape, dtype, was_observed)
+
+    jax.eval_shape(trace)
+    return found, list(dict.fromkeys(reasons))
+
+
+def _counts(site: Mapping[str, Any]) -> bool:
+    infer = site["infer"]
+    return bool(infer.get("was_observed")) or not infer.get("is_auxiliary")
+
+
+def _is(distribution, kind: type) -> bool:
+    """Whether a distribution is of a kind, by itself or in a plate or under a mask."""
+    wrappers = (dist.ExpandedDistribution, dist.MaskedDistribution, dist.Independent)
+    while not isinstance(distribution, kind) and isinstance(distribution, wrappers):
+        distribution = distribution.base_dist
+    return isinstance(distribution, kind)
+
+
+def _misfit(name: str, shape: tuple[int, ...], data: Mapping[str, jax.Array]) -> str:
+    """Why an observed site cannot replace the data of its name, or nothing."""
+    if name not in data:
+        return (
+            f"the observed site {name!r} has no data of its name to replace (there are "
+            f"{_named(data) or 'none'}): give both one name"
+        )
+    if shape != data[name].shape:
+        return (
+            f"the observed site {name!r} has shape {shape}, data {name!r} shape {data[name].shape}: "
+            "give both one shape"
+        )
+    return ""
+
+
+def _named(names) -> str:
+    return ", ".join(map(repr, names))
+
+
+def _equal(one: Mapping[str, jax.Array], other: Mapping[str, jax.Array]) -> bool:
+    return all(
+        np.array_equal(
+            one[name], other[name], equal_nan=jnp.issubdtype(one[name].dtype, jnp.inexact)
+        )
+        for name in one
+    )
