@@ -52,6 +52,8 @@ grid:
     num_particles: [1]
     step_sizes: [0.01]
     seeds: 2
+calibration:
+  wide: {guide: wide, num_particles: 1, step_size: 0.02, simulations: 20, num_draws: 100}
 figures: [verdicts]
 """
 
@@ -288,6 +290,12 @@ def after_fits(experiment: str, cells: set[str] | None = None) -> set[str]:
     return fits(experiment, cells) | diagnoses(experiment, cells) | after_diagnoses(experiment)
 
 
+CALIBRATION = {"line: refit wide", "line: calibration", "line: figure calibration"}
+"""Jobs of the calibration; the page follows."""
+
+
 def everything(experiment: str) -> set[str]:
     """Every job of an experiment."""
-    return after_fits(experiment) | {f"{experiment}: data", f"{experiment}: reference posterior"}
+    calibration = CALIBRATION if experiment == "line" else set()
+    first = {f"{experiment}: data", f"{experiment}: reference posterior"}
+    return after_fits(experiment) | first | calibration

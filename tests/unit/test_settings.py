@@ -1,6 +1,7 @@
 """What the user writes is checked at the edge: each message names file, key and what is allowed."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +83,62 @@ def test_override_replaces_steps_and_seeds(planned):
     assert {cell.num_steps for cell in experiment.cells} == {40}
     assert {cell.num_draws for cell in experiment.cells} == {200}
     assert {cell.seeds for cell in experiment.cells} == {(1, 2), (7,)}
+
+
+CALIBRATION = """\
+calibration:
+  good: {guide: beta, num_particles: 1, step_size: 0.01}
+"""
+
+
+def test_calibration_is_written_out_with_its_figure(planned):
+    experiment = planned(GOOD + CALIBRATION)
+    (entry,) = experiment.calibrations
+    assert (entry.name, entry.model, entry.guide) == ("good", "headstails", "beta")
+    assert (entry.num_steps, entry.simulations, entry.num_draws) == (100, 400, 4000)
+    assert experiment.figures == ("loss", "verdicts", "calibration")
+    assert planned(GOOD).figures == ("loss", "verdicts")
+    assert planned(GOOD).calibrations == ()
+    assert planned(GOOD).cells == experiment.cells
+
+
+def test_override_replaces_steps_and_draws_of_the_calibration(planned):
+    text = GOOD + CALIBRATION.replace("0.01}", "0.01, num_steps: 9000, num_draws: 9000}")
+    (entry,) = planned(text, {"num_steps": 40, "num_draws": 200}).calibrations
+    assert (entry.num_steps, entry.num_draws) == (40, 200)
+
+
+BAD_CALIBRATION = {
+    "unknown guide": (("guide: beta", "guide: betta"), ["'calibration.good'", "unknown guide 'betta'", "did you mean 'beta'"]),
+    "unknown model": (("{guide", "{model: tails, guide"), ["'calibration.good'", "unknown model 'tails'"]),
+    "unknown key": (("{guide", "{guides: beta, guide"), ["'calibration.good'", "unknown key 'guides'", "simulations"]),
+    "missing key": ((", step_size: 0.01", ""), ["'calibration.good'", "missing key 'step_size'"]),
+    "too few simulations": (("0.01}", "0.01, simulations: 3}"), ["'calibration.good.simulations'", "at least 20"]),
+    "a name with a slash": (("good", "a/b"), ["a/b"]),
+    "the same twice": (("good: {", "again: {guide: beta, num_particles: 1, step_size: 0.01}\n  good: {"), ["'calibration.good'", "same as 'calibration.again'"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BAD_CALIBRATION)
+def test_bad_calibration(what, planned):
+    (old, new), words = BAD_CALIBRATION[what]
+    with pytest.raises(InputError) as error:
+        planned(GOOD + CALIBRATION.replace(old, new, 1))
+    for word in ["tiny.yaml", *words]:
+        assert word in str(error.value)
+
+
+def test_calibration_of_a_model_without_data_to_draw(planned):
+    unfit = replace(CATALOGUE, not_simulated={"headstails": "the prior of site 'f' is improper"})
+    with pytest.raises(
+        InputError, match=r"'calibration\.good'.*'headstails': the prior of site 'f'"
+    ):
+        planned(GOOD + CALIBRATION, catalogue=unfit)
+
+
+def test_the_figure_of_the_calibration_needs_one(planned):
+    with pytest.raises(InputError, match="needs the key 'calibration'"):
+        planned(GOOD + "figures: [calibration]\n")
 
 
 BAD = {

@@ -10,6 +10,7 @@ import subprocess
 import time
 
 from support import (
+    CALIBRATION,
     COIN,
     INDEX,
     LINE,
@@ -167,6 +168,12 @@ def two_values_swapped(project):
 
 
 @edit
+def calibration(project):
+    project.edit(LINE_FILE, "simulations: 20", "simulations: 21")
+    return CALIBRATION | page("line")
+
+
+@edit
 def one_named_fit(project):
     project.edit(COIN_FILE, "seed: 3", "seed: 4")
     return after_fits("coin", {"normal, single"})
@@ -193,7 +200,7 @@ def one_guide_of_a_built_in_problem(project):
 @edit
 def engine(project):
     project.edit(ENGINE, "AVERAGE_SHARE = 0.25", "AVERAGE_SHARE = 0.5")
-    return after_fits("coin") | after_fits("line")
+    return after_fits("coin") | after_fits("line") | CALIBRATION
 
 
 @edit

@@ -165,7 +165,7 @@ def fit_data_sets(
         _, _, (unconstrained, _) = program.advance(state, rates, whole, 1, num_steps, num_steps)
         return jax.tree.map(lambda leaf: leaf[0, 0, 0], unconstrained)
 
-    keys = jnp.stack([replica_key(seed) for seed in seeds])
+    keys = jax.vmap(replica_key)(jnp.asarray(seeds, jnp.uint32))
     arrays, sets = ({k: jnp.asarray(v) for k, v in each.items()} for each in (data, data_sets))
     fit_all, _ = _compiled(jax.jit(jax.vmap(fit, in_axes=(0, 0, None))), keys, sets, arrays)
     return jax.tree.map(np.asarray, fit_all(keys, sets, arrays))

@@ -306,7 +306,7 @@ def _calibration_specs(run: Run, experiment: Experiment) -> dict[str, dict[str, 
     layout, name, problem = run.layout, experiment.name, experiment.problem
     if not experiment.calibrations:
         return {}
-    specs = {
+    specs: dict[str, dict[str, Any]] = {
         layout.spec("refit", name, entry.name): {
             "experiment": name,
             "problem": problem,

@@ -124,7 +124,7 @@ def finding(row: pd.Series) -> str:
     if row["uniformity_holm"] < LEVEL and not words:
         words.append("too narrow" if row["spread"] > 1 else "too wide")
     if row["not_finite"]:
-        words.append(f"{row['not_finite']} refits not finite")
+        words.append(f"{row['not_finite']:.0f} refits not finite")
     return ", ".join(words) or "no deviation found"
 
 

@@ -52,16 +52,21 @@ def to_html(text: str | Sequence[str]) -> str:
 
 
 def contents(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
-    """(anchor, heading) of the second-level headings of a notebook's text cells."""
+    """(anchor, heading) of the second-level headings of a notebook, written or displayed."""
     found = []
-    for cell in notebook.cells:
-        if cell.cell_type != "markdown":
-            continue
-        tokens = _markdown().parse(cell.source)
-        for opening, inline in pairwise(tokens):
+    for text in (text for cell in notebook.cells for text in _texts(cell)):
+        for opening, inline in pairwise(_markdown().parse(text)):
             if opening.type == "heading_open" and opening.tag == "h2":
                 found.append((str(opening.attrs["id"]), inline.content))
     return found
+
+
+def _texts(cell: nbformat.NotebookNode) -> list[str]:
+    """Markdown of a cell: its own, or what its code displays."""
+    if cell.cell_type == "markdown":
+        return [cell.source]
+    shown = (output.get("data", {}) for output in cell.get("outputs", []))
+    return [data["text/markdown"] for data in shown if "text/markdown" in data]
 
 
 def _markdown() -> MarkdownIt:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from svi_atlas import fast_random, problems, store
+from svi_atlas import problems, store
 from svi_atlas.calibrate import count_below
 from svi_atlas.engine import ModelError, fit_data_sets
 from svi_atlas.errors import InputError
@@ -19,7 +19,6 @@ from svi_atlas.keys import purpose_key
 from svi_atlas.prior_predictive import prior_predictive
 
 
-@fast_random.enabled()
 def run(job: Job) -> None:
     spec, settings = job.spec, job.spec["calibration"]
     problem = problems.load(spec["problem"])
@@ -72,7 +71,7 @@ def _report(line: str) -> None:
 
 def _keys(seeds: tuple[int, ...], purpose: str) -> jax.Array:
     """(simulation, 2)"""
-    return jnp.stack([purpose_key(seed, "calibration", purpose) for seed in seeds])
+    return jax.vmap(lambda seed: purpose_key(seed, "calibration", purpose))(jnp.asarray(seeds))
 
 
 def _table(
