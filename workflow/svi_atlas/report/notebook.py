@@ -50,7 +50,7 @@ CAPTIONS = {
 """Captions of the figures that several pages show."""
 
 CALIBRATION = """\
-## Calibration
+## Are the fits calibrated?
 
 Are fits right on average over data sets like these? Parameters are drawn from the prior, data from the
 model at them, and the guide is refitted to each data set. If the guide were the exact posterior, the
