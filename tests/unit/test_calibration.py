@@ -1,6 +1,7 @@
 """Calibration: data sets from the model, refits equal to SVI.run, tests against exact cases."""
 
 import itertools
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -8,20 +9,26 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+import xarray as xr
 from numpyro import optim
 from numpyro.distributions import constraints
 from numpyro.infer import SVI, Trace_ELBO
 from numpyro.infer.autoguide import AutoNormal
 from scipy import stats
 
-from svi_atlas import problems
+from svi_atlas import problems, store
 from svi_atlas.calibrate import count_below
 from svi_atlas.diagnostics import calibration as tests
 from svi_atlas.engine import fit_data_sets, flat
 from svi_atlas.errors import InputError
 from svi_atlas.guides import guide_factory
+from svi_atlas.job import Job
 from svi_atlas.keys import purpose_key
+from svi_atlas.layout import Layout
+from svi_atlas.plots import calibration as calibration_figure
 from svi_atlas.prior_predictive import prior_predictive, why_not_simulated
+from svi_atlas.report import notebook
+from svi_atlas.stages import calibration, refit
 
 SIMULATIONS, DRAWS = 300, 500
 
@@ -193,6 +200,48 @@ def test_draws_are_those_of_the_fitted_guide(coin):
     share = stats.beta(np.exp(fitted["alpha_q"]), np.exp(fitted["beta_q"])).cdf(truth)
     error = np.sqrt(share * (1 - share) / DRAWS) + 1 / DRAWS
     assert np.abs((below / DRAWS - share) / error).max() < 5
+
+
+PROBLEM = """
+import numpy as np, numpyro, numpyro.distributions as dist
+from svi_atlas.problems.base import Problem
+
+def model(data):
+    mean = numpyro.sample("mean", dist.Normal(0.0, 1.0))
+    numpyro.sample("y", dist.Normal(mean, 1.0), obs=None if data is None else data["y"])
+
+def broken(data):
+    raise ValueError("broken on purpose")
+
+PROBLEM = Problem("mine", "here", lambda key, settings: {}, {"m": model}, {"broken": broken})
+"""
+
+
+def test_a_guide_that_raises_is_a_result(tmp_path):
+    (tmp_path / "mine.py").write_text(PROBLEM)
+    layout, data = Layout(str(tmp_path)), tmp_path / "data.nc"
+    store.write_dataset(xr.Dataset({"y": ((), 0.5)}), data, "")
+    entry = {
+        "name": "one", "model": "m", "guide": "broken", "num_particles": 1, "step_size": 0.1,
+        "num_steps": 10, "simulations": 20, "num_draws": 100, "optimizer": "Adam",
+    }  # fmt: skip
+    spec = {
+        "experiment": "mine", "problem": str(tmp_path / "mine.py"), "calibration": entry,
+        "calibrations": [entry], "autoguide": None, "strict": False,
+    }  # fmt: skip
+    refits, table = Path(layout.refits("mine", "one")), Path(layout.calibration("mine"))
+    refits.parent.mkdir(parents=True)
+    inputs = {"data": data, "results": tmp_path}
+    refit.run(Job(spec, "", inputs, {"table": refits}, 1))
+    calibration.run(Job(spec, "", inputs, {"csv": table}, 1))
+    (row,) = store.read_table(table).itertuples()
+    assert row.finding == "failed"
+    assert "ValueError: broken on purpose" in row.message
+    results = store.Results(str(tmp_path), "mine")
+    assert calibration_figure.draw(results).axes
+    assert "broken on purpose" in notebook.calibration(results).data
+    with pytest.raises(InputError, match=r"calibration\.one failed: ValueError: broken"):
+        calibration.run(Job({**spec, "strict": True}, "", inputs, {"csv": table}, 1))
 
 
 # Tests, against exact cases.

@@ -1,8 +1,10 @@
 """Tables of the report as HTML."""
 
+import nbformat
 import pandas as pd
 
 from svi_atlas.report import notebook as nb
+from svi_atlas.report.page import contents
 
 
 def test_long_names_may_be_broken():
@@ -35,3 +37,13 @@ def test_evidence_names_run_and_guide_in_one_cell():
     shown = nb.evidence(fits).data
     assert "origin<br>beta" in shown
     assert "not converged" in shown
+
+
+def test_contents_list_headings_written_and_displayed():
+    shown = nbformat.v4.new_output("display_data", {"text/markdown": "## Displayed\n\nText."})
+    cells = [
+        nbformat.v4.new_markdown_cell("# Title\n\n## Written"),
+        nbformat.v4.new_code_cell("say()", outputs=[shown]),
+    ]
+    found = contents(nbformat.v4.new_notebook(cells=cells))
+    assert found == [("written", "Written"), ("displayed", "Displayed")]
