@@ -109,7 +109,12 @@ def test_settings_satisfy_the_schema(case):
 def test_the_experiment_can_be_planned(case):
     path = ROOT / "config" / "experiments" / f"{case.name}.yaml"
     problem = case.problem
-    catalogue = Catalogue(tuple(problem.models), tuple(problem.guides), dict(problem.data_schema))
+    catalogue = Catalogue(
+        tuple(problem.models),
+        tuple(problem.guides),
+        dict(problem.data_schema),
+        has_optimum=problem.optimum is not None,
+    )
     assert plan_experiment(case.name, path, read_experiment(path, {}), catalogue).cells
 
 
