@@ -40,6 +40,9 @@ NOT_FINITE = {
 SAME_POSTERIOR = {("bimodal", "naive"): "stable"}
 """Models that need no NUTS of their own."""
 
+INTEGRATED = ("verdict_study",)
+"""Problems whose every density is integrated and compared elsewhere (test_rates)."""
+
 
 def _start_if_improper(site):
     if site["type"] == "sample" and isinstance(site["fn"], ImproperUniform):
@@ -226,7 +229,10 @@ def test_draws_of_the_reference_have_its_moments(case, model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "model"), [case for case in MODELS if case not in SAME_POSTERIOR])
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [case for case in MODELS if case not in SAME_POSTERIOR and case[0] not in INTEGRATED],
+)
 def test_reference_agrees_with_a_short_nuts(case, model):
     """Moments within 5 Monte Carlo standard errors; chains start at the modes, if there are any."""
     reference = case.references[model]
