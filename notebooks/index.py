@@ -54,7 +54,9 @@ def advice(name):
             lines.append(f"**Use** none of these guides{where}: no setting is adequate for 95 % of its "
                          f"seeds. Try {reason}.")  # fmt: skip
             continue
-        top, *ties = rows
+        top, *others = rows
+        same = [(row.guide, row.run, row.step_size) for row in rows]
+        ties = [row for place, row in enumerate(others, 1) if same[place] not in same[:place]]
         lines.append(
             f"**Use**{where} {setting(top)}: {round(top.adequate * top.fits)} of {top.fits} seeds are "
             f"adequate, KL {n(top.kl, 2)} nats, {n(top.seconds, 2)} s a fit."
