@@ -74,6 +74,7 @@ include: "workflow/rules/verify.smk"
 rule all:
     default_target: True
     input:
+        LAYOUT.page("index"),
         RUN.pages_of(DEFAULT),
         expand(LAYOUT.verification(), experiment=DEFAULT),
 
@@ -84,3 +85,9 @@ onsuccess:
 
 onerror:
     print_summary()
+
+
+rule heavy:
+    input:
+        RUN.pages_of(HEAVY),
+        expand(LAYOUT.verification(), experiment=HEAVY),

@@ -18,6 +18,15 @@ def test_a_fresh_clone_runs_everything(tmp_path):
     assert Project.make(tmp_path / "new").planned() == everything("coin") | everything("line")
 
 
+def test_a_heavy_experiment_runs_only_when_asked_for(tmp_path):
+    project = Project.make(tmp_path / "new")
+    project.edit("config/experiments/line.yaml", "problem:", "heavy: true\nproblem:")
+    index = {"report: index notebook", "report: page index"}
+    assert project.planned() == everything("coin")
+    assert project.planned("heavy") == everything("line") - index
+    assert project.planned("results/report/line.html") <= everything("line") - index
+
+
 def test_the_run_made_what_it_promises(finished):
     for name in ("index", "coin", "line"):
         assert finished.exists(f"results/report/{name}.html")

@@ -87,8 +87,8 @@ class Run:
         return pages
 
     def pages_of(self, experiments: list[str]) -> list[str]:
-        """The report pages of some experiments, and the index."""
-        wanted = {self.layout.index_notebook()} | {
+        """The report pages of some experiments."""
+        wanted = {
             self.layout.notebook(name, notebook)
             for name in experiments
             for notebook in self.experiments[name].notebooks
