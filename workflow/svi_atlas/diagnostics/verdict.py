@@ -213,9 +213,13 @@ def _of_average(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def within_limits(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
-    """Whether each statistic by itself is known and within its limit, (fit, statistic)."""
+    """Whether each statistic by itself is within its limit, or has none, (fit, statistic)."""
     table = table.reindex(columns=table.columns.union(_columns(), sort=False))
-    return pd.DataFrame({check.statistic: check.excess(table, thresholds) <= 0 for check in CHECKS})
+    within = {
+        check.statistic: (check.excess(table, thresholds) <= 0) | table[check.statistic].isna()
+        for check in CHECKS
+    }
+    return pd.DataFrame(within)
 
 
 def _excess(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
