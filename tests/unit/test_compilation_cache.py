@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+from support import ROOT
+
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -31,7 +33,7 @@ print(fits.loss[0, 0, -1])
 
 def start(folder, seeds, step_sizes):
     command = [sys.executable, "-c", PROGRAM, str(folder), seeds, step_sizes]
-    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT / "workflow")}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 

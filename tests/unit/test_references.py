@@ -363,6 +363,8 @@ def perfect_fit(reference):
             "site.x": (("iterate", *dims, "draw"), of_iterates(draws)),
             "log_joint": (("iterate", *dims, "draw"), of_iterates(log_guide)),
             "log_guide": (("iterate", *dims, "draw"), of_iterates(log_guide)),
+            "to_go": (("iterate", *dims), np.zeros((2, 1, 1))),
+            "to_go_se": (("iterate", *dims), np.full((2, 1, 1), 1e-6)),
         },
         {"seed": [0], "step_size": [0.01], "snapshot_step": ("snapshot", np.arange(4, 2001, 4))},
         {"experiment": "e", "model": "m", "guide": "g", "run": "r", "num_particles": 1,
