@@ -396,12 +396,6 @@ if rows:
         "gap": "difference in standard errors", "exact": "exact",
     }))  # fmt: skip
 
-# %%
-if "calibration" in figures:
-    display(nb.say(nb.CALIBRATION))
-    display(nb.figure(found, "calibration"))
-    display(nb.calibration(found))
-
 # %% [markdown]
 # ## Losses of all settings
 
@@ -409,9 +403,7 @@ if "calibration" in figures:
 show("loss")
 elsewhere = ("coin.", "theory.", "statements.")
 for name in figures:
-    if name not in ("loss", "verdicts", "kl_by_step_size", "calibration") and not name.startswith(
-        elsewhere
-    ):
+    if name not in ("loss", "verdicts", "kl_by_step_size") and not name.startswith(elsewhere):
         show(name)
 if any(name.startswith("statements.") for name in figures):
     display(
