@@ -11,7 +11,7 @@ min_version("9.20")
 PROJECT = Path(workflow.basedir)
 sys.path.insert(0, str(PROJECT / "workflow"))
 
-from svi_atlas import plan
+from svi_atlas import plan, warm
 from svi_atlas.errors import InputError
 from svi_atlas.layout import CELL
 from svi_atlas.schema import read_yaml
@@ -42,9 +42,11 @@ DEFAULT = RUN.default_experiments
 HEAVY = [name for name in EXPERIMENTS if name not in DEFAULT]
 
 # NumPyro orders sites by sets of names: with a fixed hash seed a job always compiles the same program.
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONPATH": str(PROJECT / "workflow")}
 shell.prefix(
-    "set -euo pipefail; export PYTHONHASHSEED=0 "
-    f"PYTHONPATH={shlex.quote(str(PROJECT / 'workflow'))}; "
+    "set -euo pipefail; export "
+    + " ".join(f"{name}={shlex.quote(value)}" for name, value in ENVIRONMENT.items())
+    + "; "
 )
 
 
@@ -79,15 +81,20 @@ rule all:
         expand(LAYOUT.verification(), experiment=DEFAULT),
 
 
+rule heavy:
+    input:
+        RUN.pages_of(HEAVY),
+        expand(LAYOUT.verification(), experiment=HEAVY),
+
+
+onstart:
+    if workflow.is_main_process and workflow.local_exec:
+        warm.start(ENVIRONMENT)
+
+
 onsuccess:
     print_summary()
 
 
 onerror:
     print_summary()
-
-
-rule heavy:
-    input:
-        RUN.pages_of(HEAVY),
-        expand(LAYOUT.verification(), experiment=HEAVY),

@@ -15,7 +15,7 @@ from numpyro.optim import Adam
 
 from support import ROOT
 from svi_atlas import plan, problems
-from svi_atlas.evaluate import draw_cell
+from svi_atlas.evaluate import Drawer
 from svi_atlas.guides import guide_factory
 from svi_atlas.keys import purpose_key
 from svi_atlas.references import make_references
@@ -188,7 +188,7 @@ def test_guide(case, model, guide):
     if model != next(iter(case.problem.models)):
         return
     iterates = jax.tree.map(lambda leaf: np.asarray(leaf)[None, None, None], params)
-    draws = draw_cell(function, make_guide, case.data, iterates, (1,), 7, case.problem.derived)
+    draws = Drawer(function, make_guide, case.data, (1,), 7, case.problem.derived)(iterates)
     latent = case.latent(model)
     assert draws.sites.keys() == latent.keys(), "the guide covers the model's latent sites"
     for site, shape in latent.items():

@@ -279,8 +279,11 @@ class TestKhat:
     def test_a_tail_of_known_shape(self, rng):
         for shape in (0.3, 0.9):
             weights = np.log(stats.genpareto(shape).rvs((20, 10_000), random_state=rng) + 1)
-            found = khat(weights)["khat"]
-            assert found.mean() == pytest.approx(shape, abs=0.1)
+            found = khat(weights)
+            assert found["khat"].mean() == pytest.approx(shape, abs=0.1)
+            # The spread of 20 values is known to 16 %; four of these.
+            spread = found["khat"].std(ddof=1)
+            assert spread == pytest.approx(found["khat_se"].mean(), rel=4 * 0.16)
 
     def test_a_perfect_guide_is_good(self, rng):
         exact = np.zeros((1, 1000))
@@ -288,6 +291,7 @@ class TestKhat:
         for weights in (exact, rounding, exact - 700.0):
             found = khat(weights)
             assert found["khat"][0] == -np.inf
+            assert np.isnan(found["khat_se"][0])
             assert found["is_efficiency"][0] == pytest.approx(1.0)
 
     @pytest.mark.parametrize("spread", [1e-9, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1])
@@ -454,6 +458,19 @@ class TestWasserstein:
         expected = [stats.wasserstein_distance(one, reference) / 2.0 for one in draws]
         # A thousand quantiles for all draws: the tails' last steps are left out.
         np.testing.assert_allclose(found["wasserstein"], expected, atol=2e-3)
+
+    def test_standard_error_is_the_spread_over_repetitions(self, rng):
+        draws, reference = rng.normal(0.5, 1.0, (50, 2000)), rng.normal(0.0, 1.0, 20_000)
+        found = wasserstein({"x": draws}, {"x": reference}, {"x": np.array(1.0)})
+        # The spread of 50 values is known to a tenth; four of these.
+        spread = found["wasserstein"].std(ddof=1)
+        assert spread == pytest.approx(found["wasserstein_se"].mean(), rel=0.4)
+
+    def test_a_draw_that_is_not_finite_makes_it_missing(self, rng):
+        draws = rng.normal(size=(2, 1000))
+        draws[1, 7] = np.nan
+        found = wasserstein({"x": draws}, {"x": rng.normal(size=1000)}, {"x": np.array(1.0)})
+        assert np.isfinite(found["wasserstein"]).tolist() == [True, False]
 
     def test_takes_the_worst_component(self, rng):
         reference = rng.normal(size=(10_000, 2))

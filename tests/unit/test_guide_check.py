@@ -9,7 +9,8 @@ from numpyro.infer import autoguide
 
 from svi_atlas import problems
 from svi_atlas.engine import ModelError
-from svi_atlas.guide_check import check_guide, raise_errors
+from svi_atlas.evaluate import Drawer
+from svi_atlas.guide_check import check_guide, check_support, raise_errors
 from svi_atlas.keys import purpose_key
 
 DATA = {"y": [1.0, 2.0, 0.5]}
@@ -118,22 +119,24 @@ def test_improper_priors_are_no_trouble():
     assert check_guide(flat, lambda data: numpyro.sample("x", dist.Normal(0.0, 1.0)), {}) == []
 
 
-def coin(guide, params=None):
+def coin_draws(guide, **unconstrained):
+    """ln p(data, z) of draws of a guide of the coin, for one seed and step size."""
     problem = problems.load("coin")
     data = problem.simulate(purpose_key(0, "data"), {"heads": 12, "tails": 8})
-    return check_guide(problem.models["headstails"], problem.guides[guide], data, params, 4000)
+    drawer = Drawer(problem.models["headstails"], lambda: problem.guides[guide], data, (1,), 4000)
+    return drawer.log_joint(
+        {name: jnp.full((1, 1), value, float) for name, value in unconstrained.items()}
+    )
 
 
-def test_a_leak_now_and_at_given_parameters():
-    assert coin("truncated_normal") == []
-    assert coin("beta") == []
-    assert coin("normal") == []
-    params = {"mean": jnp.asarray(0.9), "sd": jnp.asarray(0.1)}
-    (found,) = coin("normal", params)
+def test_draws_outside_the_support_are_a_warning():
+    logit_mean = jnp.log(0.9 / 0.1)
+    assert check_support(coin_draws("truncated_normal", mean=logit_mean, sd=-1.0), "here") == []
+    (found,) = check_support(coin_draws("normal", mean=logit_mean, sd=jnp.log(0.1)), "here")
     assert found.severity == "warning"
     share = float(found.message.split("%")[0])
     assert share == pytest.approx(15.87, abs=4 * 100 * (0.1587 * 0.8413 / 4000) ** 0.5)
-    assert "at these parameters" in found.message
+    assert "of 4,000 draws of the guide here fall" in found.message
 
 
 def test_what_raises_is_left_to_the_fit():

@@ -11,7 +11,7 @@ from numpyro.infer import autoguide
 from svi_atlas.diagnostics.cell import diagnose
 from svi_atlas.diagnostics.verdict import judge
 from svi_atlas.engine import fit_cell
-from svi_atlas.evaluate import draw_cell
+from svi_atlas.evaluate import Drawer
 from svi_atlas.problems.base import Mode, Reference
 from svi_atlas.references import to_dataset as reference_dataset
 from svi_atlas.settings import load_config
@@ -27,7 +27,7 @@ def fit(model, make_guide, *, step_sizes, num_steps, num_particles=32):
         model, make_guide, {}, num_particles=num_particles, num_steps=num_steps, num_snapshots=200,
         step_sizes=step_sizes, seeds=SEEDS,
     )  # fmt: skip
-    draws = draw_cell(model, make_guide, {}, fits.iterates, SEEDS, NUM_DRAWS)
+    draws = Drawer(model, make_guide, {}, SEEDS, NUM_DRAWS)(fits.iterates)
     cell = {
         "experiment": "planted", "model": "model", "guide": "guide", "run": "particles-32",
         "num_particles": num_particles, "num_steps": num_steps, "num_draws": NUM_DRAWS,

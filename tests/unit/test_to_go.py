@@ -10,7 +10,7 @@ from numpyro.infer import autoguide
 from scipy.special import betaln, digamma
 
 from svi_atlas import problems
-from svi_atlas.evaluate import draw_cell
+from svi_atlas.evaluate import Drawer
 
 SEEDS = (1, 2, 3, 4, 5, 6)
 
@@ -24,7 +24,7 @@ def iterates(**values):
 
 
 def remaining(model, make_guide, data, num_draws=4000, **values):
-    draws = draw_cell(model, make_guide, data, iterates(**values), SEEDS, num_draws)
+    draws = Drawer(model, make_guide, data, SEEDS, num_draws)(iterates(**values))
     return draws.to_go.ravel(), draws.to_go_se.ravel()
 
 

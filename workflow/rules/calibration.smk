@@ -9,8 +9,6 @@ rule refit:
         table=LAYOUT.refits(),
     log:
         LAYOUT.log("refit", "{calibration}"),
-    benchmark:
-        LAYOUT.benchmark("refit", "{calibration}")
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -35,8 +33,6 @@ rule calibration:
         csv=LAYOUT.calibration(),
     log:
         LAYOUT.log("calibration"),
-    benchmark:
-        LAYOUT.benchmark("calibration")
     conda:
         "../../envs/cpu.yaml"
     resources:

@@ -5,8 +5,6 @@ rule data:
         dataset=LAYOUT.data(),
     log:
         LAYOUT.log("data"),
-    benchmark:
-        LAYOUT.benchmark("data")
     conda:
         "../../envs/cpu.yaml"
     resources:

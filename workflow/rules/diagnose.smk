@@ -10,8 +10,6 @@ rule diagnose:
         table=LAYOUT.diagnostics(),
     log:
         LAYOUT.log("diagnose", CELL),
-    benchmark:
-        LAYOUT.benchmark("diagnose", CELL)
     conda:
         "../../envs/cpu.yaml"
     resources:
@@ -35,8 +33,6 @@ rule table:
         csv=LAYOUT.table(suffix="csv"),
     log:
         LAYOUT.log("table"),
-    benchmark:
-        LAYOUT.benchmark("table")
     conda:
         "../../envs/cpu.yaml"
     resources:

@@ -7,8 +7,6 @@ rule figure:
         png=LAYOUT.figure("png"),
     log:
         LAYOUT.log("figure", "{figure}"),
-    benchmark:
-        LAYOUT.benchmark("figure", "{figure}")
     conda:
         "../../envs/cpu.yaml"
     resources:

@@ -9,8 +9,6 @@ rule fit:
         dataset=LAYOUT.fit(),
     log:
         LAYOUT.log("fit", CELL),
-    benchmark:
-        LAYOUT.benchmark("fit", CELL)
     conda:
         "../../envs/cpu.yaml"
     threads: 1

@@ -6,8 +6,6 @@ rule reference:
         dataset=LAYOUT.reference(),
     log:
         LAYOUT.log("reference"),
-    benchmark:
-        LAYOUT.benchmark("reference")
     conda:
         "../../envs/cpu.yaml"
     resources:

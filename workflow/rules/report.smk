@@ -14,8 +14,6 @@ rule notebook:
         notebook=LAYOUT.notebook(),
     log:
         LAYOUT.log("notebook", "{notebook}"),
-    benchmark:
-        LAYOUT.benchmark("notebook", "{notebook}")
     conda:
         "../../envs/cpu.yaml"
     resources:

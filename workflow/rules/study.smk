@@ -11,8 +11,6 @@ rule rates:
         truth=LAYOUT.truth(),
     log:
         LAYOUT.log("rates"),
-    benchmark:
-        LAYOUT.benchmark("rates")
     conda:
         "../../envs/cpu.yaml"
     resources:

@@ -9,8 +9,6 @@ rule compare:
         csv=LAYOUT.verification(),
     log:
         LAYOUT.log("verify"),
-    benchmark:
-        LAYOUT.benchmark("verify")
     conda:
         "../../envs/cpu.yaml"
     resources:

@@ -1,3 +1,10 @@
-from svi_atlas.cli import main
+import sys
 
-raise SystemExit(main())
+from svi_atlas import warm
+
+code = warm.forward(sys.argv[1:])
+if code is None:
+    from svi_atlas.cli import main
+
+    code = main()
+raise SystemExit(code)

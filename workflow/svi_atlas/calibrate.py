@@ -14,11 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpyro import handlers
-from numpyro.infer import SVI, Trace_ELBO
-from numpyro.optim import Adam
 
-from svi_atlas.engine import constrain_function
-from svi_atlas.guides import posterior_guide
+from svi_atlas.evaluate import fitted
 
 
 def count_below(
@@ -43,14 +40,10 @@ def count_below(
     def of_fit(arguments):
         data_set, truth, unconstrained, key = arguments
         data = {**arrays, **data_set}
-        guide = make_guide()
-        params = constrain_function(SVI(model, guide, Adam(0.0), Trace_ELBO()), data)(unconstrained)
-        posterior, params = posterior_guide(guide, params)
-        if posterior is not guide:
-            constrain_function(SVI(model, posterior, Adam(0.0), Trace_ELBO()), data)
+        _, _, guide, params = fitted(model, make_guide, data, unconstrained)
 
         def draw(key):
-            fixed = handlers.substitute(handlers.seed(posterior, key), data=params)
+            fixed = handlers.substitute(handlers.seed(guide, key), data=params)
             trace = handlers.trace(fixed).get_trace(data)
             return {name: trace[name]["value"] for name in truth}
 

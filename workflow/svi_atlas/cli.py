@@ -102,7 +102,7 @@ XLA_FLAGS = "--xla_cpu_experimental_ynn_fusion_type=-reduce"
 
 
 def limit_threads(threads: int) -> None:
-    """Make JAX, BLAS and OpenMP use this many threads; call before any of them is imported."""
+    """Make JAX, BLAS and OpenMP use this many threads; call before JAX computes, BLAS is imported."""
     for variable in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(threads)
 
@@ -117,10 +117,12 @@ CACHE_BYTES = 1_000_000_000
 
 
 def keep_compiled_programs(folder: Path) -> None:
-    """Make JAX keep compiled programs in `folder` for later jobs; call before it is imported.
+    """Make JAX keep compiled programs in `folder` for later jobs.
 
     JAX's keys hold its version, the flags and the machine; a lock makes side by side use safe.
     """
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
-    os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(CACHE_BYTES)
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    import jax
+
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_compilation_cache_max_size", CACHE_BYTES)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

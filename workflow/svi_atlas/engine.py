@@ -77,6 +77,7 @@ def fit_cell(
     budget_bytes: float = 64e6,
     report: Callable[[str], None] = lambda line: None,
     checkpoint: Checkpoint | None = None,
+    at_start: Callable[[Any], None] = lambda unconstrained: None,
 ) -> Fits:
     """Fit every (seed, step size) of a cell.
 
@@ -84,6 +85,8 @@ def fit_cell(
     budget_bytes: most bytes of the losses, and of the snapshots; beyond it losses are averaged over
         blocks of steps, and fewer snapshots are kept.
     report: receives a progress line a chunk. checkpoint: saved to, and resumed from.
+    at_start: called before the first step with the unconstrained parameters, a pytree of (seed,
+        step_size, *shape).
     Raises ModelError if the model or the guide raises.
     """
     program = _Program(model, make_guide, num_particles, optimizer)
@@ -93,7 +96,7 @@ def fit_cell(
 
     started = time.perf_counter()
     init, _ = _compiled(jax.jit(program.init), keys, rates, data)
-    state = init(keys, rates, data)
+    state, start = init(keys, rates, data)
     parts = _parts(state, num_steps, num_snapshots, budget_bytes)
     replicas = len(seeds) * len(step_sizes)
     loss_stride = _loss_stride(parts, 4 * num_steps * replicas / budget_bytes)
@@ -102,6 +105,7 @@ def fit_cell(
         part: _compiled(jitted, state, rates, data, *part, loss_stride) for part in set(parts)
     }
     seconds_compile = time.perf_counter() - started
+    at_start(start)
 
     started = time.perf_counter()
     shapes = advance[parts[0]][1][2]
@@ -161,7 +165,7 @@ def fit_data_sets(
 
     def fit(key, data_set, data):
         whole = {**data, **data_set}
-        state = program.init(key[None], rates, whole)
+        state, _ = program.init(key[None], rates, whole)
         _, _, (unconstrained, _) = program.advance(state, rates, whole, 1, num_steps, num_steps)
         return jax.tree.map(lambda leaf: leaf[0, 0, 0], unconstrained)
 
@@ -198,21 +202,24 @@ class _Program:
         return SVI(self._model, guide, optimizer, Trace_ELBO(num_particles=self._num_particles))
 
     def init(self, keys, rates, data):
-        """Optimiser state (seed, step_size, ...) and keys (seed, 2) before the first step."""
+        """Before the first step: the optimiser's state (seed, step_size, ...) with keys (seed, 2), and
+        the unconstrained parameters (seed, step_size, *shape)."""
         guide = self._make_guide()
 
         def one(key):
-            state = self._svi(guide, 0.0).init(key, data)
+            svi = self._svi(guide, 0.0)
+            state = svi.init(key, data)
             if state.mutable_state is not None:
                 raise TypeError("mutable sites (numpyro.mutable) are not supported")
-            return state.optim_state, state.rng_key
+            return state.optim_state, state.rng_key, svi.optim.get_params(state.optim_state)
 
         def for_every_rate(leaf):
             shape = (leaf.shape[0], rates.shape[0], *leaf.shape[1:])
             return jnp.broadcast_to(leaf[:, None], shape)
 
-        optim_state, key = jax.vmap(one)(keys)
-        return jax.tree.map(for_every_rate, optim_state), key
+        optim_state, key, start = jax.vmap(one)(keys)
+        optim_state, start = jax.tree.map(for_every_rate, (optim_state, start))
+        return (optim_state, key), start
 
     def advance(self, state, rates, data, num_snapshots: int, stride: int, loss_stride: int):
         """Do `num_snapshots` times `stride` steps.

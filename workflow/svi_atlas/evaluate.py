@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -50,57 +50,86 @@ MOST_PARAMETERS = 64
 """Guides with more parameters get no `to_go`: its matrices grow with the square of their number."""
 
 
-def draw_cell(
-    model: Callable,
-    make_guide: Callable[[], Callable],
-    data: Mapping[str, Any],
-    iterates: Mapping[str, Any],
-    seeds: tuple[int, ...],
-    num_draws: int,
-    derive: Callable[[dict], dict] | None = None,
-) -> Draws:
-    """Draw from every fitted guide of a cell.
+class Drawer:
+    """Draws from every fitted guide of a cell: one program, compiled once for all iterates.
 
-    iterates: unconstrained parameters, a pytree of arrays (iterate, seed, step_size, *shape). A
-    seed's random numbers are the same for all its step sizes and iterates, so that their
+    A seed's random numbers are the same for all its step sizes and iterates, so that their
     differences carry little Monte Carlo error.
     """
-    data = {name: jnp.asarray(value) for name, value in data.items()}
 
-    factors: set[str] = set()
+    def __init__(
+        self,
+        model: Callable,
+        make_guide: Callable[[], Callable],
+        data: Mapping[str, Any],
+        seeds: tuple[int, ...],
+        num_draws: int,
+        derive: Callable[[dict], dict] | None = None,
+    ):
+        self._data = {name: jnp.asarray(value) for name, value in data.items()}
+        self._keys = jnp.stack([purpose_key(seed, "draws") for seed in seeds])
+        self._factors: set[str] = set()
 
-    def one_fit(unconstrained, key, data):
-        guide = make_guide()
-        svi = SVI(model, guide, Adam(0.0), Trace_ELBO())
-        params = constrain_function(svi, data)(unconstrained)
-        posterior, posterior_params = posterior_guide(guide, params)
-        if posterior is not guide:
-            constrain_function(SVI(model, posterior, Adam(0.0), Trace_ELBO()), data)
+        def one_fit(unconstrained, key, data):
+            fit = fitted(model, make_guide, data, unconstrained)
+            of_guide = partial(_of_guide, fit.guide, data, self._factors)
+            of_model = partial(_of_model, model, data)
+            keys = jax.random.split(key, num_draws)
+            vector, unravel = ravel_pytree(unconstrained)
+            if fit.guide_params is fit.params and vector.size <= MOST_PARAMETERS:
+                one_draw = partial(
+                    _with_gradients, of_guide, of_model, lambda v: fit.constrain(unravel(v))
+                )
+                draws, *directions = jax.vmap(one_draw, (None, 0))(vector, keys)
+                remaining = _to_go(*directions)
+            else:
+                one_draw = partial(_without_gradients, of_guide, of_model, fit.guide_params)
+                draws, remaining = jax.vmap(one_draw)(keys), jnp.full(2, jnp.nan)
+            return fit.params, derive(fit.params) if derive else {}, remaining, *draws
 
-        of_guide = partial(_of_guide, posterior, data, factors)
-        of_model = partial(_of_model, model, data)
-        keys = jax.random.split(key, num_draws)
-        vector, unravel = ravel_pytree(unconstrained)
-        if posterior is guide and vector.size <= MOST_PARAMETERS:
-            constrain = constrain_function(svi, data)
-            one_draw = partial(_with_gradients, of_guide, of_model, lambda v: constrain(unravel(v)))
-            draws, *directions = jax.vmap(one_draw, (None, 0))(vector, keys)
-            remaining = _to_go(*directions)
-        else:
-            one_draw = partial(_without_gradients, of_guide, of_model, posterior_params)
-            draws, remaining = jax.vmap(one_draw)(keys), jnp.full(2, jnp.nan)
-        return params, derive(params) if derive else {}, remaining, *draws
+        of_seed = jax.vmap(one_fit, in_axes=(0, None, None))
+        self._of_cell = jax.jit(jax.vmap(of_seed, in_axes=(0, 0, None)))
 
-    of_seed = jax.vmap(one_fit, in_axes=(0, None, None))
-    of_cell = jax.vmap(of_seed, in_axes=(0, 0, None))
-    of_iterates = jax.jit(jax.vmap(of_cell, in_axes=(0, None, None)))
-    keys = jnp.stack([purpose_key(seed, "draws") for seed in seeds])
-    params, derived, remaining, sites, log_joint, log_guide = jax.tree.map(
-        np.asarray, of_iterates(iterates, keys, data)
-    )
-    names = tuple(sorted(factors))
-    to_go, error = np.moveaxis(remaining, -1, 0)
-    return Draws(params, derived, sites, log_joint, log_guide, names, to_go, error)
+    def __call__(self, iterates: Mapping[str, Any]) -> Draws:
+        """iterates: unconstrained parameters, a pytree of (iterate, seed, step_size, *shape)."""
+        leaves, structure = jax.tree.flatten(iterates)
+        each = [self._at(jax.tree.unflatten(structure, one)) for one in zip(*leaves, strict=True)]
+        params, derived, remaining, sites, log_joint, log_guide = jax.tree.map(
+            lambda *leaves: np.stack(leaves), *each
+        )
+        to_go, error = np.moveaxis(remaining, -1, 0)
+        names = tuple(sorted(self._factors))
+        return Draws(params, derived, sites, log_joint, log_guide, names, to_go, error)
+
+    def log_joint(self, unconstrained: Mapping[str, Any]) -> np.ndarray:
+        """ln p(data, z) of the draws, (seed, step_size, draw), at one iterate: (seed, step_size, ...)."""
+        *_, log_joint, _ = self._at(unconstrained)
+        return log_joint
+
+    def _at(self, unconstrained):
+        return jax.tree.map(np.asarray, self._of_cell(unconstrained, self._keys, self._data))
+
+
+class Fitted(NamedTuple):
+    """A fit's constrained parameters and how they came about; the guide and parameters to draw from."""
+
+    params: dict[str, Any]
+    constrain: Callable[[Any], dict[str, Any]]
+    guide: Callable
+    guide_params: dict[str, Any]
+
+
+def fitted(
+    model: Callable, make_guide: Callable[[], Callable], data: Mapping[str, Any], unconstrained: Any
+) -> Fitted:
+    """A fit at its unconstrained parameters; call it where its result is traced."""
+    guide = make_guide()
+    constrain = constrain_function(SVI(model, guide, Adam(0.0), Trace_ELBO()), data)
+    params = constrain(unconstrained)
+    posterior, posterior_params = posterior_guide(guide, params)
+    if posterior is not guide:
+        constrain_function(SVI(model, posterior, Adam(0.0), Trace_ELBO()), data)
+    return Fitted(params, constrain, posterior, posterior_params)
 
 
 def _of_guide(guide, data, factors, params, key, drawn=None):
@@ -182,24 +211,23 @@ def mock_data(
     model: Callable,
     make_guide: Callable[[], Callable],
     data: Mapping[str, Any],
+    unconstrained: Mapping[str, Any],
     draws: Draws,
     seeds: tuple[int, ...],
     num_mock: int,
 ) -> dict[str, np.ndarray]:
     """Mock observations two ways, which must agree (last iterate).
 
+    unconstrained: its parameters, (seed, step_size, *shape); draws: made at it, first of its iterates.
     Returns `mock_guide.<site>`, drawn from model, guide and parameters, and `mock_draws.<site>`,
     drawn from the model at the first `num_mock` of the draws already made; both (seed, step_size,
     mock, *site dims) for every site of model(None) that the guide does not draw.
     """
     data = {name: jnp.asarray(value) for name, value in data.items()}
-    last = jax.tree.map(lambda leaf: leaf[0], draws.params)
     sites = {name: values[0, :, :, :num_mock] for name, values in draws.sites.items()}
 
-    def one_fit(params, sites, key):
-        guide = make_guide()
-        constrain_function(SVI(model, guide, Adam(0.0), Trace_ELBO()), data)
-        guide, params = posterior_guide(guide, params)
+    def one_fit(unconstrained, sites, key):
+        _, _, guide, params = fitted(model, make_guide, data, unconstrained)
 
         def observed(latent, key):
             filled = handlers.substitute(handlers.seed(model, key), latent)
@@ -225,4 +253,4 @@ def mock_data(
     of_seed = jax.vmap(one_fit, in_axes=(0, 0, None))
     of_cell = jax.jit(jax.vmap(of_seed, in_axes=(0, 0, 0)))
     keys = jnp.stack([purpose_key(seed, "mock") for seed in seeds])
-    return flat(of_cell(last, sites, keys))
+    return flat(of_cell(unconstrained, sites, keys))

@@ -8,9 +8,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from numpyro import handlers
 from numpyro.infer.initialization import init_to_uniform
-from numpyro.infer.util import compute_log_probs
 
 from svi_atlas.engine import ModelError
 from svi_atlas.keys import purpose_key
@@ -27,66 +27,42 @@ class Finding:
         return f"{self.severity}: {self.message}"
 
 
-def check_guide(
-    model: Callable,
-    guide: Callable,
-    data: Mapping[str, Any],
-    params: Mapping[str, Any] | None = None,
-    num_draws: int = 1000,
-) -> list[Finding]:
-    """Sites missing, extra or of the wrong shape, factor sites, and draws outside the support.
+def check_guide(model: Callable, guide: Callable, data: Mapping[str, Any]) -> list[Finding]:
+    """Sites missing, extra or of the wrong shape, and factor sites.
 
-    guide: made afresh, since autoguides remember the trace they were set up in. params: constrained
-    parameters, those at the start if not given. Sites marked `infer={'is_auxiliary': True}` may be
-    in one of the two alone. A model or guide that raises is a warning only: the fit raises the same
-    and keeps its whole message.
+    guide: made afresh, since autoguides remember the trace they were set up in. Sites marked
+    `infer={'is_auxiliary': True}` may be in one of the two alone. A model or guide that raises is a
+    warning only: the fit raises the same and keeps its whole message.
     """
     arrays = {name: jnp.asarray(value) for name, value in data.items()}
     found: list[Finding] = []
 
-    def share_outside(key, params):
-        guide_key, model_key, draws_key = jax.random.split(key, 3)
-        traces = _traces(model, guide, arrays, params or {}, guide_key, model_key)
-        params = params or {
-            name: site["value"]
-            for trace in reversed(traces)
-            for name, site in trace.items()
-            if site["type"] == "param"
-        }
-        found.extend(_structure(*traces))
-        if any(finding.severity == "error" for finding in found):
-            return jnp.zeros(())
+    def trace(key):
+        found.extend(_structure(*_traces(model, guide, arrays, *jax.random.split(key))))
 
-        def outside(key):
-            guide_key, model_key = jax.random.split(key)
-            drawn = handlers.substitute(handlers.seed(guide, guide_key), data=params)
-            trace = handlers.trace(drawn).get_trace(arrays)
-            replayed = handlers.replay(handlers.seed(model, model_key), trace)
-            logs, _ = compute_log_probs(replayed, (arrays,), {}, params)
-            return ~jnp.isfinite(sum(logs.values()))
-
-        return jax.vmap(outside)(jax.random.split(draws_key, num_draws)).mean()
-
-    # Run once: what better code would save, compiling it costs many times over.
-    check = jax.jit(share_outside, compiler_options={"xla_backend_optimization_level": 0})
     try:
-        share = float(check(purpose_key(0, "guide_check"), params))
+        jax.eval_shape(trace, purpose_key(0, "guide_check"))
     except (MemoryError, OSError):
         raise
     except Exception as error:
         lines = f"{type(error).__name__}: {error}".splitlines()
         return [*found, Finding("warning", f"the guide could not be checked: {lines[0]}")]
-    if share > 0:
-        where = "at the start" if params is None else "at these parameters"
-        found.append(
-            Finding(
-                "warning",
-                f"{share:.2%} of {num_draws:,} draws of the guide {where} fall where the model's "
-                "density is zero or undefined: give the guide a distribution with the support of "
-                "the model's sites",
-            )
-        )
     return found
+
+
+def check_support(log_joint: np.ndarray, where: str) -> list[Finding]:
+    """Draws of a guide outside the model's support.
+
+    log_joint: ln p(data, z) of the draws, of any shape; where: "at the start", for instance.
+    """
+    share = float(np.mean(~np.isfinite(log_joint)))
+    if share == 0:
+        return []
+    message = (
+        f"{share:.2%} of {log_joint.size:,} draws of the guide {where} fall where the model's density "
+        "is zero or undefined: give the guide a distribution with the support of the model's sites"
+    )
+    return [Finding("warning", message)]
 
 
 def raise_errors(findings: list[Finding]) -> None:
@@ -96,15 +72,11 @@ def raise_errors(findings: list[Finding]) -> None:
         raise ModelError("GuideError: " + "; ".join(errors))
 
 
-def _traces(model, guide, arrays, params, guide_key, model_key):
+def _traces(model, guide, arrays, guide_key, model_key):
     """Traces of guide and model, each by itself, so that shapes are its own."""
-    fixed = handlers.substitute(handlers.seed(guide, guide_key), data=params)
-    guide_trace = handlers.trace(fixed).get_trace(arrays)
+    guide_trace = handlers.trace(handlers.seed(guide, guide_key)).get_trace(arrays)
     # Improper priors cannot be drawn from, so that every site gets a start value.
-    filled = handlers.substitute(
-        handlers.substitute(handlers.seed(model, model_key), data=params),
-        substitute_fn=init_to_uniform(),
-    )
+    filled = handlers.substitute(handlers.seed(model, model_key), substitute_fn=init_to_uniform())
     return guide_trace, handlers.trace(filled).get_trace(arrays)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import jax
 from numpyro.infer import autoguide
@@ -26,13 +26,18 @@ def guide_factory(
     return lambda: getattr(autoguide, name)(problem.models[model], **options)
 
 
+def is_point(guide: Callable) -> TypeGuard[autoguide.AutoLaplaceApproximation]:
+    """Whether a point is fitted, and a distribution laid around it afterwards."""
+    return isinstance(guide, autoguide.AutoLaplaceApproximation)
+
+
 def posterior_guide(guide: Callable, params: dict[str, jax.Array]) -> tuple[Callable, dict]:
     """The guide and parameters to draw from after fitting.
 
     The same as fitted, except for the Laplace approximation: it is fitted as a point (the MAP) and
     is then the multivariate Normal with the curvature there.
     """
-    if not isinstance(guide, autoguide.AutoLaplaceApproximation):
+    if not is_point(guide):
         return guide, params
     normal = guide.get_posterior(params)
     full = autoguide.AutoMultivariateNormal(guide.model, prefix=guide.prefix)

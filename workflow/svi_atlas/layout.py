@@ -6,6 +6,7 @@ Called without values, each method returns the path as a Snakemake pattern with 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -94,8 +95,11 @@ class Layout:
     def log(self, stage: str, item: str = "") -> str:
         return f"{self.root}/{{experiment}}/logs/{stage}{'/' + item if item else ''}.log"
 
-    def benchmark(self, stage: str, item: str = "") -> str:
-        return f"{self.root}/{{experiment}}/benchmarks/{stage}{'/' + item if item else ''}.tsv"
+    @staticmethod
+    def cost(spec: Path) -> Path:
+        """What a job cost, beside its spec: `.../specs/fit/x.json` has `.../costs/fit/x.json`."""
+        folder = next(parent for parent in spec.parents if parent.name == "specs")
+        return folder.with_name("costs") / spec.relative_to(folder)
 
 
 CELL = "{model}/{guide}/{run}"

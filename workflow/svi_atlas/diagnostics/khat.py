@@ -25,11 +25,16 @@ def khat(log_weight: np.ndarray) -> dict[str, np.ndarray]:
     log_weight: (fit, draw), nats. Zero weights (minus infinity) count; a fit with an undefined or
     infinite weight gets NaN. Near-constant weights get minus infinity, the limit of a tail with no
     spread: a perfect guide. It cannot see a missed mode.
-    Returns `khat`, `khat_quarter`, `is_efficiency` (effective sample size over draws), each (fit,).
+    Returns `khat`, `khat_quarter`, `is_efficiency` (effective sample size over draws), each (fit,), and
+    `khat_se`, the standard error of a fitted Pareto shape, (1 + k) over the root of the tail's size
+    (Smith 1987, Estimating tails of probability distributions).
     """
     quarter = log_weight.shape[-1] // 4
+    shapes = np.array([_khat(weights) for weights in log_weight])
+    error = (1 + shapes) / np.sqrt(_tail_size(log_weight.shape[-1]))
     return {
-        "khat": np.array([_khat(weights) for weights in log_weight]),
+        "khat": shapes,
+        "khat_se": np.where(np.isfinite(error), np.maximum(error, 0.0), np.nan),
         "khat_quarter": np.array([_khat(weights[:quarter]) for weights in log_weight]),
         "is_efficiency": np.array([_efficiency(weights) for weights in log_weight]),
     }
@@ -47,7 +52,7 @@ def _khat(log_weight: np.ndarray) -> float:
     positive = weights[np.isfinite(weights)]
     if len(positive) == len(weights) and np.ptp(weights) < CONSTANT_SPREAD:
         return float("-inf")
-    tail = int(np.ceil(min(len(weights) / 5, 3 * np.sqrt(len(weights)))))
+    tail = _tail_size(len(weights))
     start, *_ = np.partition(weights, -tail)[-tail:]
     if start == weights.max():
         return float("-inf")
@@ -58,6 +63,10 @@ def _khat(log_weight: np.ndarray) -> float:
     if fitted > SUSPICIOUS and relative.mean() > 0.5:
         return float((weights.max() - start) / np.log(tail))
     return fitted
+
+
+def _tail_size(num_draws: int) -> int:
+    return int(np.ceil(min(num_draws / 5, 3 * np.sqrt(num_draws))))
 
 
 def _efficiency(log_weight: np.ndarray) -> float:

@@ -13,9 +13,9 @@ import xarray as xr
 from svi_atlas import fast_random, problems, store
 from svi_atlas.checkpoint import Checkpoint
 from svi_atlas.engine import Fits, ModelError, fit_cell, flat
-from svi_atlas.evaluate import Draws, draw_cell, mock_data
-from svi_atlas.guide_check import check_guide, raise_errors
-from svi_atlas.guides import guide_factory
+from svi_atlas.evaluate import Drawer, Draws, mock_data
+from svi_atlas.guide_check import Finding, check_guide, check_support, raise_errors
+from svi_atlas.guides import guide_factory, is_point
 from svi_atlas.job import Job
 
 
@@ -28,9 +28,20 @@ def run(job: Job) -> None:
     seeds, step_sizes = tuple(cell["seeds"]), tuple(cell["step_sizes"])
     model = problem.models[cell["model"]]
     make_guide = guide_factory(problem, cell["model"], cell["guide"], spec["autoguide"])
-    findings = check_guide(model, make_guide(), data)
-    for finding in findings:
-        _report(f"guide check: {finding}")
+    drawer = Drawer(model, make_guide, data, seeds, cell["num_draws"], problem.derived)
+    findings = []
+
+    def found(more: list[Finding]) -> None:
+        findings.extend(more)
+        for finding in more:
+            _report(f"guide check: {finding}")
+
+    def at_start(unconstrained) -> None:
+        """Before the first step all step sizes are alike; a point has no draws yet."""
+        if not is_point(make_guide()):
+            found(check_support(drawer.log_joint(unconstrained)[:, 0], "at the start"))
+
+    found(check_guide(model, make_guide(), data))
     try:
         raise_errors(findings)
         fits = fit_cell(
@@ -46,15 +57,14 @@ def run(job: Job) -> None:
             budget_bytes=spec["budget_mb"] * 1e6,
             report=_report,
             checkpoint=checkpoint,
+            at_start=at_start,
         )
         _report(f"compiled in {fits.seconds_compile:.1f} s, ran in {fits.seconds_run:.1f} s")
         started = time.perf_counter()
-        draws = draw_cell(
-            model, make_guide, data, fits.iterates, seeds, cell["num_draws"], problem.derived
-        )
-        mock = {}
+        draws, mock = drawer(fits.iterates), {}
         if cell["num_mock"]:
-            mock = mock_data(model, make_guide, data, draws, seeds, cell["num_mock"])
+            last = jax.tree.map(lambda leaf: leaf[0], fits.iterates)
+            mock = mock_data(model, make_guide, data, last, draws, seeds, cell["num_mock"])
         seconds_draw = time.perf_counter() - started
         dataset = to_dataset(fits, draws, mock).assign_attrs(seconds_draw=seconds_draw)
         _report(f"drew {cell['num_draws']:,} times from each guide in {seconds_draw:.1f} s")
