@@ -318,7 +318,8 @@ PROBLEM = Problem(
 def test_a_users_problem_without_reference_gets_the_same_file_twice(tmp_path, capsys):
     problem = tmp_path / "problem.py"
     problem.write_text(USER_PROBLEM)
-    spec_file = tmp_path / "spec.json"
+    spec_file = tmp_path / "specs/spec.json"
+    spec_file.parent.mkdir()
     spec = {"experiment": "line", "problem": str(problem), "data": {"y": 1.5}}
     spec_file.write_text(json.dumps(spec))
     data, made = tmp_path / "data.nc", [tmp_path / "one.nc", tmp_path / "two.nc"]

@@ -1,5 +1,6 @@
 """Results appear whole, from the current spec, or not at all."""
 
+import json
 import time
 
 import numpy as np
@@ -15,7 +16,8 @@ from svi_atlas.stages import reference as reference_stage
 
 @pytest.fixture
 def spec_file(tmp_path):
-    path = tmp_path / "spec.json"
+    path = tmp_path / "specs/spec.json"
+    path.parent.mkdir()
     path.write_text('{"value": 1}\n')
     return path
 
@@ -38,6 +40,9 @@ def written(spec_file):
 def test_a_job_publishes_all_its_outputs(spec_file):
     run(write_value, spec_file, "a", "b")
     assert written(spec_file) == {"a": "1", "b": "1"}
+    cost = json.loads((spec_file.parents[1] / "costs/spec.json").read_text())
+    assert 0 < cost["seconds"] < cost["cpu_seconds"]  # that of this whole process
+    assert cost["peak_mb"] > 10
 
 
 def test_a_job_whose_spec_changed_publishes_nothing(spec_file):
@@ -133,7 +138,8 @@ COIN_SPEC = '{"experiment": "coin", "problem": "coin", "data": {"heads": 12, "ta
 
 
 def test_data_and_reference_of_the_coin_are_the_same_bytes_again(tmp_path):
-    spec_file = tmp_path / "spec.json"
+    spec_file = tmp_path / "specs/spec.json"
+    spec_file.parent.mkdir()
     spec_file.write_text(COIN_SPEC)
     made = []
     for name in ("one", "two"):
