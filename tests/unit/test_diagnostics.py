@@ -34,6 +34,13 @@ def autoregression(rng, shape, coefficient, sd=1.0):
     return values
 
 
+def autoregression_error(length, coefficient):
+    """Exact sd of the mean of so much stationary AR(1) noise of innovations with sd 1."""
+    lag = np.arange(1, length)
+    covered = 1 + 2 * ((1 - lag / length) * coefficient**lag).sum()
+    return np.sqrt(covered / (1 - coefficient**2) / length)
+
+
 def gaussian_log_weights(rng, num_draws, mean, sd, log_evidence=0.0):
     """(1, draw) log weights of a Normal(mean, sd) guide for a standard Normal posterior."""
     draws = rng.normal(mean, sd, num_draws)
@@ -195,10 +202,23 @@ class TestParameterDrift:
         assert found["ess"][0] > 25
         assert found["window"][0] < 6500
 
+    @pytest.mark.parametrize("coefficient", [0.5, 0.9])
+    def test_error_of_the_average_of_autocorrelated_noise(self, rng, coefficient):
+        num_chains = 400
+        noise = autoregression(rng, (num_chains, 1000), coefficient)[:, :, None]
+        # The first of two parameters has the smaller errors.
+        snapshots = np.concatenate([0.1 * noise[:, ::-1], noise], axis=-1)
+        found = parameter_drift(snapshots, SNAPSHOT_STEP, np.full(num_chains, 0.01))
+        exact = [autoregression_error(round(steps / 10), coefficient) for steps in found["window"]]
+        ratio = found["average_mcse"] / exact
+        tolerance = 4 * ratio.std(ddof=1) / np.sqrt(num_chains)
+        assert ratio.mean() == pytest.approx(1.0, abs=tolerance)
+
     def test_a_parameter_that_came_to_rest_without_noise(self):
         snapshots = 1.0 + 1e-7 * np.sin(np.arange(1000))[None, :, None]
         found = parameter_drift(snapshots, SNAPSHOT_STEP, np.array([0.01]))
         assert found["rhat"][0] == 1.0
+        assert found["average_mcse"][0] == 0.0
         assert found["ess"][0] == (SNAPSHOT_STEP > 500).sum()
 
     def test_a_tiny_step_size_is_no_rest(self):
@@ -212,6 +232,7 @@ class TestParameterDrift:
         snapshots[0, -1] = np.nan
         found = parameter_drift(snapshots, SNAPSHOT_STEP, np.full(2, 0.01))
         assert np.isinf(found["rhat"][0])
+        assert np.isnan(found["average_mcse"][0])
         assert found["rhat"][1] < 1.1
 
     def test_few_snapshots(self, rng):
