@@ -11,11 +11,12 @@ from scipy import stats
 from svi_atlas.diagnostics import drift
 from svi_atlas.diagnostics.agreement import seeds_agree
 from svi_atlas.diagnostics.bounds import bounds
-from svi_atlas.diagnostics.drift import effective_size, loss_drift, parameter_drift, split_rhat
+from svi_atlas.diagnostics.drift import effective_size, loss_drift, parameter_drift
 from svi_atlas.diagnostics.elbo import average_gain, elbo
 from svi_atlas.diagnostics.finite import batch_mean, finite, loss_tail
 from svi_atlas.diagnostics.khat import khat, khat_limit
 from svi_atlas.diagnostics.moments import moments
+from svi_atlas.diagnostics.rhat import split_rhat
 from svi_atlas.diagnostics.wasserstein import wasserstein
 
 
