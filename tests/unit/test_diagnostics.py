@@ -433,7 +433,14 @@ class TestBounds:
     def test_say_nothing_where_the_weights_have_a_heavy_tail(self, rng):
         found = self.found(rng, 0.9, khat=0.8)
         assert all(np.isnan(values).all() for values in found.values())
-        assert np.isnan(bounds(np.full((1, 10), -np.inf), np.zeros(1), np.zeros(1), 1)["d2"]).all()
+
+    @pytest.mark.parametrize("bad", [-np.inf, np.inf, np.nan])
+    def test_say_nothing_of_a_fit_with_a_draw_without_a_weight(self, rng, bad):
+        weights = np.concatenate([gaussian_log_weights(rng, 1000, 0.0, 0.9) for _ in range(2)])
+        weights[1, 7] = bad
+        found = bounds(weights, elbo(weights)["elbo"], np.zeros(2), num_components=1)
+        for values in found.values():
+            np.testing.assert_array_equal(np.isnan(values), [False, True])
 
 
 class TestAgreement:
