@@ -50,9 +50,8 @@ def advice(name):
         where = f" on the model `{model}`" if several_models(table) else ""
         rows = list(found[found["model"] == model].itertuples())
         if not rows:
-            reason = nb.family_to_try(table[table["model"] == model])
-            lines.append(f"**Use** none of these guides{where}: no setting is adequate for 95 % of its "
-                         f"seeds. Try {reason}.")  # fmt: skip
+            why = nb.nothing_serves(table[table["model"] == model])
+            lines.append(f"**Nothing to recommend**{where}: {why}.")
             continue
         top, *others = rows
         same = [(row.guide, row.run, row.step_size) for row in rows]

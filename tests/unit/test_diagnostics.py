@@ -11,11 +11,12 @@ from scipy import stats
 from svi_atlas.diagnostics import drift
 from svi_atlas.diagnostics.agreement import seeds_agree
 from svi_atlas.diagnostics.bounds import bounds
-from svi_atlas.diagnostics.drift import effective_size, loss_drift, parameter_drift, split_rhat
+from svi_atlas.diagnostics.drift import effective_size, loss_drift, parameter_drift
 from svi_atlas.diagnostics.elbo import average_gain, elbo
 from svi_atlas.diagnostics.finite import batch_mean, finite, loss_tail
 from svi_atlas.diagnostics.khat import khat, khat_limit
 from svi_atlas.diagnostics.moments import moments
+from svi_atlas.diagnostics.rhat import split_rhat
 from svi_atlas.diagnostics.wasserstein import wasserstein
 
 
@@ -32,6 +33,13 @@ def autoregression(rng, shape, coefficient, sd=1.0):
     for step in range(1, shape[1]):
         values[:, step] = coefficient * values[:, step - 1] + noise[:, step]
     return values
+
+
+def autoregression_error(length, coefficient):
+    """Exact sd of the mean of so much stationary AR(1) noise of innovations with sd 1."""
+    lag = np.arange(1, length)
+    covered = 1 + 2 * ((1 - lag / length) * coefficient**lag).sum()
+    return np.sqrt(covered / (1 - coefficient**2) / length)
 
 
 def gaussian_log_weights(rng, num_draws, mean, sd, log_evidence=0.0):
@@ -195,10 +203,23 @@ class TestParameterDrift:
         assert found["ess"][0] > 25
         assert found["window"][0] < 6500
 
+    @pytest.mark.parametrize("coefficient", [0.5, 0.9])
+    def test_error_of_the_average_of_autocorrelated_noise(self, rng, coefficient):
+        num_chains = 400
+        noise = autoregression(rng, (num_chains, 1000), coefficient)[:, :, None]
+        # The first of two parameters has the smaller errors.
+        snapshots = np.concatenate([0.1 * noise[:, ::-1], noise], axis=-1)
+        found = parameter_drift(snapshots, SNAPSHOT_STEP, np.full(num_chains, 0.01))
+        exact = [autoregression_error(round(steps / 10), coefficient) for steps in found["window"]]
+        ratio = found["average_mcse"] / exact
+        tolerance = 4 * ratio.std(ddof=1) / np.sqrt(num_chains)
+        assert ratio.mean() == pytest.approx(1.0, abs=tolerance)
+
     def test_a_parameter_that_came_to_rest_without_noise(self):
         snapshots = 1.0 + 1e-7 * np.sin(np.arange(1000))[None, :, None]
         found = parameter_drift(snapshots, SNAPSHOT_STEP, np.array([0.01]))
         assert found["rhat"][0] == 1.0
+        assert found["average_mcse"][0] == 0.0
         assert found["ess"][0] == (SNAPSHOT_STEP > 500).sum()
 
     def test_a_tiny_step_size_is_no_rest(self):
@@ -212,6 +233,7 @@ class TestParameterDrift:
         snapshots[0, -1] = np.nan
         found = parameter_drift(snapshots, SNAPSHOT_STEP, np.full(2, 0.01))
         assert np.isinf(found["rhat"][0])
+        assert np.isnan(found["average_mcse"][0])
         assert found["rhat"][1] < 1.1
 
     def test_few_snapshots(self, rng):
@@ -415,7 +437,14 @@ class TestBounds:
     def test_say_nothing_where_the_weights_have_a_heavy_tail(self, rng):
         found = self.found(rng, 0.9, khat=0.8)
         assert all(np.isnan(values).all() for values in found.values())
-        assert np.isnan(bounds(np.full((1, 10), -np.inf), np.zeros(1), np.zeros(1), 1)["d2"]).all()
+
+    @pytest.mark.parametrize("bad", [-np.inf, np.inf, np.nan])
+    def test_say_nothing_of_a_fit_with_a_draw_without_a_weight(self, rng, bad):
+        weights = np.concatenate([gaussian_log_weights(rng, 1000, 0.0, 0.9) for _ in range(2)])
+        weights[1, 7] = bad
+        found = bounds(weights, elbo(weights)["elbo"], np.zeros(2), num_components=1)
+        for values in found.values():
+            np.testing.assert_array_equal(np.isnan(values), [False, True])
 
 
 class TestAgreement:

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from svi_atlas.diagnostics.recommend import FAMILIES, family_to_try, recommend
+from svi_atlas.diagnostics.recommend import NEXT, nothing_serves, recommend
 
 
 def setting(step_size, num_adequate, seconds, *, guide="beta", average=0, kl=0.01, seeds=20):
@@ -51,6 +52,14 @@ def test_nothing_is_recommended_where_nothing_is_adequate():
     assert found(setting(1e-2, 16, 1.0)).empty
 
 
+def test_nothing_is_recommended_where_all_fits_failed():
+    # Such a table has no statistics.
+    failed = setting(1e-2, 0, 1.0).drop(columns=["seconds", "kl", "kl_average"])
+    failed = failed.assign(verdict="failed", verdict_average="failed")
+    assert found(failed).empty
+    assert nothing_serves(failed) == "all fits failed"
+
+
 def converged(guide="AutoNormal", **columns):
     table = setting(1e-2, 0, 1.0, guide=guide).assign(
         verdict="inadequate", missed_mass=0.0, support_leak=0.0
@@ -58,10 +67,29 @@ def converged(guide="AutoNormal", **columns):
     return table.assign(**columns)
 
 
-def test_the_family_to_try_answers_what_is_wrong():
-    assert family_to_try(setting(1e-2, 0, 1.0)) == FAMILIES["not_converged"]
-    assert family_to_try(converged(missed_mass=0.5)) == FAMILIES["missed_mode"]
-    assert family_to_try(converged(support_leak=0.02)) == FAMILIES["support_leak"]
-    assert family_to_try(converged()) == FAMILIES["mean_field"]
-    both = pd.concat([converged(), converged("AutoMultivariateNormal")])
-    assert family_to_try(both) == FAMILIES["full_rank"]
+def to_try(*tables):
+    why, _, what = nothing_serves(pd.concat(tables)).partition(". Try ")
+    assert why == "no setting is adequate for 95 % of its seeds"
+    return what
+
+
+def test_what_to_try_answers_what_is_wrong():
+    assert to_try(setting(1e-2, 0, 1.0)) == NEXT["not_converged"]
+    assert to_try(converged(missed_mass=0.5)) == NEXT["missed_mode"]
+    assert to_try(converged(support_leak=0.02)) == NEXT["support_leak"]
+    assert to_try(converged()) == NEXT["mean_field"]
+
+
+def test_a_family_that_was_tried_is_not_suggested():
+    full_rank = converged("AutoMultivariateNormal")
+    assert to_try(converged(), full_rank) == NEXT["full_rank"]
+    assert to_try(full_rank, converged("AutoIAFNormal")) == NEXT["flow"]
+    assert to_try(full_rank, converged("AutoBNAFNormal", verdict="failed")) == NEXT["flow"]
+
+
+@pytest.mark.parametrize("adequate", [{"num_adequate": 16}, {"num_adequate": 0, "average": 16}])
+def test_adequate_but_not_reliably_so_calls_for_no_other_family(adequate):
+    unreliable = NEXT["unreliable"].format(guide="beta")
+    some = setting(1e-2, **adequate, seconds=1.0)
+    few = converged("AutoNormal").assign(verdict=["adequate"] + 19 * ["inadequate"])
+    assert to_try(few, some) == unreliable

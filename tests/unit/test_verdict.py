@@ -177,6 +177,45 @@ def test_signs_of_drift_count_only_where_what_is_left_to_gain_is_not_known():
     assert judged(to_go=0.1, to_go_se=0.01)["verdict"] == "not_converged"
 
 
+@pytest.mark.parametrize(
+    ("changes", "last", "average"),
+    [
+        ({"mean_error": 0.4}, "not_converged", "adequate"),
+        ({"sd_ratio": 0.6, "khat": 0.9}, "not_converged", "adequate"),
+        ({"average_gain": 0.4}, "not_converged", "adequate"),
+        ({"mean_error_average": 0.4}, "adequate", "inadequate"),
+        ({"khat_average": 0.9}, "adequate", "inadequate"),
+        ({"support_leak": 0.04, "support_leak_average": 0.0}, "inadequate", "adequate"),
+        # What is left to gain is known of each iterate.
+        (
+            {"to_go": 0.1, "to_go_se": 0.01, "to_go_average": 0.0001, "to_go_se_average": 0.0001},
+            "not_converged",
+            "adequate",
+        ),
+        (
+            {"to_go": 0.0001, "to_go_se": 0.0001, "to_go_average": 0.1, "to_go_se_average": 0.01},
+            "adequate",
+            "not_converged",
+        ),
+        # Both iterates are of one run.
+        ({"rhat": 1.7}, "not_converged", "not_converged"),
+        ({"nonfinite": 0.2}, "diverged", "diverged"),
+        ({"message": "ValueError: no"}, "failed", "failed"),
+    ],
+)
+def test_the_averaged_iterate_has_a_verdict_of_its_own(changes, last, average):
+    found = judged(**changes)
+    assert (found["verdict"], found["verdict_average"]) == (last, average)
+
+
+@pytest.mark.parametrize(
+    ("gain", "better"),
+    [(0.05, "average"), (0.019, ""), (0.0, ""), (-0.019, ""), (-0.05, "last"), (np.nan, "")],
+)
+def test_the_better_iterate_gains_more_than_two_errors(gain, better):
+    assert judged(average_gain=gain, average_gain_se=0.01)["better_iterate"] == better
+
+
 def test_unknown_evidence_and_modes_are_no_violation():
     assert judged(below_evidence=np.nan, missed_mass=np.nan)["verdict"] == "adequate"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from svi_atlas.diagnostics.finite import batch_means
+from svi_atlas.diagnostics.rhat import rhat
 
 WINDOW = 0.25
 """Share of a run, from its end, whose iterates and losses are compared."""
@@ -39,18 +40,5 @@ def seeds_agree(
         members = np.flatnonzero(group == value)
         if len(members) > 1:
             for name, values in series.items():
-                found[name][members] = between_chains(values[members]).max()
+                found[name][members] = rhat(values[members]).max()
     return found
-
-
-def between_chains(values: np.ndarray) -> np.ndarray:
-    """R-hat of several chains, (chain, draw, parameter) -> (parameter,); ArviZ's `identity` method."""
-    if not np.isfinite(values).all():
-        return np.full(values.shape[-1], np.inf)
-    length = values.shape[1]
-    within = values.var(1, ddof=1).mean(0)
-    between = length * values.mean(1).var(0, ddof=1)
-    still = (within == 0) & (between == 0)
-    with np.errstate(divide="ignore"):
-        ratio = between / np.where(still, 1.0, within)
-    return np.where(still, 1.0, np.sqrt((ratio + length - 1) / length))

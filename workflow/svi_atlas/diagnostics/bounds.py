@@ -19,7 +19,8 @@ def bounds(
     """Upper bounds on the evidence, the divergence and the error of means and sds.
 
     log_weight: (fit, draw), ln p(data, z) - ln q(z), nats; elbo, khat: (fit,); num_components: number of
-    scalar components of z. Returns, each (fit,), NaN where k-hat exceeds 0.7 or a weight is undefined:
+    scalar components of z. Returns, each (fit,), NaN where k-hat exceeds 0.7 or a weight is undefined
+    or zero (the ELBO leaves such draws out, so that it is no bound and its distance means nothing):
     `cubo`, ln E_q[w^2] / 2, at least ln Z, and `cubo_se`, nats;
     `d2`, 2 (CUBO - ELBO), at least the Renyi divergence of order 2, and `d2_se`, nats: good at 0.1 or
         less, correctable by importance sampling up to 4.6;
@@ -42,5 +43,5 @@ def bounds(
             "d2_se": np.hypot(relative_error, 2 * of_average),
             "w1_bound": 2 * np.sqrt(num_components * np.expm1(distance)),
         }
-    unknown = ~(khat <= RELIABLE_KHAT) | ~np.isfinite(cubo)
+    unknown = ~(khat <= RELIABLE_KHAT) | ~np.isfinite(weights).all(-1)
     return {name: np.where(unknown, np.nan, values) for name, values in found.items()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from svi_atlas.diagnostics.finite import batch_means
+from svi_atlas.diagnostics.rhat import split_rhat
 
 LOSS_WINDOW = 0.25
 """Share of the steps, from the end, over which the trend of the loss is measured."""
@@ -28,9 +29,9 @@ less than this range (unconstrained units), has come to rest."""
 def loss_drift(loss: np.ndarray, num_batches: int = 40, stride: int = 1) -> dict[str, np.ndarray]:
     """Linear trend of the loss over the last quarter of the steps.
 
-    loss: (fit, step), nats, each the mean of `stride` steps; non-finite ones are left out. Least squares through batch means, whose
-    residuals give the standard error. Returns `loss_drift` and `loss_drift_se`, (fit,), nats per
-    1,000 steps.
+    loss: (fit, step), nats, each the mean of `stride` steps; non-finite ones are left out. Least
+    squares through batch means, whose residuals give the standard error. Returns `loss_drift` and
+    `loss_drift_se`, (fit,), nats per 1,000 steps.
     """
     window = loss[:, -max(8, round(LOSS_WINDOW * loss.shape[-1])) :].astype(float)
     means = batch_means(np.where(np.isfinite(window), window, np.nan), num_batches)
@@ -94,21 +95,6 @@ def _windows(snapshot_step: np.ndarray) -> list[tuple[int, int]]:
     counts = [int((snapshot_step > num_steps - length).sum()) for length in lengths]
     usable = {count for count in counts if count >= FEWEST_SNAPSHOTS} or {max(counts)}
     return [(c, num_steps - int(np.append(0, snapshot_step)[-c - 1])) for c in sorted(usable)]
-
-
-def split_rhat(values: np.ndarray) -> np.ndarray:
-    """Split R-hat of one chain per fit and parameter (Gelman et al. 2013, 11.4).
-
-    values: (fit, draw, parameter). Returns (fit, parameter); 1 for a parameter that never moves.
-    Equal to ArviZ's `rhat(method="split")`, for all fits at once.
-    """
-    half = values.shape[1] // 2
-    halves = np.stack([values[:, :half], values[:, -half:]]).astype(float)
-    within = halves.var(2, ddof=1).mean(0)
-    between = half * halves.mean(2).var(0, ddof=1)
-    still = (within == 0) & (between == 0)
-    ratio = between / np.where(still, 1.0, within)
-    return np.where(still, 1.0, np.sqrt((ratio + half - 1) / half))
 
 
 def effective_size(chains: np.ndarray) -> np.ndarray:

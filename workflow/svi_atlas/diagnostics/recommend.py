@@ -18,16 +18,22 @@ OFTEN = 0.05
 
 RESAMPLES = 2000
 
-FAMILIES = {
+NEXT = {
+    "unreliable": "more particles, more steps or a smaller step size with `{guide}`: some of its fits are "
+    "adequate, but not reliably so",
+    "not_converged": "more steps, more particles or a smaller step size: no fit has reached the best "
+    "that its guide can do",
     "missed_mode": "a guide with several modes, such as a mixture of Normals",
     "support_leak": "a guide with the support of the model's sites: a truncated distribution, or an "
     "autoguide, which transforms",
     "mean_field": "`AutoMultivariateNormal`, which has the correlations that a mean-field guide lacks",
     "full_rank": "a normalising flow, `AutoBNAFNormal` or `AutoIAFNormal`, for what a Gaussian cannot do",
-    "not_converged": "more steps, more particles or a smaller step size: no fit has reached the best "
-    "that its guide can do",
+    "flow": "a guide of your own or other parameters of the model: a full-rank Gaussian and a flow "
+    "have been tried",
 }
-"""What to try, by what is wrong with the fits that came closest."""
+"""What to try next, by what is wrong with the fits that came closest."""
+
+FULL_RANK, FLOWS = {"AutoMultivariateNormal"}, {"AutoBNAFNormal", "AutoIAFNormal"}
 
 SETTING = ["model", "guide", "run", "num_particles", "num_steps", "step_size", "iterate"]
 
@@ -47,28 +53,46 @@ def recommend(table: pd.DataFrame, reliable: float = RELIABLE) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True) if found else settings.assign(chosen=[])
 
 
-def family_to_try(table: pd.DataFrame) -> str:
-    """What to try where nothing is adequate enough, in words, from what is wrong with one model's fits."""
-    converged = table[(table["verdict"] == "inadequate") | (table["verdict"] == "adequate")]
+def nothing_serves(table: pd.DataFrame) -> str:
+    """Why no setting of a model can be recommended, and what to try next, in words.
+
+    table: the model's rows of `fits.parquet`.
+    """
+    if (table["verdict"] == "failed").all():
+        return "all fits failed"
+    share = f"{100 * RELIABLE:g} %"
+    return f"no setting is adequate for {share} of its seeds. Try {_next(table)}"
+
+
+def _next(table: pd.DataFrame) -> str:
+    adequate = table[["verdict", "verdict_average"]].eq("adequate").any(axis=1)
+    if adequate.any():
+        return NEXT["unreliable"].format(guide=adequate.groupby(table["guide"]).mean().idxmax())
+    converged = table[table["verdict"] == "inadequate"]
     if converged.empty:
-        return FAMILIES["not_converged"]
+        return NEXT["not_converged"]
     closest = converged.sort_values("kl") if "kl" in converged else converged
     closest = closest.head(max(1, len(closest) // 2))
     if "missed_mass" in closest and (closest["missed_mass"] > 0).mean() > 0.5:
-        return FAMILIES["missed_mode"]
+        return NEXT["missed_mode"]
     if (closest["support_leak"] > 0).mean() > 0.5:
-        return FAMILIES["support_leak"]
+        return NEXT["support_leak"]
     tried = set(table["guide"])
-    return FAMILIES["full_rank" if "AutoMultivariateNormal" in tried else "mean_field"]
+    if not tried & FULL_RANK:
+        return NEXT["mean_field"]
+    return NEXT["flow" if tried & FLOWS else "full_rank"]
 
 
 def _settings(table: pd.DataFrame) -> pd.DataFrame:
     """One row a setting with its seeds summed up."""
     grid = grid_fits(table)
     grid = grid[grid["verdict"] != "failed"]
+    # If every fit failed the table has no statistics.
+    statistics = ["seconds", "kl", "kl_average"]
+    grid = grid.reindex(columns=grid.columns.union(statistics, sort=False))
     iterates = [
         grid.assign(
-            iterate=iterate, good=grid[f"verdict{suffix}"] == "adequate", kl=grid.get(f"kl{suffix}")
+            iterate=iterate, good=grid[f"verdict{suffix}"] == "adequate", kl=grid[f"kl{suffix}"]
         )
         for iterate, suffix in (("last", ""), ("average", "_average"))
     ]

@@ -14,7 +14,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from svi_atlas.diagnostics.best import best_settings, grid_fits
-from svi_atlas.diagnostics.recommend import family_to_try, recommend
+from svi_atlas.diagnostics.recommend import nothing_serves, recommend
 from svi_atlas.diagnostics.verdict import VERDICTS
 from svi_atlas.store import Results
 
@@ -69,7 +69,7 @@ stays at the prior is calibrated too.
 
 __all__ = [
     "CALIBRATION", "ORDER", "best", "best_settings", "breakable", "calibration", "counts", "downloads", "evidence",
-    "failures", "family_to_try", "figure", "grid_fits", "measured", "number", "provenance", "recommend", "say",
+    "failures", "figure", "grid_fits", "measured", "nothing_serves", "number", "provenance", "recommend", "say",
     "table", "verdict", "verification",
 ]  # fmt: skip
 
