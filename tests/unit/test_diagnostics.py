@@ -11,7 +11,12 @@ from scipy import stats
 from svi_atlas.diagnostics import drift
 from svi_atlas.diagnostics.agreement import seeds_agree
 from svi_atlas.diagnostics.bounds import bounds
-from svi_atlas.diagnostics.drift import effective_size, loss_drift, parameter_drift
+from svi_atlas.diagnostics.drift import (
+    effective_size,
+    loss_drift,
+    loss_falls_faster,
+    parameter_drift,
+)
 from svi_atlas.diagnostics.elbo import average_gain, elbo
 from svi_atlas.diagnostics.finite import batch_mean, finite, loss_tail
 from svi_atlas.diagnostics.khat import khat, khat_limit
@@ -447,6 +452,25 @@ class TestBounds:
             np.testing.assert_array_equal(np.isnan(values), [False, True])
 
 
+class TestLossFallsFaster:
+    @pytest.mark.parametrize(
+        ("shape", "grows"),
+        [
+            (lambda time: -(time**2), True),  # without bound
+            (lambda time: np.exp(-5 * time), False),  # towards an optimum
+            (lambda time: -time, False),  # at a constant rate
+            (lambda time: 0 * time, False),
+            (lambda time: time**2, False),  # it rises
+            (lambda time: -1 / (1 + np.exp(-12 * (time - 0.6))), False),  # a plateau is left
+        ],
+    )
+    def test_tells_a_growing_fall(self, rng, shape, grows):
+        losses = 50 * shape(np.linspace(0, 1, 8000))
+        noisy = losses + autoregression(rng, (40, 8000), 0.5, 0.3)
+        found = loss_falls_faster(noisy)["falls_faster"]
+        assert (found > 5).all() if grows else (found < 5).all()
+
+
 class TestAgreement:
     def test_equals_arviz(self, rng):
         snapshots = rng.normal(size=(4, 80, 2)) + rng.normal(size=(4, 1, 2))
@@ -471,6 +495,22 @@ class TestAgreement:
         mixed = seeds_agree(snapshots, loss, np.array([1, 2, 1, 2]))
         assert (mixed["seeds_rhat"] > 10).all()
         assert (mixed["seeds_rhat_loss"] < 1.3).all()
+
+    def test_standard_error_is_the_spread_over_repetitions(self, rng):
+        # Twelve seeds whose means differ, many times over.
+        found = [
+            seeds_agree(
+                rng.normal(size=(12, 400, 1)) + rng.normal(size=(12, 1, 1)),
+                np.ones((12, 400)),
+                np.ones(12),
+            )
+            for _ in range(200)
+        ]
+        values, errors = (
+            np.array([one[name][0] for one in found]) for name in ("seeds_rhat", "seeds_rhat_se")
+        )
+        # The jackknife of a spread is biased by about the root of 1 / 12.
+        assert np.median(errors) == pytest.approx(values.std(ddof=1), rel=0.3)
 
     def test_one_seed_and_broken_parameters(self, rng):
         snapshots = rng.normal(size=(3, 40, 1))

@@ -25,6 +25,7 @@ GOOD = {
     "rhat": 1.01,
     "ess": 400.0,
     "window": 5000,
+    "falls_faster": -0.5,
     "loss_drift": -0.0001,
     "loss_drift_se": 0.001,
     "average_gain": 0.0001,
@@ -55,6 +56,11 @@ def test_a_good_fit_is_adequate():
     assert found["reason"].startswith("Stationary, and close to the posterior")
 
 
+def test_a_growing_fall_is_no_matter_where_the_evidence_bounds_the_loss():
+    assert judged(falls_faster=9.0)["verdict"] == "adequate"
+    assert judged(falls_faster=4.0, below_evidence=np.nan)["verdict"] == "adequate"
+
+
 BAD_AVERAGE = {"mean_error_average": 0.5, "sd_ratio_average": 0.5, "khat_average": 1.5}
 """The average is no better: the family is at fault, not the noise of the last iterate."""
 
@@ -62,6 +68,12 @@ VIOLATIONS = [
     ("nonfinite", {"nonfinite": 0.2, "first_nonfinite": 17}, "diverged", ["20.00%", "step 17"]),
     ("finite_parameters", {"finite_parameters": 0.0}, "diverged", ["parameter is not finite"]),
     ("below_evidence", {"below_evidence": 40.0, "loss_tail": -3.0}, "diverged", ["-3", "40"]),
+    (
+        "falls_faster",
+        {"falls_faster": 9.0, "below_evidence": np.nan, "loss_drift": -40.0},
+        "diverged",
+        ["growing rate, by 40 nats", "no evidence is known"],
+    ),
     ("guide_factors", {"guide_factors": "g"}, "diverged", ["factor site g"]),
     (
         "to_go",

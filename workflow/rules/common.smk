@@ -7,6 +7,11 @@ def spec_text(pattern):
     return lambda wildcards: SPECS[pattern.format(**wildcards)]
 
 
+def growing(amount):
+    """A resource of which each further attempt at a job gets as much again."""
+    return lambda wildcards, attempt: amount * attempt
+
+
 def lead_figures(wildcards):
     """The first figure of each experiment, which the index shows."""
     figures = {name: EXPERIMENTS[name].figures[:1] for name in DEFAULT}

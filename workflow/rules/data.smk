@@ -8,8 +8,8 @@ rule data:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         spec=spec_text(LAYOUT.spec("data")),
     message:

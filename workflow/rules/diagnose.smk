@@ -13,8 +13,8 @@ rule diagnose:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         spec=spec_text(LAYOUT.cell_spec("diagnose")),
     message:
@@ -36,8 +36,8 @@ rule table:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         spec=spec_text(LAYOUT.spec("table")),
         results=results_root,

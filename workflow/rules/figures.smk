@@ -10,8 +10,8 @@ rule figure:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         spec=spec_text(LAYOUT.spec("figure", item="{figure}")),
         results=results_root,

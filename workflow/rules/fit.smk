@@ -13,8 +13,8 @@ rule fit:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         spec=spec_text(LAYOUT.cell_spec("fit")),
         checkpoint=LAYOUT.checkpoint(),

@@ -9,8 +9,8 @@ rule reference:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         spec=spec_text(LAYOUT.spec("reference")),
     message:

@@ -17,8 +17,8 @@ rule notebook:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         spec=spec_text(LAYOUT.spec("notebook", item="{notebook}")),
         results=results_root,
@@ -42,8 +42,8 @@ rule index_notebook:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         spec=SPECS[LAYOUT.index_spec()],
         results=results_root,
@@ -65,8 +65,8 @@ rule page:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         spec=spec_text(LAYOUT.page_spec()),
     message:

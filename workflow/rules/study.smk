@@ -14,8 +14,8 @@ rule rates:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         spec=spec_text(LAYOUT.spec("rates")),
         results=results_root,

@@ -27,7 +27,8 @@ def seeds_agree(
     snapshots: unconstrained parameters, (fit, snapshot, parameter); loss: (fit, step), nats; group:
     (fit,), what the seeds of one setting have in common. Returns, each (fit,): `seeds_rhat`, the
     largest over the parameters, and `seeds_rhat_loss`; NaN for a single seed, infinite where a
-    parameter or a batch of losses is not finite.
+    parameter or a batch of losses is not finite. And their standard errors, `..._se`, by the jackknife
+    over seeds; NaN for fewer than three.
     """
     count = max(2, round(WINDOW * snapshots.shape[1]))
     tail = loss[:, -max(2, round(WINDOW * loss.shape[1])) :].astype(float)
@@ -35,10 +36,22 @@ def seeds_agree(
         "seeds_rhat": snapshots[:, -count:].astype(float),
         "seeds_rhat_loss": batch_means(tail, BATCHES)[..., None],
     }
-    found = {name: np.full(len(group), np.nan) for name in series}
+    names = [f"{name}{suffix}" for name in series for suffix in ("", "_se")]
+    found = {name: np.full(len(group), np.nan) for name in names}
     for value in np.unique(group):
         members = np.flatnonzero(group == value)
         if len(members) > 1:
             for name, values in series.items():
                 found[name][members] = rhat(values[members]).max()
+                found[f"{name}_se"][members] = _jackknife(values[members])
     return found
+
+
+def _jackknife(chains: np.ndarray) -> float:
+    """Standard error of the largest R-hat of chains (chain, draw, parameter)."""
+    count = len(chains)
+    if count < 3:
+        return np.nan
+    without = np.array([rhat(np.delete(chains, one, axis=0)).max() for one in range(count)])
+    with np.errstate(invalid="ignore"):
+        return float(np.sqrt((count - 1) * without.var()))

@@ -11,7 +11,7 @@ import xarray as xr
 
 from svi_atlas.diagnostics.agreement import seeds_agree
 from svi_atlas.diagnostics.bounds import bounds
-from svi_atlas.diagnostics.drift import loss_drift, parameter_drift
+from svi_atlas.diagnostics.drift import loss_drift, loss_falls_faster, parameter_drift
 from svi_atlas.diagnostics.elbo import average_gain, elbo
 from svi_atlas.diagnostics.finite import finite, loss_tail
 from svi_atlas.diagnostics.khat import khat
@@ -73,6 +73,7 @@ def _statistics(
         "finite_parameters": np.isfinite(snapshots[:, -1]).all(-1).astype(float),
         **loss_tail(loss, np.nan if _is_point(fits) else log_evidence),
         **loss_drift(loss, stride=stride),
+        **loss_falls_faster(loss, stride=stride),
         **parameter_drift(snapshots, fits["snapshot_step"].to_numpy(), step_size),
         **seeds_agree(snapshots, loss, step_size),
         **average_gain(last, average),

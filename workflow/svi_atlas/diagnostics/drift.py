@@ -33,7 +33,36 @@ def loss_drift(loss: np.ndarray, num_batches: int = 40, stride: int = 1) -> dict
     squares through batch means, whose residuals give the standard error. Returns `loss_drift` and
     `loss_drift_se`, (fit,), nats per 1,000 steps.
     """
-    window = loss[:, -max(8, round(LOSS_WINDOW * loss.shape[-1])) :].astype(float)
+    slope, error = _trend(loss[:, -_quarter(loss) :], num_batches, stride)
+    return {"loss_drift": slope, "loss_drift_se": error}
+
+
+def loss_falls_faster(
+    loss: np.ndarray, num_batches: int = 40, stride: int = 1
+) -> dict[str, np.ndarray]:
+    """Whether the loss falls at a growing rate, quarter by quarter of the run.
+
+    loss: (fit, step), as for `loss_drift`. Returns `falls_faster` (fit,): the trends of the last
+    three quarters are compared with those just before; this is the smaller of the two growths of the
+    fall, in their standard errors, and of the fall at first, in its own.
+    """
+    quarter = _quarter(loss)
+    ends = [loss.shape[-1] - age * quarter for age in (2, 1, 0)]
+    slopes, errors = np.stack(
+        [_trend(loss[:, max(end - quarter, 0) : end], num_batches, stride) for end in ends], axis=1
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        growth = (slopes[:-1] - slopes[1:]) / np.hypot(errors[:-1], errors[1:])
+        return {"falls_faster": np.minimum(growth.min(0), -slopes[0] / errors[0])}
+
+
+def _quarter(loss: np.ndarray) -> int:
+    return max(8, round(LOSS_WINDOW * loss.shape[-1]))
+
+
+def _trend(window: np.ndarray, num_batches: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
+    """Slope of losses (fit, step) and its standard error, nats per 1,000 steps."""
+    window = window.astype(float)
     means = batch_means(np.where(np.isfinite(window), window, np.nan), num_batches)
     batch = window.shape[-1] // means.shape[-1]
     time = (np.arange(means.shape[-1]) - (means.shape[-1] - 1) / 2) * batch * stride / 1000
@@ -41,7 +70,7 @@ def loss_drift(loss: np.ndarray, num_batches: int = 40, stride: int = 1) -> dict
         slope = (means * time).sum(-1) / (time**2).sum()
         residual = means - means.mean(-1, keepdims=True) - slope[:, None] * time
         variance = (residual**2).sum(-1) / max(len(time) - 2, 1)
-        return {"loss_drift": slope, "loss_drift_se": np.sqrt(variance / (time**2).sum())}
+        return slope, np.sqrt(variance / (time**2).sum())
 
 
 def parameter_drift(

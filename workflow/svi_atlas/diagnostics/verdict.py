@@ -19,6 +19,9 @@ VERDICTS = ("failed", "diverged", "not_converged", "inadequate", "adequate")
 BELOW_EVIDENCE = 5.0
 """Standard errors below minus the log evidence at which a loss is proved to be no ELBO's."""
 
+FALLS_FASTER = 5.0
+"""Standard errors by which the fall of a loss must grow, twice in a row, to count as growing."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -57,6 +60,11 @@ def _loss_fall(table, limit):
     return (fall - limit["loss_drift"]).where(sure | fall.isna(), -np.inf)
 
 
+def _falls_faster(table, limit):
+    """A growing fall, asked only where no evidence bounds the loss."""
+    return (table["falls_faster"] - FALLS_FASTER).where(table["below_evidence"].isna())
+
+
 def _khat_excess(table, limit, suffix=""):
     bounds = table["num_draws"].map(lambda draws: khat_limit(int(draws), limit["khat"]))
     return table[f"khat{suffix}"] - bounds
@@ -92,6 +100,9 @@ CHECKS = (
           lambda table, limit: table["below_evidence"] - BELOW_EVIDENCE,
           "the loss, {loss_tail:.4g}, lies {below_evidence:.3g} standard errors below minus the log "
           "evidence, which no ELBO can: it falls without bound"),
+    Check("diverged", "falls_faster", None, _falls_faster,
+          "the loss falls at a growing rate, by {fall:.3g} nats per 1,000 steps at the end of the run, "
+          "and no evidence is known that bounds it"),
     Check("diverged", "guide_factors", None,
           lambda table, limit: (table["guide_factors"] != "").astype(float) - 0.5,
           "the guide has the factor site {guide_factors}, which is no part of a density that can be "
@@ -129,7 +140,7 @@ CHECKS = (
     Check("adequate", "missed_mass", None,
           lambda table, limit: table["missed_mass"] - limit["missed_mass"],
           "the guide misses the mode at {missed_mode}, with {missed_mass:.0%} of the posterior"),
-    Check("adequate", "khat", None, _khat_excess,
+    Check("adequate", "khat", "khat_se", _khat_excess,
           "the importance weights have a heavy tail: k-hat is {khat:.2f}"),
     Check("adequate", "mean_error", "mean_error_se", _mean_excess,
           "a posterior mean is off by {mean_error:.2f} posterior sds (limit {limit_mean_error:g})"),
