@@ -65,7 +65,7 @@ def nothing_serves(table: pd.DataFrame) -> str:
 
 
 def _next(table: pd.DataFrame) -> str:
-    adequate = table[["verdict", "verdict_average"]].eq("adequate").any(axis=1)
+    adequate = (table[["verdict", "verdict_average"]] == "adequate").any(axis=1)
     if adequate.any():
         return NEXT["unreliable"].format(guide=adequate.groupby(table["guide"]).mean().idxmax())
     converged = table[table["verdict"] == "inadequate"]
