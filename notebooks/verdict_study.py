@@ -148,11 +148,7 @@ display(nb.verification(found))
 # ## Reproduce and reuse
 
 # %%
-display(
-    nb.say(
-        f"This page and all it needs: `snakemake --cores 2 {found.layout.page(experiment)}`. The rates "
-        "are in `rates.csv`, the exact distances in `truth.parquet`."
-    )
-)
+files = "The rates are in `rates.csv`, the exact distances in `truth.parquet`."
+display(nb.rerun(found, more=files))
 display(nb.downloads(found))
 display(nb.provenance(found))

@@ -33,8 +33,8 @@ def truth(
 
     `distance` is KL(fit||optimum of its family) in nats per parameter of the guide, of the nearest
     where there are several; `is_converged` if it is at most what the thresholds allow to be left to
-    gain. optima: by (model, guide). posterior: exact mean and sd (dimension,) by model. `is_adequate`
-    asks whether that optimum has the posterior's means and sds within the thresholds.
+    gain; `is_adequate` if that optimum has the posterior's means and sds within the thresholds.
+    optima: by (model, guide); posterior: exact mean and sd (dimension,) by model.
     """
     found = pd.DataFrame(index=table.index, columns=["distance"], dtype=float)
     adequate = pd.Series(False, index=table.index)

@@ -19,10 +19,10 @@ OFTEN = 0.05
 RESAMPLES = 2000
 
 NEXT = {
-    "unreliable": "more particles, more steps or a smaller step size with `{guide}`: some of its fits are "
-    "adequate, but not reliably so",
-    "not_converged": "more steps, more particles or a smaller step size: no fit has reached the best "
-    "that its guide can do",
+    "unreliable": "more particles, more steps or a smaller step size with `{guide}`: some of its "
+    "fits are adequate, but not reliably so",
+    "not_converged": "more steps, more particles or a smaller step size: no fit has reached the "
+    "best that its guide can do",
     "missed_mode": "a guide with several modes, such as a mixture of Normals",
     "support_leak": "a guide with the support of the model's sites: a truncated distribution, or an "
     "autoguide, which transforms",
