@@ -429,12 +429,6 @@ display(nb.failures(fits))
 # ## Reproduce and reuse
 
 # %%
-display(
-    nb.say(
-        f"This page and all it needs: `snakemake --cores 2 {found.layout.page(experiment)}`. Only "
-        "what has changed runs again. Other data, guides, step sizes, particle counts and seeds "
-        f"are set in `config/experiments/{experiment}.yaml`."
-    )
-)
+display(nb.rerun(found, settable="Other data, guides, step sizes, particle counts and seeds"))
 display(nb.downloads(found))
 display(nb.provenance(found))

@@ -76,11 +76,5 @@ display(nb.verification(found))
 # ## Reproduce and reuse
 
 # %%
-display(
-    nb.say(
-        f"This page and all it needs: `snakemake --cores 2 {found.layout.page(experiment)}`. "
-        "Only what has changed runs again."
-    )
-)
-display(nb.downloads(found))
+display(nb.rerun(found, more="Only what has changed runs again."), nb.downloads(found))
 display(nb.provenance(found))

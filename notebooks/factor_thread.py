@@ -483,12 +483,5 @@ display(nb.failures(fits))
 # ## Reproduce and reuse
 
 # %%
-display(
-    nb.say(
-        f"This page and all it needs: `snakemake --cores 2 {found.layout.page(experiment)}`. Only "
-        "what has changed runs again. Guides, step sizes, particle counts and seeds are set in "
-        f"`config/experiments/{experiment}.yaml`."
-    )
-)
-display(nb.downloads(found))
+display(nb.rerun(found), nb.downloads(found))
 display(nb.provenance(found))

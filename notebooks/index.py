@@ -148,9 +148,9 @@ display(nb.table(pd.DataFrame(rows), {
 }))  # fmt: skip
 display(
     nb.say(
-        "In the tables of guides below the verdicts are counted over all settings; *best* is the "
-        "setting (particles, step size) to use, with its adequate seeds, their median KL divergence "
-        "in nats and the seconds of one fit."
+        "In the tables of guides below the verdicts are counted over all settings; *best* is each "
+        "guide's best setting (particles, step size), with its adequate seeds, their median KL "
+        "divergence in nats and the seconds of one fit."
     )
 )
 

@@ -100,19 +100,19 @@ if len(wrong):
         f"{wrong['num_particles'].iloc[0]} particles the mean-field guide `{MEAN_FIELD}` converges "
         f"for {int(wrong['converged'].sum())} of {len(wrong)} seeds. Its variances are "
         f"{n(wrong['derived.var_first'].median())} and {n(wrong['derived.var_second'].median())} "
-        f"where the truth is {n(exact['var_first'], 1)}; the best a guide without correlation can do "
-        f"is {n(two_questions.MEAN_FIELD_VARIANCE, 2)}. Its KL divergence is "
+        f"where the truth is {n(exact['var_first'], 1)}; the best a guide without correlation can "
+        f"do is {n(two_questions.MEAN_FIELD_VARIANCE, 2)}. Its KL divergence is "
         f"{n(wrong['kl'].median())} nats, and the verdict *inadequate* is given to "
         f"{int((wrong['verdict'] == 'inadequate').sum())} of the {len(wrong)}."
     )
 if len(full):
     top = best.loc[MODEL, FULL]
+    averaged = full[[f"derived_average.{c}" for c in ("var_first", "cov", "var_second")]].median()
     points.append(
         f"The full-rank guide `{FULL}` with {top['num_particles']} particles and step size "
         f"{top['step_size']:g} is adequate for {round(top['adequate'] * top['fits'])} of "
         f"{top['fits']} seeds. Its averaged iterates have the median covariance "
-        f"{matrix(full[[f'derived_average.{c}' for c in ('var_first', 'cov', 'var_second')]].median())}; "
-        f"exact is {matrix(gaussian.EXACT[MODEL].ravel()[[0, 1, 3]])}."
+        f"{matrix(averaged)}; exact is {matrix(gaussian.EXACT[MODEL].ravel()[[0, 1, 3]])}."
     )
 if origin is not None:
     points.append(
@@ -123,8 +123,9 @@ if origin is not None:
 points += [
     "The covariance is $L L^\\top$ with $L$ = `auto_scale_tril`, not its inverse, which the origin "
     "writes.",
-    "$L$ belongs to the unconstrained space. For a parameter $s > 0$ the guide holds $\\ln\, s$, and "
-    "$L L^\\top$ is not the covariance of $s$; [below](#a-positive-parameter) is how to convert it.",
+    "$L$ belongs to the unconstrained space. For a parameter $s > 0$ the guide holds $\\ln\, s$, "
+    "and $L L^\\top$ is not the covariance of $s$; [below](#a-positive-parameter) is how to "
+    "convert it.",
 ]
 if len(compared):
     points.append(
@@ -195,8 +196,8 @@ show("kl_by_step_size")
 # %% [markdown]
 # ## The covariance from auto_scale_tril
 #
-# With $L$ = `auto_scale_tril` the guide draws $\epsilon$ from a standard Normal and returns $z = m + L
-# \epsilon$. So its covariance is
+# With $L$ = `auto_scale_tril` the guide draws $\epsilon$ from a standard Normal and returns
+# $z = m + L \epsilon$. So its covariance is
 #
 # $$\mathrm{Cov}(z) = \mathbb{E}[L \epsilon \epsilon^\top L^\top] = L L^\top.$$
 #
@@ -220,8 +221,8 @@ if origin is not None:
     display(
         nb.say(
             f"The angle in print is {n(90 - shape.PUBLISHED['angle_degrees'], 4)} degrees, but the "
-            f"covariance in print has its long axis {n(float(implied), 4)} degrees from the x axis. So "
-            "the origin measures from the y axis, and the table has 90 degrees minus its number."
+            f"covariance in print has its long axis {n(float(implied), 4)} degrees from the x "
+            "axis. So the origin measures from the y axis, and the table has 90 degrees minus its number."
         )
     )
     first, both, second = covariance(origin)
@@ -229,14 +230,14 @@ if origin is not None:
     display(
         nb.say(
             "The inverse of this run's $L L^\\top$ would be "
-            f"{matrix(inverse.ravel()[[0, 1, 3]])}: variances about nine times too small and a correlation "
-            "of the wrong sign."
+            f"{matrix(inverse.ravel()[[0, 1, 3]])}: variances about nine times too small and a "
+            "correlation of the wrong sign."
         )
     )
 show(
     "rotated_gaussian.draws",
-    "The exact density, draws from it, from the origin's full-rank fit, and from a mean-field fit that "
-    "has converged. Dashed: exact contours.",
+    "The exact density, draws from it, from the origin's full-rank fit, and from a mean-field fit "
+    "that has converged. Dashed: exact contours.",
 )
 
 # %%
@@ -245,8 +246,8 @@ if origin is not None:
     display(
         nb.say(
             f"The mean of the last 5 % of the losses of that run is "
-            f"{nb.measured(origin['loss_tail'], origin['loss_tail_se'])} nats; minus the log evidence "
-            f"is {n(-log_evidence, 7)}."
+            f"{nb.measured(origin['loss_tail'], origin['loss_tail_se'])} nats; minus the log "
+            f"evidence is {n(-log_evidence, 7)}."
         )
     )
 
@@ -257,8 +258,8 @@ if origin is not None:
 show(
     "rotated_gaussian.shape",
     "Dots are medians over the seeds of the last iterate, bars their 10 to 90 % range. Where the "
-    "guide is no Gaussian, or its parameters hold no covariance, the numbers are from its draws and "
-    "carry their sampling error of about 2 %.",
+    "guide is no Gaussian, or its parameters hold no covariance, the numbers are from its draws "
+    "and carry their sampling error of about 2 %.",
 )
 measured = gaussian.of_fits(found, MODEL)
 rows = []
@@ -306,8 +307,10 @@ show(
     "standard deviations are right.",
 )
 statistics = {
-    "to_go": "left to gain (nats a parameter)", "rhat": "split R-hat of the parameters", "loss_drift": "drift of the loss (nats per 1,000 steps)",
-    "average_gain": "gain by averaging the iterates (nats)", "loss_tail": "loss, end of the run (nats)",
+    "to_go": "left to gain (nats a parameter)", "rhat": "split R-hat of the parameters",
+    "loss_drift": "drift of the loss (nats per 1,000 steps)",
+    "average_gain": "gain by averaging the iterates (nats)",
+    "loss_tail": "loss, end of the run (nats)",
     "kl": "KL to the posterior (nats)", "khat": "Pareto k-hat",
     "mean_error": "error of the worst mean (sd)", "sd_ratio": "worst ratio of sds",
     "derived.var_first": "variance of x", "derived.var_second": "variance of y",
@@ -324,17 +327,17 @@ for question in ("converged", "adequate"):
     rows.append({"statistic": f"{question}?", **counted})
 display(
     nb.say(
-        f"The two guides at step size {step_size:g} with the same number of particles, means over the "
-        "seeds with their standard errors:"
+        f"The two guides at step size {step_size:g} with the same number of particles, means over "
+        "the seeds with their standard errors:"
     )
 )
 display(nb.table(pd.DataFrame(rows)))
 display(
     nb.say(
-        "Nothing in the first four rows sets the two apart: what is left to gain, R-hat, drift and averaging look at the "
-        "optimiser, and the optimiser is done. A mean is no help either, since both means are right. "
-        "What tells is the comparison with the posterior, or, without one, k-hat: the importance "
-        "weights of the narrow guide have a heavier tail."
+        "Nothing in the first four rows sets the two apart: what is left to gain, R-hat, drift and "
+        "averaging look at the optimiser, and the optimiser is done. A mean is no help either, "
+        "since both means are right. What tells is the comparison with the posterior, or, without one, "
+        "k-hat: the importance weights of the narrow guide have a heavier tail."
     )
 )
 display(nb.say("Of each guide the fit with the median KL divergence there:"))
@@ -354,8 +357,8 @@ evidence([gaussian.typical_fit(there) for there in both.values()])
 # %%
 show(
     "rotated_gaussian.constrained",
-    "Left: in the space of the guide, L Lᵀ is the covariance. Middle: the same draws in the space of "
-    "the parameters, where it is not. Right: the entries, a point a seed.",
+    "Left: in the space of the guide, L Lᵀ is the covariance. Middle: the same draws in the "
+    "space of the parameters, where it is not. Right: the entries, a point a seed.",
 )
 there = cell("positive", FULL)
 if len(there):
@@ -386,8 +389,8 @@ if len(there):
     display(
         nb.say(
             f"Means over {len(there)} seeds with their standard errors. Read as the variance of "
-            f"$s$, $L L^\\top$ is {n(naive[:, 0, 0].mean() / true[0, 0], 2)} of the truth; the error "
-            "grows with $C_{11}$."
+            f"$s$, $L L^\\top$ is {n(naive[:, 0, 0].mean() / true[0, 0], 2)} of the truth; the "
+            "error grows with $C_{11}$."
         )
     )
 
@@ -422,12 +425,5 @@ display(nb.failures(fits))
 # ## Reproduce and reuse
 
 # %%
-display(
-    nb.say(
-        f"This page and all it needs: `snakemake --cores 2 {found.layout.page(experiment)}`. Only "
-        "what has changed runs again. Guides, step sizes, particle counts and seeds are set in "
-        f"`config/experiments/{experiment}.yaml`."
-    )
-)
-display(nb.downloads(found))
+display(nb.rerun(found), nb.downloads(found))
 display(nb.provenance(found))

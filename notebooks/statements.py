@@ -305,6 +305,4 @@ if len(known):
 # ## Reproduce and reuse
 
 # %%
-page = found.layout.page(f"{experiment}-statements")
-display(nb.say(f"This page and all it needs: `snakemake --cores 2 {page}`."))
-display(nb.downloads(found))
+display(nb.rerun(found, f"{experiment}-statements", more=""), nb.downloads(found))

@@ -208,6 +208,4 @@ display(nb.table(pd.DataFrame(rows), {
 # ## Reproduce and reuse
 
 # %%
-page = found.layout.page(f"{experiment}-theory")
-display(nb.say(f"This page and all it needs: `snakemake --cores 2 {page}`."))
-display(nb.downloads(found))
+display(nb.rerun(found, f"{experiment}-theory", more=""), nb.downloads(found))

@@ -56,10 +56,10 @@ display(
 #
 # Each density has a guide family whose best member is known: in closed form for Gaussians (a mean-field
 # guide keeps the conditional variances, Bishop 2006, 10.1.2), by quadrature in one dimension. A fit is
-# **right** when two things hold. It has *converged*: its KL divergence from its family's optimum is at
-# most the threshold `to_go`, per parameter of the guide. And the family is *adequate*: its optimum has
-# the posterior's means and standard deviations within the thresholds. Neither uses a random draw, and
-# neither is used by the verdict.
+# **right** when two things hold. It has *converged*: its KL divergence from its family's optimum (the
+# nearer one, where two are equally good) is at most the threshold `to_go`, per parameter of the guide.
+# And the family is *adequate*: that optimum has the posterior's means and standard deviations within
+# the thresholds. Neither uses a random draw, and neither is used by the verdict.
 
 # %%
 right = fits.assign(**truth[["is_converged", "is_adequate", "is_right"]])
@@ -139,14 +139,16 @@ if "verdicts" in figures:
     display(nb.figure(found, "verdicts"))
 
 # %% [markdown]
+# ## Comparison with exact values
+
+# %%
+display(nb.verification(found))
+
+# %% [markdown]
 # ## Reproduce and reuse
 
 # %%
-display(
-    nb.say(
-        f"This page and all it needs: `snakemake --cores 2 {found.layout.page(experiment)}`. The rates "
-        "are in `rates.csv`, the exact distances in `truth.parquet`."
-    )
-)
+files = "The rates are in `rates.csv`, the exact distances in `truth.parquet`."
+display(nb.rerun(found, more=files))
 display(nb.downloads(found))
 display(nb.provenance(found))

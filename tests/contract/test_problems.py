@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -119,6 +120,20 @@ def test_the_experiment_can_be_planned(case):
         has_optimum=problem.optimum is not None,
     )
     assert plan_experiment(case.name, path, read_experiment(path, {}), catalogue).cells
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if CASES[name].problem.optimum])
+def test_the_optima_of_a_study_are_gaussians(case):
+    path = ROOT / "config" / "experiments" / f"{case.name}.yaml"
+    for entry in read_experiment(path, {})["grid"]:
+        for model, guide in product(entry["models"], entry["guides"]):
+            size = case.latent(model)["x"]
+            optima = case.problem.optimum(model, guide)
+            assert optima
+            for each in optima:
+                assert each.mean.shape == size
+                assert each.covariance.shape == (*size, *size)
+                assert (np.linalg.eigvalsh(each.covariance) > 0).all()
 
 
 @pytest.mark.parametrize("name", NAMES)

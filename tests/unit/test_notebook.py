@@ -5,6 +5,7 @@ import pandas as pd
 
 from svi_atlas.report import notebook as nb
 from svi_atlas.report.page import contents
+from svi_atlas.store import Results
 
 
 def test_long_names_may_be_broken():
@@ -37,6 +38,18 @@ def test_evidence_names_run_and_guide_in_one_cell():
     shown = nb.evidence(fits).data
     assert "origin<br>beta" in shown
     assert "not converged" in shown
+
+
+def test_rerun_gives_the_command_and_where_the_settings_are():
+    found = Results("results", "coin")
+    assert nb.rerun(found).data == (
+        "This page and all it needs: `snakemake --cores 2 results/report/coin.html`. Only what has "
+        "changed runs again. Guides, step sizes, particle counts and seeds are set in "
+        "`config/experiments/coin.yaml`."
+    )
+    assert nb.rerun(found, "coin-theory", more="").data == (
+        "This page and all it needs: `snakemake --cores 2 results/report/coin-theory.html`."
+    )
 
 
 def test_contents_list_headings_written_and_displayed():

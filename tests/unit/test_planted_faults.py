@@ -52,7 +52,8 @@ COVARIANCE = np.array([[1.0, CORRELATION], [CORRELATION, 1.0]])
 
 
 def plane(data):
-    numpyro.sample("x", dist.MultivariateNormal(jnp.zeros(2), jnp.asarray(COVARIANCE)))
+    scale = jnp.asarray(np.linalg.cholesky(COVARIANCE))
+    numpyro.sample("x", dist.MultivariateNormal(jnp.zeros(2), scale_tril=scale))
 
 
 def full_rank():
@@ -81,6 +82,10 @@ def line(data):
     )
 
 
+def standard(data):
+    numpyro.sample("x", dist.Normal(0.0, 1.0))
+
+
 @pytest.fixture(scope="module")
 def plane_fits():
     return fit(plane, full_rank, step_sizes=(1e-5, 0.002, 0.5), num_steps=4000)
@@ -105,8 +110,11 @@ def test_a_step_size_too_large(plane_fits):
 
 
 def test_too_few_steps():
-    fits = fit(plane, full_rank, step_sizes=(0.002,), num_steps=200)
-    not_converged(judged(fits, plane_reference()))
+    # After 1,000 steps most are adequate.
+    found = verdicts(
+        standard, lambda: line, line_reference(0.0, 1.0, 0.0), step_size=0.02, num_steps=200
+    )
+    not_converged(found)
 
 
 def test_a_reference_that_has_not_mixed(plane_fits):
@@ -145,6 +153,12 @@ def test_a_missed_mode():
     assert (missed == "-8").all()
 
 
+def not_finite(found):
+    assert (found["verdict"] == "diverged").all(), found["reason"].tolist()
+    for first, reason in zip(found["first_nonfinite"], found["reason"], strict=True):
+        assert reason.endswith(f"of the losses are not finite, the first at step {first:.0f}.")
+
+
 def test_a_guide_that_leaves_the_support():
     def model(data):
         x = numpyro.sample("x", dist.Uniform(0.0, 1.0, validate_args=False))
@@ -160,22 +174,20 @@ def test_a_guide_that_leaves_the_support():
         model, lambda: guide, line_reference(mean, 0.24, float(np.log(exact))),
         step_size=0.003, num_steps=2000,
     )  # fmt: skip
-    assert found["verdict"].isin(["diverged", "inadequate", "not_converged"]).all()
+    not_finite(found)
+    assert (found["first_nonfinite"] <= 5).all()
     assert (found["support_leak"] > 0.01).all()
-    assert not (found["adequate"].fillna(False)).any()
+    assert found["adequate"].isna().all()
 
 
 def test_an_objective_without_a_bound():
-    def model(data):
-        numpyro.sample("x", dist.Normal(0.0, 1.0))
-
     def guide(data):
         loc = numpyro.param("loc", 0.5)
         x = numpyro.sample("x", dist.Normal(0.0, 1.0))
         numpyro.factor("pull", -loc + 0.0 * x)
 
     found = verdicts(
-        model, lambda: guide, line_reference(0.0, 1.0, 0.0), step_size=0.01, num_steps=2000
+        standard, lambda: guide, line_reference(0.0, 1.0, 0.0), step_size=0.01, num_steps=2000
     )
     assert (found["verdict"] == "diverged").all(), found["reason"].tolist()
     assert found["reason"].str.contains("falls without bound").all()
@@ -192,7 +204,5 @@ def test_nan_after_some_steps():
     found = verdicts(
         model, lambda: guide, line_reference(5.0, 1.0, 0.0), step_size=0.01, num_steps=2000
     )
-    assert (found["verdict"] == "diverged").all(), found["reason"].tolist()
+    not_finite(found)
     assert (found["first_nonfinite"] > 100).all()
-    first = found["first_nonfinite"].astype(int).astype(str)
-    assert all(step in reason for step, reason in zip(first, found["reason"], strict=True))

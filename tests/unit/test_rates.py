@@ -37,7 +37,7 @@ class TestTruth:
     def found(self, fits, posterior=None):
         key = (fits["model"].iloc[0], fits["guide"].iloc[0])
         return truth(
-            fits, {key: self.optimum}, {key[0]: posterior or self.posterior}, THRESHOLDS
+            fits, {key: [self.optimum]}, {key[0]: posterior or self.posterior}, THRESHOLDS
         ).iloc[0]
 
     def test_distance_is_the_divergence_from_the_optimum_per_parameter(self):
@@ -70,8 +70,25 @@ class TestTruth:
         )
         assert self.found(fits)["distance"] == pytest.approx(exact / 5)
 
+    def test_of_several_optima_the_nearest_counts(self):
+        scale = np.diag([1.0, 1.0])
+        optima = [Optimum(np.full(2, place), scale) for place in (-3.0, 3.0)]
+        fits = [mean_field_fits([place] * 2, [1.0] * 2) for place in (-3.0, 0.0, 3.0)]
+        table = pd.concat(fits, ignore_index=True)
+        posterior = {"m": (np.full(2, 3.0), np.ones(2))}
+        found = truth(table, {("m", "AutoNormal"): optima}, posterior, THRESHOLDS)
+        assert found["is_converged"].tolist() == [True, False, True]
+        assert found["is_adequate"].tolist() == [False, False, True]
+
 
 class TestOptima:
+    def test_two_equal_modes_have_two_optima(self):
+        def places(model):
+            return [each.mean[0] for each in STUDY.optimum(model, "AutoNormal")]
+
+        assert places("even_modes") == pytest.approx([-6.0, 6.0], abs=1e-3)
+        assert places("uneven_modes") == pytest.approx([4.0], abs=1e-3)
+
     @pytest.mark.parametrize("model", TARGETS)
     def test_densities_are_normalised_and_have_their_moments(self, model):
         target = TARGETS[model]
@@ -88,7 +105,6 @@ class TestOptima:
 
     @pytest.mark.parametrize("model", [name for name in TARGETS if not TARGETS[name].gaussian])
     def test_no_step_away_from_the_optimum_lowers_the_divergence(self, model):
-        optimum = STUDY.optimum(model, "AutoNormal")
         grid = np.linspace(-30, 30, 60_001)
         log_target = TARGETS[model](grid[:, None])
 
@@ -97,10 +113,11 @@ class TestOptima:
             weight = np.exp(log_guide)
             return np.trapezoid(weight * (log_guide - log_target), grid)
 
-        mean, sd = optimum.mean[0], np.sqrt(optimum.covariance[0, 0])
-        best = divergence(mean, sd)
-        steps = [(0.02 * sd, 0), (-0.02 * sd, 0), (0, 0.02 * sd), (0, -0.02 * sd)]
-        assert all(divergence(mean + a, sd + b) > best for a, b in steps)
+        for optimum in STUDY.optimum(model, "AutoNormal"):
+            mean, sd = optimum.mean[0], np.sqrt(optimum.covariance[0, 0])
+            best = divergence(mean, sd)
+            steps = [(0.02 * sd, 0), (-0.02 * sd, 0), (0, 0.02 * sd), (0, -0.02 * sd)]
+            assert all(divergence(mean + a, sd + b) > best for a, b in steps)
 
     def test_the_models_have_the_evidence_that_the_reference_states(self):
         for reference in STUDY.reference.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,31 +25,29 @@ RULES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 
 def truth(
     table: pd.DataFrame,
-    optima: Mapping[tuple[str, str], Optimum],
+    optima: Mapping[tuple[str, str], Sequence[Optimum]],
     posterior: Mapping[str, tuple[np.ndarray, np.ndarray]],
     thresholds: Mapping[str, float],
 ) -> pd.DataFrame:
     """Columns `distance`, `is_converged`, `is_adequate`, `is_right`, a row a fit.
 
-    `distance` is KL(fit||optimum of its family) in nats per parameter of the guide; `is_converged` if it
-    is at most what the thresholds allow to be left to gain. optima: by (model, guide). posterior: exact mean and sd (dimension,) by model. `is_adequate` asks
-    whether the family's optimum has the posterior's means and sds within the thresholds.
+    `distance` is KL(fit||optimum of its family) in nats per parameter of the guide, of the nearest
+    where there are several; `is_converged` if it is at most what the thresholds allow to be left to
+    gain; `is_adequate` if that optimum has the posterior's means and sds within the thresholds.
+    optima: by (model, guide); posterior: exact mean and sd (dimension,) by model.
     """
     found = pd.DataFrame(index=table.index, columns=["distance"], dtype=float)
     adequate = pd.Series(False, index=table.index)
     for key, fits in table.groupby(["model", "guide"]):
         model, guide = map(str, key)
-        optimum, (mean, sd) = optima[model, guide], posterior[model]
+        mean, sd = posterior[model]
         size = len(mean)
         full = guide == "AutoMultivariateNormal"
         num_parameters = size + (size * (size + 1) // 2 if full else size)
-        found.loc[fits.index, "distance"] = _distance(fits, guide, optimum) / num_parameters
-        error = np.abs(optimum.mean - mean) / sd
-        ratio = np.sqrt(np.diag(optimum.covariance)) / sd
-        adequate[fits.index] = bool(
-            error.max() <= thresholds["mean_error"]
-            and np.abs(ratio - 1).max() <= thresholds["sd_ratio"]
-        )
+        distance = np.array([_distance(fits, guide, each) for each in optima[model, guide]])
+        close = np.array([_is_close(each, mean, sd, thresholds) for each in optima[model, guide]])
+        found.loc[fits.index, "distance"] = distance.min(0) / num_parameters
+        adequate[fits.index] = close[distance.argmin(0)]
     found["is_converged"] = found["distance"] <= thresholds["to_go"]
     found["is_adequate"] = adequate
     found["is_right"] = found["is_converged"] & found["is_adequate"]
@@ -89,6 +87,18 @@ def _rate(positive: int, count: int, name: str) -> dict[str, float]:
         return {name: np.nan, f"{name}_low": np.nan, f"{name}_high": np.nan}
     interval = stats.binomtest(positive, count).proportion_ci(method="exact")
     return {name: positive / count, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def _is_close(
+    optimum: Optimum, mean: np.ndarray, sd: np.ndarray, thresholds: Mapping[str, float]
+) -> bool:
+    """Whether its means and sds are the posterior's, within the thresholds."""
+    error = np.abs(optimum.mean - mean) / sd
+    ratio = np.sqrt(np.diag(optimum.covariance)) / sd
+    return bool(
+        error.max() <= thresholds["mean_error"]
+        and np.abs(ratio - 1).max() <= thresholds["sd_ratio"]
+    )
 
 
 def _distance(fits: pd.DataFrame, guide: str, optimum: Optimum) -> np.ndarray:

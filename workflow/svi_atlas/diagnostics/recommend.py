@@ -19,10 +19,10 @@ OFTEN = 0.05
 RESAMPLES = 2000
 
 NEXT = {
-    "unreliable": "more particles, more steps or a smaller step size with `{guide}`: some of its fits are "
-    "adequate, but not reliably so",
-    "not_converged": "more steps, more particles or a smaller step size: no fit has reached the best "
-    "that its guide can do",
+    "unreliable": "more particles, more steps or a smaller step size with `{guide}`: some of its "
+    "fits are adequate, but not reliably so",
+    "not_converged": "more steps, more particles or a smaller step size: no fit has reached the "
+    "best that its guide can do",
     "missed_mode": "a guide with several modes, such as a mixture of Normals",
     "support_leak": "a guide with the support of the model's sites: a truncated distribution, or an "
     "autoguide, which transforms",
@@ -65,7 +65,7 @@ def nothing_serves(table: pd.DataFrame) -> str:
 
 
 def _next(table: pd.DataFrame) -> str:
-    adequate = table[["verdict", "verdict_average"]].eq("adequate").any(axis=1)
+    adequate = (table[["verdict", "verdict_average"]] == "adequate").any(axis=1)
     if adequate.any():
         return NEXT["unreliable"].format(guide=adequate.groupby(table["guide"]).mean().idxmax())
     converged = table[table["verdict"] == "inadequate"]

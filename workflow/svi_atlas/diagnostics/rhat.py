@@ -1,4 +1,7 @@
-"""R-hat: do chains agree, and do the halves of one (Gelman and Rubin 1992; Gelman et al. 2013, 11.4)?"""
+"""R-hat: do chains agree, and do the halves of one?
+
+Gelman and Rubin (1992); Gelman et al. (2013), "Bayesian data analysis", 11.4.
+"""
 
 from __future__ import annotations
 

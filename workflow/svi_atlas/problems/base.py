@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +49,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Optimum:
-    """The Gaussian of a guide's family that is nearest to the posterior, over the single site `x`.
+    """A Gaussian of a guide's family that is nearest to the posterior, over the single site `x`.
 
     mean: (dimension,); covariance: (dimension, dimension).
     """
@@ -76,8 +76,8 @@ class Problem:
     derived: optional, (params) -> dict of scalars: quantities of interest computed from the
         constrained parameters of a fit (a dict of arrays), such as an angle in degrees; they
         become columns `derived.<name>` of the table. Return {} for guides without any.
-    optimum: optional, (model, guide) -> the exact optimum of the guide's family, where it is known:
-        what a study of the verdict's error rate needs.
+    optimum: optional, (model, guide) -> the exact optima of the guide's family, where they are known:
+        what a study of the verdict's error rate needs. Several where they are equally near.
     """
 
     name: str
@@ -88,4 +88,4 @@ class Problem:
     reference: MakeReference | Mapping[str, MakeReference] | None = None
     data_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
     derived: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
-    optimum: Callable[[str, str], Optimum] | None = None
+    optimum: Callable[[str, str], Sequence[Optimum]] | None = None

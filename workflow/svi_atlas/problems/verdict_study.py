@@ -22,6 +22,8 @@ DRAWS = 10_000
 GRID = np.linspace(-40.0, 40.0, 80_001)
 """Quadrature in one dimension: beyond it lies less than 1e-4 of each density."""
 
+EQUAL = 1e-6
+"""Nats. Optima whose divergences differ by less are equally near."""
 
 LOG_EVIDENCE = -20.0
 """Nats, of every density: about what 14 observations with unit variance bring. Rules that compare
@@ -158,16 +160,17 @@ def _reference(target: Target):
     return reference
 
 
-def optimum(model: str, guide: str) -> Optimum:
-    """The member of the guide's family that minimises KL(q||p)."""
+def optimum(model: str, guide: str) -> tuple[Optimum, ...]:
+    """The members of the guide's family that minimise KL(q||p)."""
     from scipy import optimize  # slow to import, and not needed to fit
 
     target = TARGETS[model]
     if target.gaussian and guide == "AutoMultivariateNormal":
-        return Optimum(target.mean, target.covariance)
+        return (Optimum(target.mean, target.covariance),)
     if target.gaussian:
         # Mean field keeps the conditional variances (Bishop 2006, 10.1.2).
-        return Optimum(target.mean, np.diag(1 / np.diag(np.linalg.inv(target.covariance))))
+        variances = 1 / np.diag(np.linalg.inv(target.covariance))
+        return (Optimum(target.mean, np.diag(variances)),)
     nodes, weights = np.polynomial.hermite_e.hermegauss(201)
     weights = weights / weights.sum()
 
@@ -182,8 +185,12 @@ def optimum(model: str, guide: str) -> Optimum:
         optimize.minimize(divergence, (start, 0.0), method="Nelder-Mead", tol=1e-7)
         for start in starts
     ]
-    mean, log_sd = min(found, key=lambda result: result.fun).x
-    return Optimum(np.array([mean]), np.array([[np.exp(2 * log_sd)]]))
+    least = min(result.fun for result in found)
+    return tuple(
+        Optimum(result.x[:1], np.exp(2 * result.x[1:])[:, None])
+        for result in found
+        if result.fun < least + EQUAL
+    )
 
 
 PROBLEM = Problem(

@@ -68,9 +68,9 @@ stays at the prior is calibrated too.
 """Text of the section on calibration."""
 
 __all__ = [
-    "CALIBRATION", "ORDER", "best", "best_settings", "breakable", "calibration", "counts", "downloads", "evidence",
-    "failures", "figure", "grid_fits", "measured", "nothing_serves", "number", "provenance", "recommend", "say",
-    "table", "verdict", "verification",
+    "CALIBRATION", "ORDER", "best", "best_settings", "breakable", "calibration", "counts",
+    "downloads", "evidence", "failures", "figure", "grid_fits", "measured", "nothing_serves",
+    "number", "provenance", "recommend", "rerun", "say", "table", "verdict", "verification",
 ]  # fmt: skip
 
 
@@ -274,9 +274,17 @@ def calibration(results: Results) -> HTML:
     tests = results.calibration()
     several = {"model": "model"} if tests["model"].nunique() > 1 else {}
     why = {"message": "message"} if "message" in tests else {}
+    settings = [
+        HTML(
+            f"{row.num_particles} particle{'s' * (row.num_particles != 1)}, "
+            f"step size {row.step_size:g}<br>"
+            f"{row.num_steps:,} steps, {row.simulations:,} simulations"
+        )
+        for row in tests.itertuples()
+    ]
+    tests["setting"] = pd.Series(settings, index=tests.index, dtype=object)
     headings = {
-        "name": "entry", **several, "guide": "guide", "num_particles": "particles",
-        "step_size": "step size", "num_steps": "steps", "simulations": "simulations",
+        "name": "entry", **several, "guide": "guide", "setting": "setting",
         "parameter": "parameter", "finding": "finding", "symmetry_holm": "p, symmetry",
         "uniformity_holm": "p, uniformity", "mean": "mean (0.5)", "spread": "spread (1)", **why,
     }  # fmt: skip
@@ -334,6 +342,24 @@ def provenance(results: Results) -> HTML:
         "code digest of the fits": spec["code"]["digest"],
     }
     return table(pd.DataFrame({"what": rows.keys(), "value": rows.values()}))
+
+
+def rerun(
+    results: Results,
+    page: str = "",
+    *,
+    settable: str = "Guides, step sizes, particle counts and seeds",
+    more: str | None = None,
+) -> Markdown:
+    """The command that makes the experiment's page, or a further `page`, with more words.
+
+    They are `more`, or, if it is None, where what is `settable` is set.
+    """
+    path = results.layout.page(page or results.experiment)
+    if more is None:
+        file = f"config/experiments/{results.experiment}.yaml"
+        more = f"Only what has changed runs again. {settable} are set in `{file}`."
+    return say(f"This page and all it needs: `snakemake --cores 2 {path}`. {more}".strip())
 
 
 def downloads(results: Results) -> HTML:
