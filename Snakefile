@@ -88,8 +88,11 @@ rule heavy:
 
 
 onstart:
-    if workflow.is_main_process and workflow.local_exec:
-        warm.start(ENVIRONMENT)
+    if workflow.is_main_process:
+        if workflow.local_exec:
+            warm.start(ENVIRONMENT)
+        else:
+            cancel_leftovers()
 
 
 onsuccess:

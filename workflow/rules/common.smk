@@ -1,4 +1,5 @@
 # Helpers shared by the rules: a job's spec, the cells of an experiment, the words at the end.
+import shutil
 import subprocess
 
 
@@ -68,6 +69,35 @@ def inputs_of_figure(wildcards):
 def all_figures(wildcards):
     figures = EXPERIMENTS[wildcards.experiment].figures
     return [LAYOUT.figure("svg", wildcards.experiment, figure) for figure in figures]
+
+
+def cancel_leftovers():
+    """Cancel what an earlier, killed run of this folder left in a Slurm queue.
+
+    Their fits resume from their checkpoints; left alone, they would be computed twice.
+    """
+    if not shutil.which("squeue"):
+        return
+    queue = subprocess.run(
+        ["squeue", "--me", "--noheader", "--format=%A|%j|%Z"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [line.split("|") for line in queue.stdout.splitlines()]
+    ours = sorted(
+        {
+            job
+            for job, name, folder in lines
+            if name.startswith("svi-atlas") and folder == os.getcwd()
+        }
+    )
+    if ours:
+        subprocess.run(["scancel", *ours], check=True)
+        print(
+            f"Cancelled jobs that an earlier run left in the queue: {', '.join(ours)}",
+            file=sys.stderr,
+        )
 
 
 def library(*arguments):

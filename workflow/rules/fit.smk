@@ -15,6 +15,7 @@ rule fit:
     resources:
         mem_mb=growing(2000),
         runtime=growing(120),
+        gpu=lambda wildcards: int(EXPERIMENTS[wildcards.experiment].gpu),
     params:
         spec=spec_text(LAYOUT.cell_spec("fit")),
         checkpoint=LAYOUT.checkpoint(),

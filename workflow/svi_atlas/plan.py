@@ -261,6 +261,7 @@ def _experiment_specs(run: Run, experiment: Experiment) -> dict[str, dict[str, A
             "autoguide": experiment.autoguides.get(cell.guide),
             "num_snapshots": experiment.num_snapshots,
             "budget_mb": experiment.budget_mb,
+            "gpu": experiment.gpu and not run.config.allow_cpu,
             "code": fit_code,
         }
         specs[layout.cell_spec("diagnose", cell)] = {**_cell_id(cell), "code": diagnose_code}

@@ -28,6 +28,7 @@ class Config:
     experiments: tuple[str, ...]
     results: str
     strict: bool
+    allow_cpu: bool
     override: dict[str, Any]
     thresholds: dict[str, float]
 
@@ -101,6 +102,7 @@ class Experiment:
     figures: tuple[str, ...]
     notebooks: tuple[str, ...]
     heavy: bool
+    gpu: bool
 
 
 def load_config(value: Any, where: str = "config/config.yaml") -> Config:
@@ -110,6 +112,7 @@ def load_config(value: Any, where: str = "config/config.yaml") -> Config:
         experiments=tuple(filled["experiments"]),
         results=str(filled["results"]).rstrip("/"),
         strict=filled["strict"],
+        allow_cpu=filled["allow_cpu"],
         override=filled["override"],
         thresholds={key: float(number) for key, number in filled["thresholds"].items()},
     )
@@ -196,6 +199,7 @@ def plan_experiment(
         figures=_figures(path, raw),
         notebooks=tuple(raw["notebooks"]),
         heavy=raw["heavy"],
+        gpu=raw["gpu"],
     )
 
 

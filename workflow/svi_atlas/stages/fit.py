@@ -13,6 +13,7 @@ import xarray as xr
 from svi_atlas import fast_random, problems, store
 from svi_atlas.checkpoint import Checkpoint
 from svi_atlas.engine import Fits, ModelError, fit_cell, flat
+from svi_atlas.errors import InputError
 from svi_atlas.evaluate import Drawer, Draws, mock_data
 from svi_atlas.guide_check import Finding, check_guide, check_support, raise_errors
 from svi_atlas.guides import guide_factory, is_point
@@ -22,6 +23,11 @@ from svi_atlas.job import Job
 @fast_random.enabled()
 def run(job: Job) -> None:
     spec, cell = job.spec, job.spec["cell"]
+    if spec["gpu"] and jax.default_backend() == "cpu":
+        raise InputError(
+            f"config/experiments/{spec['experiment']}.yaml: key 'gpu': JAX finds no GPU here; install "
+            "envs/gpu.txt on a machine that has one, or set 'allow_cpu: true' in config/config.yaml"
+        )
     problem = problems.load(spec["problem"])
     data = store.read_arrays(job.inputs["data"])
     checkpoint = Checkpoint(job.inputs["checkpoint"], job.spec_text)

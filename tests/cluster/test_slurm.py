@@ -1,0 +1,215 @@
+"""The same run on a real Slurm of two nodes (see `tests/cluster/slurm`)."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from support import Project, kill_group
+
+HERE = Path(__file__).parent
+MISSING = [name for name in ("slurmctld", "slurmd", "munge") if not shutil.which(name)]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        bool(MISSING) or os.geteuid() != 0,
+        reason="needs root and a Slurm: apt-get install slurm-wlm munge",
+    ),
+]
+
+PROFILE = (
+    "--profile", "profiles/slurm", "--slurm-no-account", "--latency-wait", "10",
+    "--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2",
+)  # fmt: skip
+SINGLE = "results/coin/fits/headstails/normal/single.nc"
+GRID = "results/coin/fits/headstails/normal/particles-8.nc"
+PARTS = 20
+"""A fit reports so many times."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def slurm():
+    subprocess.run([HERE / "slurm", "start"], check=True)
+    yield
+    subprocess.run([HERE / "slurm", "stop"], check=True)
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project.make(tmp_path / "project")
+
+
+def succeeds(project, *arguments):
+    process = project.snakemake(*PROFILE, *arguments)
+    assert process.returncode == 0, process.stdout
+    return process.stdout
+
+
+def jobs():
+    """What Slurm knows of each job, by its number, also some minutes after it ended."""
+    output = subprocess.run(
+        ["scontrol", "show", "job", "--oneliner"], capture_output=True, text=True, check=True
+    ).stdout
+    found = [dict(re.findall(r"(\w+)=(\S*)", line)) for line in output.splitlines()]
+    return {int(job["JobId"]): job for job in found if "JobId" in job}
+
+
+def jobs_of(project):
+    return {name: job for name, job in jobs().items() if job["WorkDir"] == str(project.path)}
+
+
+def wait_for(condition, process, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.2)
+    return found
+
+
+def make_long(project, num_steps):
+    project.edit("config/experiments/coin.yaml", "seed: 3}", f"seed: 3, num_steps: {num_steps}}}")
+
+
+def is_running(project):
+    """The long fit has reported its first steps."""
+    log = project.path / "results/coin/logs/fit/headstails/normal/single.log"
+    return log.exists() and " left, " in log.read_text()
+
+
+def test_gpu_jobs_go_to_the_node_with_the_gpu_one_at_a_time(project):
+    project.edit("config/experiments/coin.yaml", "problem: coin", "problem: coin\ngpu: true")
+    project.edit("config/config.yaml", "experiments", "allow_cpu: true\nexperiments")
+    succeeds(project, SINGLE, GRID)
+    on_gpu = [job for job in jobs_of(project).values() if "gpu" in job.get("TresPerJob", "")]
+    assert len(on_gpu) == 2
+    assert {job["NodeList"] for job in on_gpu} == {"n2"}
+    first, second = sorted(on_gpu, key=lambda job: job["StartTime"])
+    assert first["EndTime"] <= second["StartTime"]
+    assert {job["JobState"] for job in on_gpu} == {"COMPLETED"}
+
+
+def test_a_node_that_goes_down_loses_nothing(project):
+    make_long(project, 4_000_000)
+    process = project.start(*PROFILE, SINGLE)
+    try:
+        wait_for(lambda: is_running(project), process)
+        node = next(
+            job["NodeList"] for job in jobs_of(project).values() if job["JobState"] == "RUNNING"
+        )
+        subprocess.run([HERE / "slurm", "down", node], check=True)
+        output, _ = process.communicate(timeout=180)
+    finally:
+        kill_group(process)
+        subprocess.run([HERE / "slurm", "up", node], check=True)
+    assert process.returncode == 0, output
+    assert project.exists(SINGLE)
+    again = [job for job in jobs_of(project).values() if int(job.get("Restarts", 0)) > 0]
+    assert [job["NodeList"] == node for job in again] == [False]
+
+
+def test_a_killed_run_leaves_nothing_that_is_computed_twice(project):
+    make_long(project, 20_000_000)
+    process = project.start(*PROFILE, SINGLE)
+    try:
+        wait_for(lambda: is_running(project), process)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    (left,) = [name for name, job in jobs_of(project).items() if job["JobState"] == "RUNNING"]
+    project.edit("config/experiments/coin.yaml", "20000000", "400")
+    succeeds(project, "--unlock")
+    output = succeeds(project, SINGLE)
+    assert f"Cancelled jobs that an earlier run left in the queue: {left}" in output
+    assert jobs()[left]["JobState"] == "CANCELLED"
+    assert sum(job["JobState"] == "CANCELLED" for job in jobs_of(project).values()) == 1
+    assert project.exists(SINGLE)
+
+
+GREEDY = """
+def simulate(key, settings):
+    import time
+
+    memory = np.ones({megabytes} * 131_072)
+    time.sleep({seconds})
+    return {{"y": np.asarray(settings["observed"] * memory[0], np.float32)}}
+"""
+
+
+def make_greedy(project, megabytes, seconds):
+    """Make drawing the data take that much memory and time."""
+    problem = project.read("mine/line.py")
+    start, end = problem.index("def simulate"), problem.index("def model")
+    greedy = GREEDY.format(megabytes=megabytes, seconds=seconds)
+    project.write("mine/line.py", problem[:start] + greedy + "\n\n" + problem[end:])
+
+
+def test_a_job_over_its_memory_gets_more(project):
+    make_greedy(project, 1300, 8)
+    output = succeeds(project, "results/line/data.nc")
+    assert "OUT_OF_MEMORY" in output or "FAILED" in output
+    limits = [job["MinMemoryNode"] for job in jobs_of(project).values()]
+    assert limits == ["1000M", "2000M"]
+
+
+def test_a_job_always_over_its_limits_is_a_clear_error(project):
+    make_greedy(project, 1300, 8)
+    process = project.snakemake(*PROFILE, "--retries", "0", "results/line/data.nc")
+    assert process.returncode != 0
+    assert "Error in rule data" in process.stdout
+    assert re.search("OUT_OF_MEMORY|memory", process.stdout)
+    assert not project.exists("results/line/data.nc")
+
+
+def test_the_whole_run_equals_the_local_one_and_a_job_over_its_time_gets_more(project, tmp_path):
+    # The slow job sleeps while the others work: its first attempt has a minute, its second two.
+    slow = Project.make(tmp_path / "slow")
+    make_greedy(slow, 1, 100)
+    minutes = ("--set-resources", "data:runtime=attempt")
+    process = slow.start(*PROFILE, *minutes, "results/line/data.nc")
+    try:
+        local = project.copy(tmp_path / "local")
+        succeeds(project)
+        local.run()
+        assert_equal_results(project.path / "results", local.path / "results")
+        output, _ = process.communicate(timeout=240)
+    finally:
+        kill_group(process)
+    assert process.returncode == 0, output
+    limits = {job["TimeLimit"]: job["JobState"] for job in jobs_of(slow).values()}
+    assert limits == {"00:01:00": "TIMEOUT", "00:02:00": "COMPLETED"}
+
+
+def assert_equal_results(one, other):
+    """The same files; the same bytes, but for timings in the fits and what jobs said and cost."""
+    files = [
+        sorted(
+            path.relative_to(folder)
+            for path in folder.rglob("*.*")
+            if path.is_file() and not {"logs", "costs", ".compiled"} & set(path.parts)
+        )
+        for folder in (one, other)
+    ]
+    assert files[0] == files[1]
+    assert len(files[0]) > 40
+    for name in files[0]:
+        if "fits" in name.parts:
+            assert_equal_fits(one / name, other / name)
+        elif name.suffix != ".parquet" and name.name != "fits.csv":
+            assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def assert_equal_fits(one, other):
+    """Bit for bit, timings apart."""
+    with xr.open_dataset(one) as first, xr.open_dataset(other) as second:
+        assert first.variables.keys() == second.variables.keys()
+        for name in first.variables:
+            np.testing.assert_array_equal(first[name], second[name])
