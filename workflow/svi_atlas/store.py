@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,6 +109,18 @@ class Results:
     def table(self) -> pd.DataFrame:
         """One row a fit, with its verdict (`fits.parquet`)."""
         return read_table(self.layout.table(self.experiment))
+
+    def costs(self) -> pd.DataFrame:
+        """One row a job that has run: `stage`, `seconds`, `cpu_seconds`, `peak_mb`."""
+        folder = Path(self.root) / self.experiment / "costs"
+        rows = [
+            {
+                "stage": file.relative_to(folder).with_suffix("").parts[0],
+                **json.loads(file.read_text()),
+            }
+            for file in sorted(folder.rglob("*.json"))
+        ]
+        return pd.DataFrame(rows, columns=["stage", "seconds", "cpu_seconds", "peak_mb"])
 
     def verification(self) -> pd.DataFrame:
         """Comparison with published and exact values, one row a value."""

@@ -83,8 +83,8 @@ def _number(value: Any) -> str:
 
 
 def summary(results: str, experiments: list[str]) -> str:
-    """Verdict counts by experiment and the fits that failed with their messages."""
-    lines = []
+    """Verdict counts by experiment, the fits that failed with their messages, and the CPU time."""
+    lines, costs, fitting = [], [], 0.0
     for experiment in experiments:
         table = Results(results, experiment).table()
         counts = table["verdict"].value_counts()
@@ -95,4 +95,13 @@ def summary(results: str, experiments: list[str]) -> str:
             f"  failed: {row.model}, {row.guide}, {row.run}: {row.message}"
             for row in failed.itertuples()
         ]
+        costs.append(Results(results, experiment).costs())
+        fitting += table["seconds"].sum() if "seconds" in table else 0.0
+    by_stage = pd.concat(costs).groupby("stage")["cpu_seconds"].sum().sort_values(ascending=False)
+    if total := by_stage.sum():
+        shares = ", ".join(f"{stage} {used / total:.0%}" for stage, used in by_stage.items())
+        lines.append(
+            f"CPU time of all jobs: {total / 60:.1f} min ({shares}); inside compiled fits "
+            f"{fitting / total:.0%}"
+        )
     return "\n".join(lines)
