@@ -85,6 +85,13 @@ rule heavy:
     input:
         RUN.pages_of(HEAVY),
         expand(LAYOUT.verification(), experiment=HEAVY),
+    params:
+        results=LAYOUT.root,
+        experiments=HEAVY,
+    message:
+        "every published and exact value of the heavy experiments"
+    shell:
+        "python -m svi_atlas check-verification {params.results} {params.experiments}"
 
 
 onstart:

@@ -1,5 +1,7 @@
 """The comparison with published and exact values can fail, and names the row."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -173,3 +175,18 @@ def test_summary_counts_verdicts_and_lists_what_failed(results):
     text = summary(results(12.3), ["coin"])
     assert "coin: 5 fits: 1 failed, 2 not_converged, 1 inadequate, 1 adequate" in text
     assert "failed: headstails, broken, origin: ValueError: no" in text
+    assert "CPU time" not in text
+
+
+def test_summary_tells_where_the_cpu_time_went(results):
+    folder = Path(results(12.3))
+    for name, seconds in (("fit/a", 50.0), ("fit/b", 40.0), ("table", 10.0)):
+        file = folder / "coin" / "costs" / f"{name}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f'{{"seconds": 1.0, "cpu_seconds": {seconds}, "peak_mb": 1.0}}')
+    table = store.read_table(folder / "coin" / "fits.parquet").assign(seconds=4.0)
+    store.write_table(table, folder / "coin" / "fits.parquet", "")
+    assert (
+        "CPU time of all jobs: 1.7 min (fit 90%, table 10%); inside compiled fits 20%"
+        in summary(str(folder), ["coin"])
+    )
