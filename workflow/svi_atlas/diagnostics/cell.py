@@ -73,7 +73,7 @@ def _statistics(
         "finite_parameters": np.isfinite(snapshots[:, -1]).all(-1).astype(float),
         **loss_tail(loss, np.nan if _is_point(fits) else log_evidence),
         **loss_drift(loss, stride=stride),
-        **loss_falls_faster(loss, stride=stride),
+        **({} if _is_point(fits) else loss_falls_faster(loss, stride=stride)),
         **parameter_drift(snapshots, fits["snapshot_step"].to_numpy(), step_size),
         **seeds_agree(snapshots, loss, step_size),
         **average_gain(last, average),
