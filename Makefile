@@ -45,7 +45,8 @@ check: $(ENV)/development ## lint, format, types, layers, generated files
 	@snakemake --lint > /dev/null
 
 benchmark: $(ENV)/run ## time the engine; hours (ARGS=--quick: minutes), into results/benchmark
-	@python tests/benchmark/run.py $(ARGS)
+	@PYTHONPATH=workflow python tests/benchmark/run.py $(ARGS)
+	@python tests/benchmark/report.py --output results/benchmark/engine.md
 
 docs: $(ENV)/run ## write the generated files (config/README.md, envs/*.yaml)
 	@PYTHONPATH=workflow python -m svi_atlas config-readme > config/README.md
