@@ -1,6 +1,7 @@
 """Writes docs/engine.md from the tables of the benchmark: `python tests/benchmark/report.py`."""
 
 import argparse
+import json
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -36,6 +37,16 @@ In seconds:
 
 {seconds}
 
+## Where a run's CPU time goes
+
+The whole default reproduction ({fits:,} fits, {minutes:.0f} minutes of CPU time), from what its jobs
+recorded (`costs/`). A fit job traces and compiles three programs (start, steps, draws) for every cell;
+running the compiled fits is the smallest part of it. Among cells of 64 fits the median job takes
+{fit:.1f} s of CPU time to fit, of which {inside:.1f} s inside the compiled fits, and {diagnose:.1f} s to
+diagnose.
+
+{stages}
+
 ## What each part brings
 
 Nanoseconds a fit and step, with the parts of the engine added one by one. `compiler flag`: XLA leaves
@@ -70,6 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", type=Path, default=Path("results/benchmark"))
     parser.add_argument("--output", type=Path, default=Path("docs/engine.md"))
+    parser.add_argument("--results", type=Path, default=Path("results"), help="a finished run")
     options = parser.parse_args()
     tables = {
         name: pd.read_csv(options.tables / f"{name}.csv")
@@ -91,11 +103,45 @@ def main() -> None:
         ratios=_markdown(_ratios(tables["engine"]), "{:,.3g}"),
         seconds=_markdown(_seconds(tables["engine"]), "{:,.3g}"),
         ladder=_markdown(ladder, "{:,.0f}"),
+        **_costs(options.results),
         fixed=_markdown(fixed.set_axis(words, axis=1), "{:.1f}"),
         threads=_markdown(threads.set_axis(["seconds"], axis=1), "{:.0f}"),
         memory=_markdown(memory.set_axis(["peak, MB", "MB a replica"], axis=1), "{:,.2f}"),
     )
     options.output.write_text(text)
+
+
+def _costs(results: Path) -> dict:
+    """Of a finished run: CPU time by stage, and of the cells with 64 fits."""
+    experiments = ["coin", "bimodal", "rotated_gaussian", "factor_thread"]
+    fits = pd.concat([pd.read_parquet(results / name / "fits.parquet") for name in experiments])
+    rows = [
+        {"stage": stage, "cell": f"{name}/{cell}", **json.loads(file.read_text())}
+        for name in experiments
+        for file in (results / name / "costs").rglob("*.json")
+        for stage, _, cell in [
+            str(file.relative_to(results / name / "costs").with_suffix("")).partition("/")
+        ]
+    ]
+    costs = pd.DataFrame(rows)
+    total = costs["cpu_seconds"].sum()
+    stages = costs.groupby("stage")["cpu_seconds"].agg(["size", "sum"])
+    stages = stages.sort_values("sum", ascending=False).rename_axis("stage")
+    stages.loc["fit: inside compiled fits"] = [len(fits), fits["seconds"].sum()]
+    stages["%"] = 100 * stages["sum"] / total
+    keys = ["experiment", "model", "guide", "run"]
+    cells = fits.groupby(keys)["seconds"].agg(["size", "sum"]).query("size == 64")
+    cells.index = ["/".join(key) for key in cells.index]
+    of_cell = costs.pivot_table(index="cell", columns="stage", values="cpu_seconds")
+    of_cell = of_cell.loc[cells.index]
+    return {
+        "fits": len(fits),
+        "minutes": total / 60,
+        "fit": of_cell["fit"].median(),
+        "inside": cells["sum"].median(),
+        "diagnose": of_cell["diagnose"].median(),
+        "stages": _markdown(stages.set_axis(["jobs", "CPU seconds", "%"], axis=1), "{:,.0f}"),
+    }
 
 
 def _machine() -> str:
