@@ -53,7 +53,7 @@ docs: $(ENV)/run ## write the generated files (config/README.md, envs/*.yaml)
 	@python envs/make_conda.py
 
 lock: $(ENV)/development ## resolve envs/*.in into the pinned files (needs uv)
-	@for name in cpu development; do \
+	@for name in cpu gpu development; do \
 	  uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
 	    --generate-hashes --no-header --no-annotate envs/$$name.in -o envs/$$name.txt; done
 	@$(MAKE) docs

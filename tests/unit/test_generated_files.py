@@ -3,6 +3,8 @@
 import importlib.util
 from pathlib import Path
 
+import pytest
+
 from svi_atlas.config_readme import config_readme
 
 ROOT = Path(__file__).parents[2]
@@ -27,10 +29,11 @@ def test_conda_file_has_the_pins_of_the_requirements():
             assert line.rstrip(" \\") in made
 
 
-def test_development_pins_the_same_versions_as_a_run():
+@pytest.mark.parametrize("larger", ["gpu.txt", "development.txt"])
+def test_the_larger_environments_pin_the_same_versions_as_a_run(larger):
     pins = _make_conda().pins
     run = {pin.split("==")[0]: pin for pin in pins("cpu.txt")}
-    development = {pin.split("==")[0]: pin for pin in pins("development.txt")}
-    assert {name: development[name].split(";")[0] for name in run} == {
+    found = {pin.split("==")[0]: pin for pin in pins(larger)}
+    assert {name: found[name].split(";")[0] for name in run} == {
         name: pin.split(";")[0] for name, pin in run.items()
     }

@@ -44,6 +44,16 @@ def test_a_guide_that_raises_is_a_result_and_an_error_only_if_strict(with_a_brok
     assert "line, broken, particles-1: ValueError: broken on purpose" in process.stdout
 
 
+def test_a_fit_that_needs_a_gpu_says_so_or_is_allowed_the_cpu(project):
+    project.edit("config/experiments/coin.yaml", "problem: coin", "problem: coin\ngpu: true")
+    process = project.snakemake("--cores", "1", "--config", "experiments=[coin]", "--", LONG_FIT)
+    assert process.returncode != 0
+    for words in ("coin.yaml: key 'gpu': JAX finds no GPU here", "allow_cpu: true"):
+        assert words in process.stdout
+    project.edit("config/config.yaml", "experiments", "allow_cpu: true\nexperiments")
+    project.run(LONG_FIT)
+
+
 def test_only_guides_that_raise(with_a_broken_guide):
     project = with_a_broken_guide
     project.edit("config/experiments/line.yaml", "[wide, broken]", "[broken]")

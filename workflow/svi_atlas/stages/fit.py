@@ -28,14 +28,44 @@ def run(job: Job) -> None:
             f"config/experiments/{spec['experiment']}.yaml: key 'gpu': JAX finds no GPU here; install "
             "envs/gpu.txt on a machine that has one, or set 'allow_cpu: true' in config/config.yaml"
         )
-    problem = problems.load(spec["problem"])
     data = store.read_arrays(job.inputs["data"])
     checkpoint = Checkpoint(job.inputs["checkpoint"], job.spec_text)
-    seeds, step_sizes = tuple(cell["seeds"]), tuple(cell["step_sizes"])
+    findings: list[Finding] = []
+    try:
+        dataset = _fit_and_draw(spec, data, checkpoint, findings)
+    except ModelError as error:
+        _report(f"failed: {error}")
+        dataset = xr.Dataset(attrs={"message": str(error)})
+    coords = {"step_size": cell["step_sizes"], "seed": cell["seeds"]}
+    dataset = dataset.assign_coords(coords).assign_attrs(
+        **{name: cell[name] for name in ("experiment", "model", "guide", "run")},
+        num_particles=cell["num_particles"],
+        num_steps=cell["num_steps"],
+        num_draws=cell["num_draws"],
+        guide_check="; ".join(map(str, findings)),
+        device=jax.devices()[0].device_kind,
+        versions=_versions(),
+    )
+    store.write_dataset(dataset, job.outputs["dataset"], job.spec_text)
+    checkpoint.remove()
+
+
+def _fit_and_draw(
+    spec: dict[str, Any],
+    data: dict[str, np.ndarray],
+    checkpoint: Checkpoint,
+    findings: list[Finding],
+) -> xr.Dataset:
+    """All fits of the cell with their draws; what is wrong with the guide is added to `findings`.
+
+    Raises ModelError if the model or the guide raises, or the guide does not fit the model.
+    """
+    cell = spec["cell"]
+    problem = problems.load(spec["problem"])
     model = problem.models[cell["model"]]
     make_guide = guide_factory(problem, cell["model"], cell["guide"], spec["autoguide"])
+    seeds = tuple(cell["seeds"])
     drawer = Drawer(model, make_guide, data, seeds, cell["num_draws"], problem.derived)
-    findings = []
 
     def found(more: list[Finding]) -> None:
         findings.extend(more)
@@ -48,47 +78,31 @@ def run(job: Job) -> None:
             found(check_support(drawer.log_joint(unconstrained)[:, 0], "at the start"))
 
     found(check_guide(model, make_guide(), data))
-    try:
-        raise_errors(findings)
-        fits = fit_cell(
-            model,
-            make_guide,
-            data,
-            num_particles=cell["num_particles"],
-            step_sizes=step_sizes,
-            seeds=seeds,
-            num_steps=cell["num_steps"],
-            optimizer=cell["optimizer"],
-            num_snapshots=spec["num_snapshots"],
-            budget_bytes=spec["budget_mb"] * 1e6,
-            report=_report,
-            checkpoint=checkpoint,
-            at_start=at_start,
-        )
-        _report(f"compiled in {fits.seconds_compile:.1f} s, ran in {fits.seconds_run:.1f} s")
-        started = time.perf_counter()
-        draws, mock = drawer(fits.iterates), {}
-        if cell["num_mock"]:
-            last = jax.tree.map(lambda leaf: leaf[0], fits.iterates)
-            mock = mock_data(model, make_guide, data, last, draws, seeds, cell["num_mock"])
-        seconds_draw = time.perf_counter() - started
-        dataset = to_dataset(fits, draws, mock).assign_attrs(seconds_draw=seconds_draw)
-        _report(f"drew {cell['num_draws']:,} times from each guide in {seconds_draw:.1f} s")
-    except ModelError as error:
-        _report(f"failed: {error}")
-        dataset = xr.Dataset(attrs={"message": str(error)})
-    coords = {"step_size": list(step_sizes), "seed": list(seeds)}
-    dataset = dataset.assign_coords(coords).assign_attrs(
-        **{name: cell[name] for name in ("experiment", "model", "guide", "run")},
+    raise_errors(findings)
+    fits = fit_cell(
+        model,
+        make_guide,
+        data,
         num_particles=cell["num_particles"],
+        step_sizes=tuple(cell["step_sizes"]),
+        seeds=seeds,
         num_steps=cell["num_steps"],
-        num_draws=cell["num_draws"],
-        guide_check="; ".join(map(str, findings)),
-        device=jax.devices()[0].device_kind,
-        versions=_versions(),
+        optimizer=cell["optimizer"],
+        num_snapshots=spec["num_snapshots"],
+        budget_bytes=spec["budget_mb"] * 1e6,
+        report=_report,
+        checkpoint=checkpoint,
+        at_start=at_start,
     )
-    store.write_dataset(dataset, job.outputs["dataset"], job.spec_text)
-    checkpoint.remove()
+    _report(f"compiled in {fits.seconds_compile:.1f} s, ran in {fits.seconds_run:.1f} s")
+    started = time.perf_counter()
+    draws, mock = drawer(fits.iterates), {}
+    if cell["num_mock"]:
+        last = jax.tree.map(lambda leaf: leaf[0], fits.iterates)
+        mock = mock_data(model, make_guide, data, last, draws, seeds, cell["num_mock"])
+    seconds_draw = time.perf_counter() - started
+    _report(f"drew {cell['num_draws']:,} times from each guide in {seconds_draw:.1f} s")
+    return to_dataset(fits, draws, mock).assign_attrs(seconds_draw=seconds_draw)
 
 
 def _report(line: str) -> None:
