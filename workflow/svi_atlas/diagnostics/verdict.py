@@ -224,13 +224,11 @@ def _of_average(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def within_limits(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
-    """Whether each statistic by itself is within its limit, or has none, (fit, statistic)."""
+    """Whether each statistic by itself is within its limit, or none applies, (fit, statistic)."""
     table = table.reindex(columns=table.columns.union(_columns(), sort=False))
-    within = {
-        check.statistic: (check.excess(table, thresholds) <= 0) | table[check.statistic].isna()
-        for check in CHECKS
-    }
-    return pd.DataFrame(within)
+    return pd.DataFrame(
+        {check.statistic: ~(check.excess(table, thresholds) > 0) for check in CHECKS}
+    )
 
 
 def _excess(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
