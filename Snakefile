@@ -107,4 +107,5 @@ onsuccess:
 
 
 onerror:
+    explain_limits(log)
     print_summary()

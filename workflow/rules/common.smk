@@ -1,4 +1,5 @@
 # Helpers shared by the rules: a job's spec, the cells of an experiment, the words at the end.
+import re
 import shutil
 import subprocess
 
@@ -98,6 +99,25 @@ def cancel_leftovers():
             f"Cancelled jobs that an earlier run left in the queue: {', '.join(ours)}",
             file=sys.stderr,
         )
+
+
+LIMITS = {"exceeded memory limit": "mem_mb", "DUE TO TIME LIMIT": "runtime"}
+"""What Slurm writes to a job's log when it kills it, and the resource that was too small."""
+
+
+def explain_limits(logs):
+    """Say which jobs of this run went over which limit, from the Slurm logs its own logs name."""
+    said = "".join(Path(log).read_text() for log in logs)
+    for name in dict.fromkeys(re.findall(r"/\S+/slurm_logs/\S+\.log", said)):
+        text = Path(name).read_text() if Path(name).exists() else ""
+        rule_name = name.split("/slurm_logs/rule_")[-1].split("/")[0]
+        for words, resource in LIMITS.items():
+            if words in text:
+                print(
+                    f"A job of rule {rule_name} went over its {resource} ({name}); give it more: "
+                    f"--set-resources '{rule_name}:{resource}=...'",
+                    file=sys.stderr,
+                )
 
 
 def library(*arguments):
