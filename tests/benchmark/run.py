@@ -214,6 +214,7 @@ def _start(settings: dict, arguments: list[str], threads: int) -> subprocess.Pop
         if not name.startswith("JAX_COMPILATION") and name != "XLA_FLAGS"
     }
     environment["PYTHONPATH"] = str(HERE.parents[1] / "workflow")
+    environment["PYTHONHASHSEED"] = "0"  # as in a job, so that it finds its program in the cache
     command = [sys.executable, str(HERE / "measure.py"), settings["case"], *arguments]
     for name in ("num_particles", "num_steps", "replicas"):
         command += [f"--{name.replace('_', '-')}", str(settings[name])]
