@@ -17,9 +17,10 @@ named = fits.drop(grid.index)
 display(nb.say(f"# {title}"))
 display(
     nb.say(
-        f"{len(fits):,} fits: {grid['guide'].nunique()} guides, {grid['num_particles'].nunique()} "
-        f"particle counts, {grid['step_size'].nunique()} step sizes and {grid['seed'].nunique()} "
-        "seeds" + (f", and {named['run'].nunique()} named runs." if len(named) else ".")
+        f"{len(fits):,} fits: {nb.several(grid['guide'], 'guide')}, "
+        f"{nb.several(grid['num_particles'], 'particle count')}, "
+        f"{nb.several(grid['step_size'], 'step size')} and {nb.several(grid['seed'], 'seed')}"
+        + (f", and {nb.several(named['run'], 'named run')}." if len(named) else ".")
     )
 )
 

@@ -56,7 +56,8 @@ def draw(results: Results) -> Figure:
         Line2D([], [], color="#777777", marker="o", mfc="none", ms=4, ls="none",
                label="below its Monte Carlo error (drawn at it)")
     )  # fmt: skip
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    in_a_row = len(handles) if columns > 1 else 2
+    figure.legend(handles=handles, loc="outside upper center", ncols=in_a_row)
     return figure
 
 

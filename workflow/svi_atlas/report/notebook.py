@@ -191,6 +191,12 @@ def verdict(name: str) -> str:
     return f'<span class="verdict {name}">{name.replace("_", " ")}</span>'
 
 
+def several(values: pd.Series, word: str) -> str:
+    """How many different values there are, in words: "1 guide", "3 guides"."""
+    count = values.nunique()
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def counts(fits: pd.DataFrame, by: Sequence[str] = ("guide",)) -> HTML:
     """How many fits have each verdict, a row for each value of the columns `by`."""
     found = fits.groupby([*by, "verdict"], sort=False).size().unstack(fill_value=0)
