@@ -100,8 +100,8 @@ def main() -> None:
         python=platform.python_version(),
         jax=version("jax"),
         numpyro=version("numpyro"),
-        ratios=_markdown(_ratios(tables["engine"]), "{:,.3g}"),
-        seconds=_markdown(_seconds(tables["engine"]), "{:,.3g}"),
+        ratios=_markdown(_ratios(tables["engine"])),
+        seconds=_markdown(_seconds(tables["engine"])),
         ladder=_markdown(ladder, "{:,.0f}"),
         **_costs(options.results),
         fixed=_markdown(fixed.set_axis(words, axis=1), "{:.1f}"),
@@ -175,13 +175,20 @@ def _seconds(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _markdown(table: pd.DataFrame, number: str) -> str:
+def _three_digits(value: float) -> str:
+    return f"{float(f'{value:.3g}'):,.10g}"
+
+
+def _markdown(table: pd.DataFrame, number: str = "") -> str:
     names = {"num_particles": "particles"}
     heads = [*(names.get(name, name) for name in table.index.names), *table.columns]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for key, row in table.iterrows():
         keys = key if isinstance(key, tuple) else (key,)
-        cells = ["" if pd.isna(value) else number.format(value) for value in row]
+        cells = [
+            "" if pd.isna(value) else (number.format(value) if number else _three_digits(value))
+            for value in row
+        ]
         lines.append(
             "| "
             + " | ".join(
