@@ -81,19 +81,6 @@ rule all:
         expand(LAYOUT.verification(), experiment=DEFAULT),
 
 
-rule heavy:
-    input:
-        RUN.pages_of(HEAVY),
-        expand(LAYOUT.verification(), experiment=HEAVY),
-    params:
-        results=LAYOUT.root,
-        experiments=HEAVY,
-    message:
-        "every published and exact value of the heavy experiments"
-    shell:
-        "python -m svi_atlas check-verification {params.results} {params.experiments}"
-
-
 onstart:
     if workflow.is_main_process:
         if workflow.local_exec:

@@ -168,7 +168,7 @@ def test_a_job_always_over_its_limits_is_a_clear_error(project):
     process = project.snakemake(*PROFILE, "--retries", "0", "results/line/data.nc")
     assert process.returncode != 0
     assert "Error in rule data" in process.stdout
-    assert "A job of rule data went over its mem_mb" in process.stdout
+    assert "A data job went over its mem_mb" in process.stdout
     assert "--set-resources 'data:mem_mb=...'" in process.stdout
     assert not project.exists("results/line/data.nc")
 

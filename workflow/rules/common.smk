@@ -108,14 +108,17 @@ LIMITS = {"exceeded memory limit": "mem_mb", "DUE TO TIME LIMIT": "runtime"}
 def explain_limits(logs):
     """Say which jobs of this run went over which limit, from the Slurm logs its own logs name."""
     said = "".join(Path(log).read_text() for log in logs)
-    for name in dict.fromkeys(re.findall(r"/\S+/slurm_logs/\S+\.log", said)):
-        text = Path(name).read_text() if Path(name).exists() else ""
-        rule_name = name.split("/slurm_logs/rule_")[-1].split("/")[0]
+    named = dict.fromkeys(re.findall(r"[^\s,(]+\.log", said))
+    for path in map(Path, named):
+        if "slurm_logs" not in path.parts or not path.exists():
+            continue
+        text = path.read_text()
+        origin = next(part for part in path.parts if part.startswith("rule_"))[5:]
         for words, resource in LIMITS.items():
             if words in text:
                 print(
-                    f"A job of rule {rule_name} went over its {resource} ({name}); give it more: "
-                    f"--set-resources '{rule_name}:{resource}=...'",
+                    f"A {origin} job went over its {resource} ({path}); give it more: "
+                    f"--set-resources '{origin}:{resource}=...'",
                     file=sys.stderr,
                 )
 

@@ -41,6 +41,24 @@ rule verify:
         "| tee {log}"
 
 
+rule heavy:
+    input:
+        RUN.pages_of(HEAVY),
+        expand(LAYOUT.verification(), experiment=HEAVY),
+    log:
+        f"{LAYOUT.root}/report/logs/heavy.log",
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        results=results_root,
+        experiments=HEAVY,
+    message:
+        "every published and exact value of the heavy experiments"
+    shell:
+        "python -m svi_atlas check-verification {params.results} {params.experiments} "
+        "| tee {log}"
+
+
 rule clean_stale:
     log:
         f"{LAYOUT.root}/report/logs/clean_stale.log",
