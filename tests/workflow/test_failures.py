@@ -87,8 +87,12 @@ def wait_for(condition, process, seconds=120):
 
 
 @pytest.fixture
-def long_fit(project):
-    """A project whose named fit takes long, and that fit started in the background."""
+def long_fit(project, monkeypatch):
+    """A project whose named fit takes long, and that fit started in the background.
+
+    The fit is in the process group of its run, so that it stops and dies with it.
+    """
+    monkeypatch.setenv("SVI_ATLAS_WARM", "off")
     project.edit("config/experiments/coin.yaml", "seed: 3}", "seed: 3, num_steps: 600000}")
     log = project.path / "results/coin/logs/fit/headstails/normal/single.log"
     log.unlink()

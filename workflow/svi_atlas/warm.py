@@ -125,6 +125,8 @@ def _serve(address: str, listening: int) -> None:
     from svi_atlas.cli import limit_threads, set_compiler_flags
 
     threading.Thread(target=_end_with_parent, args=(address,), daemon=True).start()
+    # A run in the background may have been told to ignore it, but it is how jobs are ended.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     limit_threads(1)
     set_compiler_flags()
     for name in LIBRARIES:
