@@ -470,6 +470,11 @@ class TestLossFallsFaster:
         found = loss_falls_faster(noisy)["falls_faster"]
         assert (found > 5).all() if grows else (found < 5).all()
 
+    @pytest.mark.parametrize("num_steps", [1, 8, 10, 16, 23])
+    def test_is_missing_for_a_handful_of_steps(self, rng, num_steps):
+        found = loss_falls_faster(rng.normal(size=(2, num_steps)))["falls_faster"]
+        np.testing.assert_array_equal(found, [np.nan, np.nan])
+
 
 class TestAgreement:
     def test_equals_arviz(self, rng):
@@ -534,6 +539,20 @@ class TestWasserstein:
         # The spread of 50 values is known to a tenth; four of these.
         spread = found["wasserstein"].std(ddof=1)
         assert spread == pytest.approx(found["wasserstein_se"].mean(), rel=0.4)
+
+    def test_compares_the_quantiles_of_numpy(self, rng):
+        draws, reference = rng.normal(0.3, 1.4, (2, 37)), rng.normal(size=23)
+        found = wasserstein({"x": draws}, {"x": reference}, {"x": np.array(1.0)})
+        levels = (np.arange(1000) + 0.5) / 1000
+        apart = np.quantile(draws, levels, axis=1) - np.quantile(reference, levels)[:, None]
+        np.testing.assert_allclose(found["wasserstein"], np.abs(apart).mean(0), rtol=1e-12)
+
+    def test_a_handful_of_reference_draws_have_a_distance_without_an_error(self, rng):
+        found = wasserstein(
+            {"x": rng.normal(size=(1, 100))}, {"x": rng.normal(size=3)}, {"x": np.array(1.0)}
+        )
+        assert np.isfinite(found["wasserstein"][0])
+        assert np.isnan(found["wasserstein_se"][0])
 
     def test_a_draw_that_is_not_finite_makes_it_missing(self, rng):
         draws = rng.normal(size=(2, 1000))

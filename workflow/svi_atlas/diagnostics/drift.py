@@ -44,12 +44,15 @@ def loss_falls_faster(
 
     loss: (fit, step), as for `loss_drift`. Returns `falls_faster` (fit,): the trends of the last
     three quarters are compared with those just before; this is the smaller of the two growths of the
-    fall, in their standard errors, and of the fall at first, in its own.
+    fall, in their standard errors, and of the fall at first, in its own. NaN for fewer losses than
+    three quarters need.
     """
     quarter = _quarter(loss)
+    if loss.shape[-1] < 3 * quarter:
+        return {"falls_faster": np.full(len(loss), np.nan)}
     ends = [loss.shape[-1] - age * quarter for age in (2, 1, 0)]
     slopes, errors = np.stack(
-        [_trend(loss[:, max(end - quarter, 0) : end], num_batches, stride) for end in ends], axis=1
+        [_trend(loss[:, end - quarter : end], num_batches, stride) for end in ends], axis=1
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         growth = (slopes[:-1] - slopes[1:]) / np.hypot(errors[:-1], errors[1:])

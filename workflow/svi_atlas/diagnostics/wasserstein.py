@@ -22,8 +22,9 @@ def wasserstein(
 
     draws: by site, (fit, draw, *site dims); reference: draws of the posterior, by site, (draw, *site
     dims); sd: the reference's, (*site dims). Returns `wasserstein` and its standard error from
-    batches of the draws of both, `wasserstein_se` (fit,), NaN where a draw is not finite. Draws from
-    the posterior itself are at a distance of about one over the root of their number.
+    batches of the draws of both, `wasserstein_se` (fit,), NaN where a draw is not finite; the error also
+    where there are fewer draws than BATCHES. Draws from the posterior itself are at a distance of about
+    one over the root of their number.
     """
 
     def distances(part: slice) -> np.ndarray:
@@ -38,8 +39,13 @@ def wasserstein(
         return np.concatenate([one.reshape(len(one), -1) for one in of_sites], axis=1)
 
     found = distances(slice(None))
-    batches = np.stack([distances(slice(first, None, BATCHES)) for first in range(BATCHES)])
-    error = batches.std(0, ddof=1) / np.sqrt(BATCHES)
+    fewest = min(
+        min(values.shape[1], len(np.asarray(reference[site]))) for site, values in draws.items()
+    )
+    error = np.full_like(found, np.nan)
+    if fewest >= BATCHES:
+        batches = np.stack([distances(slice(first, None, BATCHES)) for first in range(BATCHES)])
+        error = batches.std(0, ddof=1) / np.sqrt(BATCHES)
     worst = np.where(np.isnan(found), np.inf, found).argmax(1)[:, None]
     largest, largest_error = (np.take_along_axis(x, worst, 1)[:, 0] for x in (found, error))
     return {"wasserstein": largest, "wasserstein_se": largest_error}
