@@ -20,6 +20,9 @@ print("parent", os.getppid(), "jax is there", "jax" in sys.modules, file=sys.std
 """
 
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="jobs start warm on Linux only")
+
+
 @pytest.fixture
 def server(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", LIBRARY)
@@ -111,6 +114,15 @@ def test_off_starts_nothing(monkeypatch):
     monkeypatch.setenv(warm.VARIABLE, "off")
     assert warm.start({}) is None
     assert warm.forward(["config-readme"]) is None
+
+
+def test_a_name_too_long_for_a_socket_starts_nothing(monkeypatch, tmp_path):
+    long = tmp_path / ("long" * 30)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    monkeypatch.delenv(warm.VARIABLE, raising=False)
+    assert warm.start({}) is None
+    assert list(long.iterdir()) == []
 
 
 def wait_for(condition):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 
 from svi_atlas.layout import Layout
 from svi_atlas.store import published
+
+PER_MB = 1024 if sys.platform == "linux" else 1024**2
+"""Units of the kernel's peak memory in a MB."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def _record_cost(file: Path, seconds: float) -> None:
     cost = {
         "seconds": round(seconds, 3),
         "cpu_seconds": round(sum(one.ru_utime + one.ru_stime for one in used), 3),
-        "peak_mb": round(max(one.ru_maxrss for one in used) / 1024, 1),
+        "peak_mb": round(max(one.ru_maxrss for one in used) / PER_MB, 1),
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(cost) + "\n")

@@ -36,14 +36,19 @@ def start(environment: dict[str, str]) -> subprocess.Popen | None:
     """Start a server that lives as long as this process, and tell the jobs started from here.
 
     environment: variables the server needs on top of this process's own. Returns None, and starts
-    nothing, where VARIABLE is "off".
+    nothing, where VARIABLE is "off", where forks of a process with such libraries are not safe (macOS),
+    and where the folder for temporary files has too long a name for a socket.
     """
-    if os.environ.get(VARIABLE) == "off":
+    if os.environ.get(VARIABLE) == "off" or sys.platform != "linux":
         return None
     folder = Path(tempfile.mkdtemp(prefix="svi-atlas-"))
     address = str(folder / "jobs")
     with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(address)
+        try:
+            listening.bind(address)
+        except OSError:
+            shutil.rmtree(folder)
+            return None
         listening.listen(128)
         server = subprocess.Popen(
             [sys.executable, "-m", "svi_atlas.warm", address, str(listening.fileno())],
