@@ -34,7 +34,7 @@ smoke: $(ENV)/run ## the same graph on a tiny budget, into results/smoke
 	@snakemake --cores $(CORES) --configfile config/config.yaml config/smoke.yaml $(ARGS)
 
 test: $(ENV)/development check ## checks and the whole test suite
-	@pytest $(ARGS)
+	@pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(ENV)/development ## lint, format, types, layers, generated files
 	@ruff check .

@@ -4,7 +4,7 @@ variant: `svi_run`, a loop of SVI.run; `vmap_scan`, jit(vmap(scan(SVI.update))) 
 `engine`; `floor`, the arithmetic of the coin's Normal guide in NumPy.
 `svi_run` compiles at every call, which its user waits for: its seconds_run include it. It may be timed
 on a sample of replicas (--sample) and scaled. `without` leaves out parts of the engine: the compiler
-flag, threefry, gamma, blocks (random numbers made ahead of the steps), sharing (step
+flag, threefry, gamma, noise (ln q of multivariate Normals from their noise), blocks (random numbers made ahead of the steps), sharing (step
 sizes no longer share a seed's draws).
 """
 
@@ -128,6 +128,8 @@ def time_engine(options):
 
     if "blocks" in options.without:
         hoist.TESTED_JAX = ""
+    if "noise" in options.without:
+        engine.KnownNoise = lambda guide: guide
 
     model, make_guide, data = cases.load(options.case)
     seeds, step_sizes = _grid(options)

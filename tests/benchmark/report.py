@@ -51,7 +51,8 @@ diagnose.
 
 Nanoseconds a fit and step, with the parts of the engine added one by one. `compiler flag`: XLA leaves
 sums in the loops that make their terms. `threefry`, `gamma`: random numbers in unrolled chunks instead of
-sequential loops. `random numbers in blocks`: what depends on the keys alone is made for 50 steps at once.
+sequential loops. `known noise`: ln q of a full-rank guide from the noise of its draw, without solving for it.
+`random numbers in blocks`: what depends on the keys alone is made for 50 steps at once.
 `step sizes share draws`: the random numbers of a seed are made once for all its step sizes.
 
 {ladder}

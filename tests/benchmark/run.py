@@ -21,10 +21,11 @@ from cases import CASES
 
 HERE = Path(__file__).parent
 LADDER = {
-    "plain": ("flag", "threefry", "gamma", "blocks", "sharing"),
-    "+ compiler flag": ("threefry", "gamma", "blocks", "sharing"),
-    "+ threefry": ("gamma", "blocks", "sharing"),
-    "+ gamma": ("blocks", "sharing"),
+    "plain": ("flag", "threefry", "gamma", "noise", "blocks", "sharing"),
+    "+ compiler flag": ("threefry", "gamma", "noise", "blocks", "sharing"),
+    "+ threefry": ("gamma", "noise", "blocks", "sharing"),
+    "+ gamma": ("noise", "blocks", "sharing"),
+    "+ known noise": ("blocks", "sharing"),
     "+ random numbers in blocks": ("sharing",),
     "+ step sizes share draws": (),
 }
@@ -78,7 +79,10 @@ def engine_table(options, table) -> None:
 
 def ladder_table(options, table) -> None:
     """Nanoseconds a fit-step with the parts of the engine added one by one."""
-    variants = {name: ["engine", "--without", *without] for name, without in LADDER.items()}
+    variants = {
+        name: ["engine", "--repeats", "1", "--without", *without]
+        for name, without in LADDER.items()
+    }
     for settings in _settings(options):
         wanted = table.missing(settings, variants)
         for name, found in _rounds(options, settings, wanted).items():

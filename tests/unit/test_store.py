@@ -23,6 +23,7 @@ def spec_file(tmp_path):
 
 
 def write_value(this):
+    time.sleep(0.002)  # a job costs at least the millisecond that is recorded
     for path in this.outputs.values():
         path.write_text(str(this.spec["value"]))
 

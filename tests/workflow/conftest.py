@@ -1,81 +1,27 @@
-"""One finished run of a tiny configuration, a copy of it for each test, and the table of edits.
+"""One finished run of a tiny configuration, and a copy of it for each test."""
 
-The run, and then the dry runs of the table, are made in the background from when the tests are
-collected, so that they cost little beside the unit tests.
-"""
-
-import shutil
-from concurrent.futures import Future, ThreadPoolExecutor
+import fcntl
+import os
 
 import pytest
-from edits import EDITS
 
-from support import Project, kill_group
-
-
-class Background:
-    """One worker that makes the finished run and then the wanted dry runs, in order."""
-
-    def __init__(self, folder, names):
-        self.folder = folder
-        self.project = Project.make(folder / "finished")
-        self.process = self.project.start("--cores", "1", output=folder / "output.txt")
-        self.pool = ThreadPoolExecutor(1)
-        self.finished: Future = self.pool.submit(self._finish)
-        self.plans = {name: self.pool.submit(self._plan, name) for name in names}
-
-    def _finish(self):
-        self.process.wait()
-        output = (self.folder / "output.txt").read_text()
-        if self.process.returncode:
-            pytest.fail(
-                f"the run of the tiny configuration failed:\n{output[-4000:]}", pytrace=False
-            )
-
-    def _plan(self, name):
-        """Jobs planned after the edit, and the ones expected."""
-        if self.finished.exception():
-            pytest.skip("the run of the tiny configuration failed")
-        project = self.project.copy(self.folder / name)
-        expected = EDITS[name](project)
-        planned = project.planned()
-        shutil.rmtree(project.path)
-        return planned, expected
-
-    def stop(self):
-        self.pool.shutdown(wait=False, cancel_futures=True)
-        kill_group(self.process)
-
-
-_background = {}
-
-
-def pytest_collection_finish(session):
-    items = session.items
-    if session.config.option.collectonly:
-        return
-    if any({"finished", "plans"} & set(item.fixturenames) for item in items):
-        names = [item.callspec.params["edit"] for item in items if "plans" in item.fixturenames]
-        folder = session.config._tmp_path_factory.mktemp("background")
-        _background["it"] = Background(folder, names)
-
-
-def pytest_unconfigure(config):
-    if _background:
-        _background["it"].stop()
+from support import Project
 
 
 @pytest.fixture(scope="session")
-def finished():
-    """A project with its results. Tests must not change it."""
-    _background["it"].finished.result(timeout=800)
-    return _background["it"].project
-
-
-@pytest.fixture(scope="session")
-def plans():
-    """Futures of what a dry run plans after each edit, and what it should."""
-    return _background["it"].plans
+def finished(tmp_path_factory):
+    """A project with its results, made once for all processes of the tests. Tests must not change it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # a folder of its own in that of all
+        folder = folder.parent
+    with (folder / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        project = Project(folder / "finished")
+        if not (folder / "finished.ok").exists():
+            assert not project.path.exists(), "the run of the tiny configuration failed"
+            Project.make(project.path).run()
+            (folder / "finished.ok").touch()
+    return project
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from support import Project, everything, fits
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_edit(edit, plans):
-    planned, expected = plans[edit].result(timeout=800)
-    assert planned == expected
+def test_edit(edit, project):
+    expected = EDITS[edit](project)
+    assert project.planned() == expected
 
 
 def test_a_fresh_clone_runs_everything(tmp_path):

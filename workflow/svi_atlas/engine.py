@@ -24,6 +24,7 @@ from svi_atlas import fast_random
 from svi_atlas.checkpoint import Checkpoint
 from svi_atlas.hoist import split_by_key
 from svi_atlas.keys import replica_key
+from svi_atlas.known_noise import KnownNoise
 
 CHUNKS = 20
 """Parts a fit is run in, with a progress line and a chance to save after each."""
@@ -199,7 +200,8 @@ class _Program:
 
     def _svi(self, guide, step_size) -> SVI:
         optimizer = getattr(optim, self._optimizer)(step_size=step_size)
-        return SVI(self._model, guide, optimizer, Trace_ELBO(num_particles=self._num_particles))
+        loss = Trace_ELBO(num_particles=self._num_particles)
+        return SVI(self._model, KnownNoise(guide), optimizer, loss)
 
     def init(self, keys, rates, data):
         """Before the first step: the optimiser's state (seed, step_size, ...) with keys (seed, 2), and
