@@ -22,7 +22,7 @@ from numpyro.infer.svi import SVIState
 
 from svi_atlas import fast_random
 from svi_atlas.checkpoint import Checkpoint
-from svi_atlas.hoist import split_by_key
+from svi_atlas.hoist import largest_array, split_by_key
 from svi_atlas.keys import replica_key
 from svi_atlas.known_noise import KnownNoise
 
@@ -31,6 +31,9 @@ CHUNKS = 20
 
 MAX_BLOCK = 50
 """Largest number of steps whose random numbers are made at once, ahead of the steps."""
+
+MOST_AHEAD = 2**26
+"""Most elements of an array that is made for these steps: beyond it they are made for fewer at once."""
 
 AVERAGE_SHARE = 0.25
 """Share of the steps, from the end, that the iterate average covers."""
@@ -244,7 +247,9 @@ class _Program:
         finish_seed = jax.vmap(finish, in_axes=(None, 0, 0))
         finish_cell: Callable = jax.vmap(finish_seed, in_axes=(0, 0, None))
         noise_of_steps = jax.vmap(jax.vmap(noise))
-        block = max(size for size in range(1, MAX_BLOCK + 1) if stride % size == 0)
+        of_step = largest_array(noise, state[1][0]) * len(state[1])
+        most = min(MAX_BLOCK, max(1, MOST_AHEAD // max(of_step, 1)))
+        block = max(size for size in range(1, most + 1) if stride % size == 0)
 
         def next_key(key, _):
             """As SVI.update hands its key on."""

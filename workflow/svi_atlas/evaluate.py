@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from numpyro.optim import Adam
 from svi_atlas.engine import constrain_function, flat
 from svi_atlas.guides import posterior_guide
 from svi_atlas.keys import purpose_key
+from svi_atlas.whole_data import WholeData
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,16 @@ class Draws:
 MOST_PARAMETERS = 64
 """Guides with more parameters get no `to_go`: its matrices grow with the square of their number."""
 
+MOST_AT_ONCE = 2**28
+"""Data values that the densities of a cell's draws look at together, for memory's sake."""
+
 
 class Drawer:
     """Draws from every fitted guide of a cell: one program, compiled once for all iterates.
 
     A seed's random numbers are the same for all its step sizes and iterates, so that their
-    differences carry little Monte Carlo error.
+    differences carry little Monte Carlo error. Densities are of all data, also where a fit looks at
+    minibatches.
     """
 
     def __init__(
@@ -69,8 +75,9 @@ class Drawer:
         self._data = {name: jnp.asarray(value) for name, value in data.items()}
         self._keys = jnp.stack([purpose_key(seed, "draws") for seed in seeds])
         self._factors: set[str] = set()
+        data_size = sum(array.size for array in self._data.values())
 
-        def one_fit(unconstrained, key, data):
+        def one_fit(at_once, unconstrained, key, data):
             fit = fitted(model, make_guide, data, unconstrained)
             of_guide = partial(_of_guide, fit.guide, data, self._factors)
             of_model = partial(_of_model, model, data)
@@ -80,15 +87,20 @@ class Drawer:
                 one_draw = partial(
                     _with_gradients, of_guide, of_model, lambda v: fit.constrain(unravel(v))
                 )
-                draws, *directions = jax.vmap(one_draw, (None, 0))(vector, keys)
+                draws, *directions = _each(partial(one_draw, vector), keys, at_once)
                 remaining = _to_go(*directions)
             else:
                 one_draw = partial(_without_gradients, of_guide, of_model, fit.guide_params)
-                draws, remaining = jax.vmap(one_draw)(keys), jnp.full(2, jnp.nan)
+                draws, remaining = _each(one_draw, keys, at_once), jnp.full(2, jnp.nan)
             return fit.params, derive(fit.params) if derive else {}, remaining, *draws
 
-        of_seed = jax.vmap(one_fit, in_axes=(0, None, None))
-        self._of_cell = jax.jit(jax.vmap(of_seed, in_axes=(0, 0, None)))
+        def of_cell(unconstrained, keys, data):
+            replicas = math.prod(jax.tree.leaves(unconstrained)[0].shape[:2])
+            at_once = max(1, MOST_AT_ONCE // (replicas * max(data_size, 1)))
+            of_seed = jax.vmap(partial(one_fit, at_once), in_axes=(0, None, None))
+            return jax.vmap(of_seed, in_axes=(0, 0, None))(unconstrained, keys, data)
+
+        self._of_cell = jax.jit(of_cell)
 
     def __call__(self, iterates: Mapping[str, Any]) -> Draws:
         """iterates: unconstrained parameters, a pytree of (iterate, seed, step_size, *shape)."""
@@ -108,6 +120,13 @@ class Drawer:
 
     def _at(self, unconstrained):
         return jax.tree.map(np.asarray, self._of_cell(unconstrained, self._keys, self._data))
+
+
+def _each(function: Callable, keys: jax.Array, at_once: int):
+    """function(key) of all keys, at most `at_once` at a time; results lead with the key."""
+    if len(keys) <= at_once:
+        return jax.vmap(function)(keys)
+    return jax.lax.map(function, keys, batch_size=at_once)
 
 
 class Fitted(NamedTuple):
@@ -137,7 +156,7 @@ def _of_guide(guide, data, factors, params, key, drawn=None):
 
     Names of the guide's factor sites are added to `factors` when traced.
     """
-    seeded = handlers.substitute(handlers.seed(guide, key), data=drawn or {})
+    seeded = handlers.substitute(handlers.seed(WholeData(guide), key), data=drawn or {})
     logs, trace = compute_log_probs(seeded, (data,), {}, params)
     latent = [name for name in logs if not trace[name]["is_observed"]]
     factors.update(set(logs) - set(latent))
@@ -148,7 +167,7 @@ def _of_guide(guide, data, factors, params, key, drawn=None):
 
 def _of_model(model, data, params, drawn, key):
     """The model's sites among `drawn`, and ln p(data, z)."""
-    seeded = handlers.substitute(handlers.seed(model, key), data=drawn)
+    seeded = handlers.substitute(handlers.seed(WholeData(model), key), data=drawn)
     logs, trace = compute_log_probs(seeded, (data,), {}, params)
     names = [name for name in drawn if name in logs]
     return {name: trace[name]["value"] for name in names}, sum(logs.values())

@@ -123,7 +123,9 @@ def read_experiment(path: str | Path, override: dict[str, Any]) -> dict[str, Any
     raw = checked(read_yaml(path), "experiment", str(path))
     override = dict(override)
     seeds = override.pop("seeds", None)
+    data = override.pop("data", {})
     raw.update(override)
+    raw["data"] = {**raw["data"], **data.get(Path(path).stem, {})}
     for block in raw["grid"]:
         block["seeds"] = block["seeds"] if seeds is None else seeds
         if "num_steps" in override:

@@ -16,6 +16,9 @@ FIRST_BIN = 10
 """Steps of the narrowest bin."""
 
 
+SMALLEST_DISTANCE = 1e-5
+"""Nats. A smaller distance is drawn here: below it rounding decides."""
+
 POINT_GUIDES = ("AutoLaplaceApproximation",)
 """Guides fitted as a point: their loss has no noise and is no ELBO of the guide drawn from."""
 
@@ -42,6 +45,21 @@ def families(table: pd.DataFrame) -> list[Family]:
         runs = dict(zip(cells["num_particles"], cells["run"], strict=True))
         found.append(Family(str(model), str(guide), label, runs))
     return found
+
+
+def distance(table: pd.DataFrame) -> tuple[pd.Series, pd.Series, str]:
+    """How far from the posterior each fit of the table is (nats), its standard error, and its name.
+
+    KL(q||p), or where the evidence is unknown the ELBO's distance below the model's best fit.
+    """
+    if "kl" in table and table["kl"].notna().any():
+        return table["kl"], table["kl_se"], "KL(q||p) (nats)"
+    if "elbo" in table and table["elbo"].notna().any():
+        finite = table["elbo"].replace([np.inf, -np.inf], np.nan)
+        best = finite.groupby(table["model"]).transform("max")
+        return best - finite, table["elbo_se"], "ELBO below the best fit (nats)"
+    nothing = pd.Series(np.nan, index=table.index)
+    return nothing, nothing, "KL(q||p) (nats)"
 
 
 def named_fit(results: Results, run: str) -> xr.Dataset:

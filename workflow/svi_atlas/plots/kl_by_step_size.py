@@ -14,9 +14,6 @@ from svi_atlas.store import Results
 
 COLUMNS = 3
 
-SMALLEST = 1e-5
-"""Nats. A smaller distance is drawn here: below it rounding decides."""
-
 
 def draw(results: Results) -> Figure:
     """KL(q||p) (nats) by step size, a panel a guide: a point a seed, a line the median.
@@ -26,8 +23,8 @@ def draw(results: Results) -> Figure:
     """
     table = grid_fits(results.table())
     families = _fits.families(table)
-    distance, error, label = _distance(table)
-    error = error.clip(lower=SMALLEST)
+    distance, error, label = _fits.distance(table)
+    error = error.clip(lower=_fits.SMALLEST_DISTANCE)
     table = table.assign(distance=np.maximum(distance, error), resolved=distance > error)
     colours = _style.scale_colours(table["num_particles"], _style.PARTICLES)
     columns = min(COLUMNS, len(families))
@@ -59,17 +56,6 @@ def draw(results: Results) -> Figure:
     in_a_row = len(handles) if columns > 1 else 2
     figure.legend(handles=handles, loc="outside upper center", ncols=in_a_row)
     return figure
-
-
-def _distance(table: pd.DataFrame) -> tuple[pd.Series, pd.Series, str]:
-    if "kl" in table and table["kl"].notna().any():
-        return table["kl"], table["kl_se"], "KL(q||p) (nats)"
-    if "elbo" in table and table["elbo"].notna().any():
-        finite = table["elbo"].replace([np.inf, -np.inf], np.nan)
-        best = finite.groupby(table["model"]).transform("max")
-        return best - finite, table["elbo_se"], "ELBO below the best fit (nats)"
-    nothing = pd.Series(np.nan, index=table.index)
-    return nothing, nothing, "KL(q||p) (nats)"
 
 
 def _draw_guide(axes: Axes, fits: pd.DataFrame, colours: dict) -> None:

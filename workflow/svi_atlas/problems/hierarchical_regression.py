@@ -116,12 +116,15 @@ def reference(data, settings):
     sd = np.sqrt(variances.mean(0) + centres.var(0))
     error = centres.std(0) / np.sqrt(DRAWS)
     moments["line"] = centres.mean(0), sd, error, error
+    mean, deviation, mean_se, sd_se = (
+        {name: np.asarray(values[part]) for name, values in moments.items()} for part in range(4)
+    )
     return Reference(
         draws={**{name: values[chosen] for name, values in hyper.items()}, "line": lines},
-        **{
-            part: {name: np.asarray(values[index]) for name, values in moments.items()}
-            for index, part in enumerate(("mean", "sd", "mean_se", "sd_se"))
-        },
+        mean=mean,
+        sd=deviation,
+        mean_se=mean_se,
+        sd_se=sd_se,
         log_evidence=found.log_evidence,
         method=f"lines integrated out, hyperparameters by importance sampling ({POINTS:,} points)",
         unreliable=found.unreliable,

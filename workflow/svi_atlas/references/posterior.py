@@ -17,6 +17,7 @@ from numpyro.infer.initialization import init_to_uniform
 from numpyro.infer.util import initialize_model
 
 from svi_atlas.errors import InputError
+from svi_atlas.whole_data import WholeData
 
 FEW, MANY = 2**10, 2**16
 """Numbers of positions that are evaluated at once."""
@@ -73,6 +74,7 @@ class Posterior:
     @classmethod
     def _traced(cls, model, data, where, double) -> Posterior:
         key = jax.random.PRNGKey(0)
+        model = WholeData(model)
         with jax.enable_x64(double):
             arrays = {name: _array(value, double) for name, value in data.items()}
             seeded = handlers.seed(model, key)
