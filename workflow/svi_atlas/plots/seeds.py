@@ -34,7 +34,8 @@ def draw(results: Results) -> Figure:
         left.set_ylabel(family.label, rotation=0, ha="right", va="center", color=_style.EXACT)
     grid_axes[-1, 0].set_xlabel("fits that are not adequate (%)")
     grid_axes[-1, 1].set_xlabel(label)
-    figure.supylabel("")
+    middle = grid_axes[len(families) // 2, 1]
+    middle.set_ylabel("seeds that end farther away")
     return figure
 
 
@@ -43,9 +44,8 @@ def _draw_rates(axes: Axes, settings: list, colours: dict) -> None:
     for row, ((num_particles, step_size), fits) in enumerate(settings):
         bad, count = int((fits["verdict"] != "adequate").sum()), len(fits)
         interval = stats.binomtest(bad, count).proportion_ci(method="exact")
-        axes.plot(
-            [100 * interval.low, 100 * interval.high], [row, row], color=colours[step_size], lw=2
-        )
+        ends = [100 * interval.low, 100 * interval.high]
+        axes.plot(ends, [row, row], color=colours[step_size], lw=2)
         axes.plot(100 * bad / count, row, "o", ms=4.5, color=colours[step_size])
         names.append(f"{_style.particles(num_particles)}, {_style.plain_number(step_size)}")
     axes.set_yticks(range(len(names)), names)
