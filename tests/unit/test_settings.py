@@ -85,6 +85,16 @@ def test_override_replaces_steps_and_seeds(planned):
     assert {cell.seeds for cell in experiment.cells} == {(1, 2), (7,)}
 
 
+def test_override_replaces_data_of_one_experiment(planned):
+    assert planned(GOOD, {"data": {"tiny": {"tails": 3}}}).data == {"heads": 12, "tails": 3}
+    assert planned(GOOD, {"data": {"other": {"tails": 3}}}).data == {"heads": 12, "tails": 8}
+
+
+def test_truth_values_from_the_command_line_are_words():
+    config = load_config({"experiments": ["coin"], "strict": "true", "allow_cpu": "false"})
+    assert (config.strict, config.allow_cpu) == (True, False)
+
+
 CALIBRATION = """\
 calibration:
   good: {guide: beta, num_particles: 1, step_size: 0.01}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,19 @@ class Experiment:
     gpu: bool
 
 
+TRUTH = {"true": True, "false": False}
+
+
 def load_config(value: Any, where: str = "config/config.yaml") -> Config:
-    """The global configuration from its parsed YAML. Raises InputError."""
+    """The global configuration from its parsed YAML. Raises InputError.
+
+    Words for truth values are taken as such: `snakemake --config strict=true` hands over a word.
+    """
+    if isinstance(value, Mapping):
+        value = {
+            name: TRUTH.get(entry, entry) if isinstance(entry, str) else entry
+            for name, entry in value.items()
+        }
     filled = checked(value, "config", where)
     return Config(
         experiments=tuple(filled["experiments"]),

@@ -68,7 +68,8 @@ class Problem:
 
     name, source: what it is and where it comes from.
     simulate: (key, settings) -> dict of arrays; the settings are the experiment's `data`.
-    models: NumPyro models by name, called as model(data); model(None) draws mock data.
+    models: NumPyro models by name, called as model(data); model(None) draws mock data,
+        which only `num_mock` and `calibration` ask for.
     guides: the problem's own guides by name, called as guide(data).
     reference: (data, settings) -> Reference; by model name where the models' posteriors differ. A
         model without one, or None, gets quadrature up to three dimensions and long NUTS beyond.
