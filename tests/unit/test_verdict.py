@@ -273,6 +273,8 @@ def test_the_limit_of_khat_depends_on_the_draws(num_draws):
         ("average_gain", 0.00005, {}),
         ("loss_drift", 0.00005, {"loss_drift_se": 0.00001}),
         ("missed_mass", -0.01, {}),
+        ("below_evidence", 0.2, {}),
+        ("falls_faster", 3.0, {"falls_faster": 4.0, "below_evidence": np.nan}),
     ],
 )
 def test_each_threshold_matters(name, value, changes):

@@ -39,7 +39,7 @@ ROW = {
 
 def compared(**changes):
     rows = checked({"rows": [{**ROW, **changes}]}, "expected", "config/expected/coin.yaml")["rows"]
-    return compare(TABLE, rows, "config/expected/coin.yaml").iloc[0]
+    return compare({"fits": TABLE}, rows, "config/expected/coin.yaml").iloc[0]
 
 
 def test_within_tolerance():
@@ -139,8 +139,10 @@ def results(tmp_path):
     def write(*expects):
         layout = Layout(str(tmp_path))
         (tmp_path / "coin").mkdir(exist_ok=True)
-        rows = [{**ROW, "statistic": "only", "expect": expect} for expect in expects]
-        comparison = compare(TABLE, rows, "file")
+        rows = [
+            {**ROW, "table": "fits", "statistic": "only", "expect": expect} for expect in expects
+        ]
+        comparison = compare({"fits": TABLE}, rows, "file")
         store.write_table(comparison, tmp_path / "coin" / "verification.csv", "")
         assert layout.verification("coin") == str(tmp_path / "coin" / "verification.csv")
         failed = TABLE.iloc[[0]].assign(verdict="failed", message="ValueError: no", guide="broken")
@@ -190,3 +192,20 @@ def test_summary_tells_where_the_cpu_time_went(results):
         "CPU time of all jobs: 1.7 min (fit 90%, table 10%); inside compiled fits 20%"
         in summary(str(folder), ["coin"])
     )
+
+
+def test_error_rates_are_compared_where_there_are_any():
+    rates = pd.DataFrame({"rule": ["verdict", "eye"], "half": "report", "wrong_rate": [0.01, 0.7]})
+    row = {
+        **ROW, "table": "rates", "where": {"rule": "verdict", "half": "report"},
+        "column": "wrong_rate", "expect": 0, "tolerance": 0.02, "kind": "promised",
+    }  # fmt: skip
+    (row,) = checked({"rows": [row]}, "expected", "file")["rows"]
+    (found,) = compare({"fits": TABLE, "rates": rates}, [row], "file").itertuples()
+    assert (found.value, found.ok) == (0.01, True)
+    (out,) = compare(
+        {"fits": TABLE, "rates": rates.assign(wrong_rate=0.03)}, [row], "f"
+    ).itertuples()
+    assert not out.ok
+    with pytest.raises(InputError, match="key 'table': the experiment has no 'study'"):
+        compare({"fits": TABLE}, [row], "file")

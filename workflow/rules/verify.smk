@@ -3,6 +3,7 @@
 
 rule compare:
     input:
+        study_of,
         spec=LAYOUT.spec("verify"),
         table=LAYOUT.table(),
     output:

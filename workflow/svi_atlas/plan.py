@@ -291,6 +291,7 @@ def _experiment_specs(run: Run, experiment: Experiment) -> dict[str, dict[str, A
         "experiment": name,
         "expected": _expected_rows(expected, _shown(expected, run.project)),
         "file": _shown(expected, run.project),
+        "study": experiment.study is not None,
         "code": spec.code_of("stages.verify"),
     }
     for notebook in experiment.notebooks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,21 @@ from svi_atlas.store import Results
 NOT_RUN = "not run: no fit of this run has these settings"
 
 
-def compare(table: pd.DataFrame, expected: list[dict[str, Any]], file: str) -> pd.DataFrame:
+def compare(
+    tables: Mapping[str, pd.DataFrame], expected: list[dict[str, Any]], file: str
+) -> pd.DataFrame:
     """One row an expected value: what the run gave, and whether it is within tolerance.
 
-    table: `fits.parquet`; expected: the checked rows of config/expected/<experiment>.yaml (`file`,
+    tables: `fits.parquet` as "fits", and `rates.csv` of a study as "rates"; expected: the checked rows of config/expected/<experiment>.yaml (`file`,
     named in errors). A row whose fits are not part of the run has the value NaN and is out. Raises
     InputError if a row names a column that is not there.
     """
-    compared = [_compare_row(table, row, f"{file}: row {row['name']!r}") for row in expected]
+    compared = []
+    for row in expected:
+        where = f"{file}: row {row['name']!r}"
+        if row["table"] not in tables:
+            raise InputError(f"{where}: key 'table': the experiment has no 'study', so no rates")
+        compared.append(_compare_row(tables[row["table"]], row, where))
     columns = ["name", "kind", "expected", "tolerance", "value", "ok", "source", "why"]
     return pd.DataFrame(compared, columns=columns)
 

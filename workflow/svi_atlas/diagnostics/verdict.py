@@ -16,12 +16,6 @@ from svi_atlas.diagnostics.khat import khat_limit
 
 VERDICTS = ("failed", "diverged", "not_converged", "inadequate", "adequate")
 
-BELOW_EVIDENCE = 5.0
-"""Standard errors below minus the log evidence at which a loss is proved to be no ELBO's."""
-
-FALLS_FASTER = 5.0
-"""Standard errors by which the fall of a loss must grow, twice in a row, to count as growing."""
-
 
 @dataclass(frozen=True)
 class Check:
@@ -62,7 +56,7 @@ def _loss_fall(table, limit):
 
 def _falls_faster(table, limit):
     """A growing fall, asked only where no evidence bounds the loss."""
-    return (table["falls_faster"] - FALLS_FASTER).where(table["below_evidence"].isna())
+    return (table["falls_faster"] - limit["falls_faster"]).where(table["below_evidence"].isna())
 
 
 def _khat_excess(table, limit, suffix=""):
@@ -97,7 +91,7 @@ CHECKS = (
           lambda table, limit: 0.5 - table["finite_parameters"],
           "a parameter is not finite at the end of the fit"),
     Check("diverged", "below_evidence", None,
-          lambda table, limit: table["below_evidence"] - BELOW_EVIDENCE,
+          lambda table, limit: table["below_evidence"] - limit["below_evidence"],
           "the loss, {loss_tail:.4g}, lies {below_evidence:.3g} standard errors below minus the log "
           "evidence, which no ELBO can: it falls without bound"),
     Check("diverged", "falls_faster", None, _falls_faster,

@@ -6,6 +6,9 @@ from svi_atlas.verify import compare
 
 
 def run(job: Job) -> None:
-    table = store.Results(job.results, job.spec["experiment"]).table()
-    comparison = compare(table, job.spec["expected"], job.spec["file"])
+    results = store.Results(job.results, job.spec["experiment"])
+    tables = {"fits": results.table()}
+    if job.spec["study"]:
+        tables["rates"] = results.rates()
+    comparison = compare(tables, job.spec["expected"], job.spec["file"])
     store.write_table(comparison, job.outputs["csv"], job.spec_text)
