@@ -369,6 +369,33 @@ class TestKhat:
         weights = posterior.logpdf(draws) - stats.norm.logpdf(draws, mean, sd)
         assert khat(weights[None])["khat"][0] < 0.7
 
+    def test_the_tail_share_is_what_the_largest_weights_add(self, rng):
+        # The tail of 100 draws are the largest 20: these add 0.5 * 20 and 10 beyond their start.
+        weights = np.log(
+            np.concatenate([np.full(80, 1.0), np.full(1, 2.0), np.full(18, 2.5), [12.0]])
+        )
+        found = khat(rng.permutation(weights)[None])["tail_share"][0]
+        assert found == pytest.approx((18 * 0.5 + 10) / (80 + 2 + 45 + 12))
+        assert khat(np.zeros((1, 100)))["tail_share"][0] == 0
+
+    def test_a_tail_that_carries_nothing_may_have_any_shape(self):
+        """A logit-Normal guide for a Beta(12, 8): KL is 0.0007 nats, yet k-hat may be 4."""
+        rng, found = np.random.default_rng(2), []
+        mean, sd = 0.4169, 0.4731
+        for _ in range(50):
+            x = rng.normal(mean, sd, 4000)
+            weights = (
+                -12 * np.log1p(np.exp(-x))
+                - 8 * np.log1p(np.exp(x))
+                - stats.norm.logpdf(x, mean, sd)
+            )
+            found.append(khat(weights[None]))
+        shapes, shares = (
+            np.array([each[name][0] for each in found]) for name in ("khat", "tail_share")
+        )
+        assert (shapes > 0.7).any()
+        assert (shares < 0.005).mean() >= 0.9
+
     def test_efficiency_of_gaussians(self, rng):
         sd = 1.2
         weights = gaussian_log_weights(rng, 200_000, 0.0, sd)

@@ -137,7 +137,7 @@ def test_rates_are_counted_by_half_with_exact_intervals():
     right = pd.Series([False] * 20 + [True] * 20 + [True] * 10)
     limits = dict.fromkeys(
         ("nonfinite", "to_go", "rhat", "ess", "loss_drift", "average_gain", "support_leak",
-         "missed_mass", "khat", "mean_error", "sd_ratio", "below_evidence", "falls_faster"), 1.0,
+         "missed_mass", "khat", "mean_error", "sd_ratio", "tail_share", "below_evidence", "falls_faster"), 1.0,
     )  # fmt: skip
     found = rates(table, right, {"choose": ("a",), "report": ("b",)}, limits)
     row = found[(found["rule"] == "verdict") & (found["half"] == "choose")].iloc[0]

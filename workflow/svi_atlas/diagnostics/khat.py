@@ -25,8 +25,11 @@ def khat(log_weight: np.ndarray) -> dict[str, np.ndarray]:
     log_weight: (fit, draw), nats. Zero weights (minus infinity) count; a fit with an undefined or
     infinite weight gets NaN. Near-constant weights get minus infinity, the limit of a tail with no
     spread: a perfect guide. It cannot see a missed mode.
-    Returns `khat`, `khat_quarter`, `is_efficiency` (effective sample size over draws), each (fit,), and
-    `khat_se`, the standard error of a fitted Pareto shape, (1 + k) over the root of the tail's size
+    Returns `khat`, `khat_quarter`, `is_efficiency` (effective sample size over draws), each (fit,);
+    `tail_share`, what the tail that the shape is fitted to adds beyond its start, over the sum of all
+    weights: an expectation of something bounded by 1 moves by no more if the tail is cut off, so that
+    the shape of a tail that carries next to nothing is no fault of the guide; and `khat_se`, the standard
+    error of a fitted Pareto shape, (1 + k) over the root of the tail's size
     (Smith 1987, Estimating tails of probability distributions).
     """
     quarter = log_weight.shape[-1] // 4
@@ -36,6 +39,7 @@ def khat(log_weight: np.ndarray) -> dict[str, np.ndarray]:
         "khat": shapes,
         "khat_se": np.where(np.isfinite(error), np.maximum(error, 0.0), np.nan),
         "khat_quarter": np.array([_khat(weights[:quarter]) for weights in log_weight]),
+        "tail_share": np.array([_tail_share(weights) for weights in log_weight]),
         "is_efficiency": np.array([_efficiency(weights) for weights in log_weight]),
     }
 
@@ -63,6 +67,15 @@ def _khat(log_weight: np.ndarray) -> float:
     if fitted > SUSPICIOUS and relative.mean() > 0.5:
         return float((weights.max() - start) / np.log(tail))
     return fitted
+
+
+def _tail_share(log_weight: np.ndarray) -> float:
+    with np.errstate(invalid="ignore"):
+        weights = np.sort(np.exp(log_weight.astype(float) - log_weight.max()))
+    if not np.isfinite(weights).all():
+        return float("nan")
+    tail = weights[-_tail_size(len(weights)) :]
+    return float((tail - tail[0]).sum() / weights.sum())
 
 
 def _tail_size(num_draws: int) -> int:

@@ -60,8 +60,12 @@ def _falls_faster(table, limit):
 
 
 def _khat_excess(table, limit, suffix=""):
+    """The tail's shape beyond its limit, where the tail carries more than its limit."""
     bounds = table["num_draws"].map(lambda draws: khat_limit(int(draws), limit["khat"]))
-    return table[f"khat{suffix}"] - bounds
+    excess = table[f"khat{suffix}"] - bounds
+    return excess.where(
+        ~(table[f"tail_share{suffix}"] <= limit["tail_share"]) | (excess < 0), -np.inf
+    )
 
 
 def _mean_excess(table, limit, suffix=""):
@@ -135,7 +139,8 @@ CHECKS = (
           lambda table, limit: table["missed_mass"] - limit["missed_mass"],
           "the guide misses the mode at {missed_mode}, with {missed_mass:.0%} of the posterior"),
     Check("adequate", "khat", "khat_se", _khat_excess,
-          "the importance weights have a heavy tail: k-hat is {khat:.2f}"),
+          "the importance weights have a heavy tail: k-hat is {khat:.2f}, and {tail_share:.1%} of "
+          "their sum is in it"),
     Check("adequate", "mean_error", "mean_error_se", _mean_excess,
           "a posterior mean is off by {mean_error:.2f} posterior sds (limit {limit_mean_error:g})"),
     Check("adequate", "sd_ratio", "sd_ratio_se", _sd_excess,
@@ -151,7 +156,7 @@ NEEDED = ("khat", "mean_error", "sd_ratio")
 def _columns() -> list[str]:
     """Every column a check reads; fits that failed have none of them."""
     names = [name for check in CHECKS for name in (check.statistic, check.error) if name]
-    return names + [f"{name}_average" for name in NEEDED]
+    return [*names, "tail_share", *(f"{name}_average" for name in (*NEEDED, "tail_share"))]
 
 
 def judge(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
