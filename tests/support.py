@@ -128,8 +128,8 @@ class Project:
     path: Path
 
     @classmethod
-    def make(cls, path: Path) -> Project:
-        """A clone of the project at `path`, without results."""
+    def clone(cls, path: Path) -> Project:
+        """The project as it is, without results."""
         path.mkdir(parents=True)
         for name in PARTS:
             if (ROOT / name).is_dir():
@@ -138,9 +138,14 @@ class Project:
                 )
             else:
                 shutil.copy2(ROOT / name, path / name)
+        return cls(path)
+
+    @classmethod
+    def make(cls, path: Path) -> Project:
+        """A clone with a tiny configuration."""
+        project = cls.clone(path)
         shutil.rmtree(path / "config" / "experiments")
         shutil.rmtree(path / "config" / "expected", ignore_errors=True)
-        project = cls(path)
         for name, text in FILES.items():
             project.write(name, text)
         return project
