@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,45 @@ def project(tmp_path):
     return Project.make(tmp_path / "project")
 
 
+@dataclass(frozen=True)
+class Run:
+    """A run in the background, in a project of its own."""
+
+    project: Project
+    process: subprocess.Popen
+    file: Path
+
+    def output(self, succeeds=True, seconds=900):
+        self.process.wait(timeout=seconds)
+        text = self.file.read_text()
+        assert (self.process.returncode == 0) == succeeds, text
+        return text
+
+
+@pytest.fixture(scope="module")
+def runs(slurm, tmp_path_factory):
+    """Runs that do not disturb each other and mostly wait: all at once."""
+    folder = tmp_path_factory.mktemp("runs")
+    started = {}
+
+    def start(name, *arguments, profile=PROFILE, prepare=lambda project: None):
+        project = Project.make(folder / name)
+        prepare(project)
+        file = folder / f"{name}.txt"
+        started[name] = Run(project, project.start(*profile, *arguments, output=file), file)
+
+    data = "results/line/data.nc"
+    start("slow", "--set-resources", "data:runtime=attempt*2-1", "--", data, prepare=make_slow)
+    start("whole")
+    start("local", "--cores", "1", profile=())
+    start("gpu", SINGLE, GRID, prepare=make_gpu)
+    start("memory", data, prepare=make_greedy)
+    start("always", "--retries", "0", data, prepare=make_greedy)
+    yield started
+    for run in started.values():
+        kill_group(run.process)
+
+
 def succeeds(project, *arguments):
     process = project.snakemake(*PROFILE, *arguments)
     assert process.returncode == 0, process.stdout
@@ -89,16 +129,74 @@ def is_running(project):
     return log.exists() and " left, " in log.read_text()
 
 
-def test_gpu_jobs_go_to_the_node_with_the_gpu_one_at_a_time(project):
+GREEDY = """
+def simulate(key, settings):
+    import time
+
+    memory = np.ones({megabytes} * 131_072)
+    time.sleep({seconds})
+    return {{"y": np.asarray(settings["observed"] * memory[0], np.float32)}}
+"""
+
+
+def make_greedy(project, megabytes=1300, seconds=8):
+    """Make drawing the data take that much memory and time."""
+    problem = project.read("mine/line.py")
+    start, end = problem.index("def simulate"), problem.index("def model")
+    greedy = GREEDY.format(megabytes=megabytes, seconds=seconds)
+    project.write("mine/line.py", problem[:start] + greedy + "\n\n" + problem[end:])
+
+
+def make_slow(project):
+    """Slurm looks every 30 s for jobs over their time, so that this one is seen at one minute."""
+    make_greedy(project, megabytes=1, seconds=100)
+
+
+def make_gpu(project):
     project.edit("config/experiments/coin.yaml", "problem: coin", "problem: coin\ngpu: true")
     project.edit("config/config.yaml", "experiments", "allow_cpu: true\nexperiments")
-    succeeds(project, SINGLE, GRID)
-    on_gpu = [job for job in jobs_of(project).values() if "gpu" in job.get("TresPerJob", "")]
+
+
+def test_gpu_jobs_go_to_the_node_with_the_gpu_one_at_a_time(runs):
+    runs["gpu"].output()
+    on_gpu = [
+        job for job in jobs_of(runs["gpu"].project).values() if "gpu" in job.get("TresPerJob", "")
+    ]
     assert len(on_gpu) == 2
     assert {job["NodeList"] for job in on_gpu} == {"n2"}
     first, second = sorted(on_gpu, key=lambda job: job["StartTime"])
     assert first["EndTime"] <= second["StartTime"]
     assert {job["JobState"] for job in on_gpu} == {"COMPLETED"}
+
+
+def test_a_job_over_its_memory_gets_more(runs):
+    runs["memory"].output()
+    limits = [job["MinMemoryNode"] for job in jobs_of(runs["memory"].project).values()]
+    assert limits == ["1000M", "2000M"]
+
+
+def test_a_job_always_over_its_limits_is_a_clear_error(runs):
+    output = runs["always"].output(succeeds=False)
+    assert "Error in rule data" in output
+    assert "A data job went over its mem_mb" in output
+    assert "--set-resources 'data:mem_mb=...'" in output
+    assert not runs["always"].project.exists("results/line/data.nc")
+
+
+def test_the_whole_run_equals_the_local_one(runs):
+    for name in ("whole", "local"):
+        runs[name].output()
+    whole, local = (runs[name].project.path / "results" for name in ("whole", "local"))
+    assert_equal_results(whole, local)
+
+
+def test_a_job_over_its_time_gets_more(runs):
+    runs["slow"].output()
+    limits = {job["TimeLimit"]: job["JobState"] for job in jobs_of(runs["slow"].project).values()}
+    assert limits == {"00:01:00": "TIMEOUT", "00:03:00": "COMPLETED"}
+
+
+# What follows disturbs other runs, so that it comes when those above have ended.
 
 
 def test_a_node_that_goes_down_loses_nothing(project):
@@ -136,60 +234,6 @@ def test_a_killed_run_leaves_nothing_that_is_computed_twice(project):
     assert jobs()[left]["JobState"] == "CANCELLED"
     assert sum(job["JobState"] == "CANCELLED" for job in jobs_of(project).values()) == 1
     assert project.exists(SINGLE)
-
-
-GREEDY = """
-def simulate(key, settings):
-    import time
-
-    memory = np.ones({megabytes} * 131_072)
-    time.sleep({seconds})
-    return {{"y": np.asarray(settings["observed"] * memory[0], np.float32)}}
-"""
-
-
-def make_greedy(project, megabytes, seconds):
-    """Make drawing the data take that much memory and time."""
-    problem = project.read("mine/line.py")
-    start, end = problem.index("def simulate"), problem.index("def model")
-    greedy = GREEDY.format(megabytes=megabytes, seconds=seconds)
-    project.write("mine/line.py", problem[:start] + greedy + "\n\n" + problem[end:])
-
-
-def test_a_job_over_its_memory_gets_more(project):
-    make_greedy(project, 1300, 8)
-    succeeds(project, "results/line/data.nc")
-    limits = [job["MinMemoryNode"] for job in jobs_of(project).values()]
-    assert limits == ["1000M", "2000M"]
-
-
-def test_a_job_always_over_its_limits_is_a_clear_error(project):
-    make_greedy(project, 1300, 8)
-    process = project.snakemake(*PROFILE, "--retries", "0", "results/line/data.nc")
-    assert process.returncode != 0
-    assert "Error in rule data" in process.stdout
-    assert "A data job went over its mem_mb" in process.stdout
-    assert "--set-resources 'data:mem_mb=...'" in process.stdout
-    assert not project.exists("results/line/data.nc")
-
-
-def test_the_whole_run_equals_the_local_one_and_a_job_over_its_time_gets_more(project, tmp_path):
-    # The slow job sleeps while the others work: its first attempt has a minute, its second two.
-    slow = Project.make(tmp_path / "slow")
-    make_greedy(slow, 1, 100)
-    minutes = ("--set-resources", "data:runtime=attempt", "--")
-    process = slow.start(*PROFILE, *minutes, "results/line/data.nc")
-    try:
-        local = project.copy(tmp_path / "local")
-        succeeds(project)
-        local.run()
-        assert_equal_results(project.path / "results", local.path / "results")
-        output, _ = process.communicate(timeout=400)
-    finally:
-        kill_group(process)
-    assert process.returncode == 0, output
-    limits = {job["TimeLimit"]: job["JobState"] for job in jobs_of(slow).values()}
-    assert limits == {"00:01:00": "TIMEOUT", "00:02:00": "COMPLETED"}
 
 
 def assert_equal_results(one, other):
