@@ -13,8 +13,23 @@ class WholeData(Messenger):
     losses noisy but not wrong. What is said of a fit must not depend on a draw of rows.
     """
 
+    def __init__(self, fn):
+        super().__init__(fn)
+        self._parts: dict[str, str] = {}
+
+    @property
+    def hint(self) -> str:
+        """What to look at where the function, or its density, raised; "" if no plate took a part."""
+        if not self._parts:
+            return ""
+        return (
+            f" (of all data, where {', '.join(self._parts.values())} at random: index the data with what "
+            "the plate gives, `with plate(...) as rows: ... obs=y[rows]`)"
+        )
+
     def process_message(self, msg):
         if msg["type"] == "plate" and msg["value"] is None:
-            size, _ = msg["args"]
+            size, part = msg["args"]
+            self._parts[msg["name"]] = f"plate {msg['name']!r} takes {part} of {size}"
             msg["args"] = (size, None)
             msg["value"] = jnp.arange(size)

@@ -52,6 +52,7 @@ class Posterior:
     @classmethod
     def of(cls, model: Callable, data: Mapping[str, Any], where: str) -> Posterior:
         """The posterior of `model` given `data`. Raises InputError where there is none to compute."""
+        model = WholeData(model)
         try:
             return cls._traced(model, data, where, double=True)
         except InputError:
@@ -68,13 +69,12 @@ class Posterior:
         except Exception as error:
             raise InputError(
                 f"{where}: no reference can be computed, since the model raised "
-                f"{type(error).__name__}: {error}; {FIX}mend the model"
+                f"{type(error).__name__}: {error}{model.hint}; {FIX}mend the model"
             ) from error
 
     @classmethod
     def _traced(cls, model, data, where, double) -> Posterior:
         key = jax.random.PRNGKey(0)
-        model = WholeData(model)
         with jax.enable_x64(double):
             arrays = {name: _array(value, double) for name, value in data.items()}
             seeded = handlers.seed(model, key)
@@ -220,10 +220,4 @@ def _check_sites(trace, where: str) -> None:
                 f"{where}: no reference can be computed, since the model has the parameter {name!r}, "
                 "which is fitted together with the guide and has no posterior; "
                 f"{FIX}make it a sample site with a prior"
-            )
-        if site["type"] == "plate" and site["args"][1] not in (None, site["args"][0]):
-            size, part = site["args"]
-            raise InputError(
-                f"{where}: no reference can be computed, since the plate {name!r} takes {part} of "
-                f"{size} at random; {FIX}leave out subsample_size in a model of its own"
             )
