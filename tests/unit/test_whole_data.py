@@ -11,7 +11,7 @@ from numpyro.infer.autoguide import AutoNormal
 from numpyro.infer.util import log_density
 
 from svi_atlas import engine, evaluate, hoist
-from svi_atlas.engine import fit_cell
+from svi_atlas.engine import ModelError, fit_cell
 from svi_atlas.evaluate import Drawer
 from svi_atlas.references.posterior import Posterior
 from svi_atlas.whole_data import WholeData
@@ -58,6 +58,18 @@ def test_draws_are_judged_by_all_rows_and_the_reference_is_of_all_rows():
     posterior = Posterior.of(minibatches, DATA, "here")
     height, _ = posterior.evaluate(np.array([[0.3]]))
     np.testing.assert_allclose(height, exact_log_density(0.3), rtol=1e-6)
+
+
+def test_a_model_that_cannot_look_at_all_rows_says_which_plate_takes_a_part():
+    def fixed(data):
+        mean = numpyro.sample("mean", dist.Normal(0.0, 1.0))
+        with numpyro.plate("rows", ROWS, subsample_size=BATCH):
+            numpyro.sample("y", dist.Normal(mean, 1.0), obs=jnp.asarray(data["y"])[:BATCH])
+
+    iterates = {"mean_auto_loc": jnp.zeros((1, 1, 1)), "mean_auto_scale": jnp.zeros((1, 1, 1))}
+    drawer = Drawer(fixed, lambda: AutoNormal(fixed), DATA, (1,), 100)
+    with pytest.raises(ModelError, match=f"plate 'rows' takes {BATCH} of {ROWS} at random: index"):
+        drawer(iterates)
 
 
 def test_draws_in_parts_are_the_draws_at_once(monkeypatch):

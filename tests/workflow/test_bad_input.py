@@ -69,6 +69,7 @@ MORE = {
     "problem file that is no Python": (PROBLEM, "def simulate", "def simulate(", ["line", "not valid Python"]),
     "unknown problem": (LINE_FILE, "mine/line.py", "coins", ["'problem'", "unknown problem 'coins'", "did you mean 'coin'"]),
     "unknown experiment": ("config/config.yaml", "[coin,", "[coins,", ["experiments", "config/experiments/coins.yaml", "did you mean 'coin'"]),
+    "data of no experiment": ("config/config.yaml", CONFIG, CONFIG + "override: {data: {coins: {tails: 3}}}\n", ["'override.data'", "'coins' is none of the experiments", "did you mean 'coin'"]),
     "unknown global key": ("config/config.yaml", CONFIG, CONFIG + "threshold: {}\n", ["unknown key 'threshold'", "did you mean 'thresholds'"]),
     "unknown notebook": (COIN_FILE, "figures:", "notebooks: [experimental]\nfigures:", ["notebook", "experimental", "experiment"]),
 }  # fmt: skip

@@ -17,7 +17,7 @@ from numpyro.infer import SVI, Trace_ELBO
 from numpyro.infer.util import compute_log_probs
 from numpyro.optim import Adam
 
-from svi_atlas.engine import constrain_function, flat
+from svi_atlas.engine import ModelError, constrain_function, flat
 from svi_atlas.guides import posterior_guide
 from svi_atlas.keys import purpose_key
 from svi_atlas.whole_data import WholeData
@@ -166,9 +166,18 @@ def _of_guide(guide, data, factors, params, key, drawn=None):
 
 
 def _of_model(model, data, params, drawn, key):
-    """The model's sites among `drawn`, and ln p(data, z)."""
-    seeded = handlers.substitute(handlers.seed(WholeData(model), key), data=drawn)
-    logs, trace = compute_log_probs(seeded, (data,), {}, params)
+    """The model's sites among `drawn`, and ln p(data, z).
+
+    Raises ModelError for a model that looks at minibatches and cannot look at all data.
+    """
+    whole = WholeData(model)
+    seeded = handlers.substitute(handlers.seed(whole, key), data=drawn)
+    try:
+        logs, trace = compute_log_probs(seeded, (data,), {}, params)
+    except (TypeError, ValueError) as error:
+        if whole.hint:
+            raise ModelError(f"{type(error).__name__}: {error}{whole.hint}") from error
+        raise
     names = [name for name in drawn if name in logs]
     return {name: trace[name]["value"] for name in names}, sum(logs.values())
 

@@ -105,6 +105,12 @@ def load(config: Any, project: str | Path) -> Run:
     project = Path(project)
     checked = load_config(config)
     layout = Layout(checked.results)
+    for name in checked.override.get("data", {}):
+        if name not in checked.experiments:
+            raise InputError(
+                f"config/config.yaml: key 'override.data': {name!r} is none of the experiments"
+                f"{did_you_mean(name, checked.experiments)}: {', '.join(checked.experiments)}"
+            )
     files = {name: _experiment_file(project, name) for name in checked.experiments}
     raws = {name: read_experiment(files[name], checked.override) for name in files}
     catalogues = _catalogues(

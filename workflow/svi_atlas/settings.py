@@ -107,6 +107,7 @@ class Experiment:
 
 
 TRUTH = {"true": True, "false": False}
+"""Words for truth values, as YAML has them."""
 
 
 def load_config(value: Any, where: str = "config/config.yaml") -> Config:

@@ -113,9 +113,11 @@ def reference(data, settings):
     }
     moments = {name: found.moments(values) for name, values in hyper.items()}
     # Given the hyperparameters the lines' moments are exact; their error is that of 1,000 of these.
-    sd = np.sqrt(variances.mean(0) + centres.var(0))
-    error = centres.std(0) / np.sqrt(DRAWS)
-    moments["line"] = centres.mean(0), sd, error, error
+    centre = centres.mean(0)
+    squares = variances + (centres - centre) ** 2
+    sd = np.sqrt(squares.mean(0))
+    error, error_of_square = (each.std(0) / np.sqrt(DRAWS) for each in (centres, squares))
+    moments["line"] = centre, sd, error, error_of_square / (2 * sd)
     mean, deviation, mean_se, sd_se = (
         {name: np.asarray(values[part]) for name, values in moments.items()} for part in range(4)
     )
