@@ -131,7 +131,7 @@ def test_rates_are_counted_by_half_with_exact_intervals():
             "verdict": ["adequate"] * 3 + ["inadequate"] * 17 + ["adequate"] * 19 + ["not_converged"]
             + ["adequate"] * 5 + ["inadequate"] * 5,
             "converged": True, "plateau_change": 0.5, "stan_change": 0.5, "pymc_change": 0.5,
-            "rhat": 1.0, "ess": 100.0, "num_draws": 1000,
+            "rhat": 1.0, "ess": 100.0, "khat": 0.2, "num_draws": 1000,
         }
     )  # fmt: skip
     right = pd.Series([False] * 20 + [True] * 20 + [True] * 10)

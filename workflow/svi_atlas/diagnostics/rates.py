@@ -19,6 +19,7 @@ RULES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "Stan ADVI (1 %)": lambda table: table["stan_change"] < 0.01,
     "PyMC parameters (0.1 %)": lambda table: table["pymc_change"] < 0.001,
     "FASO (R-hat 1.1, ESS 25)": lambda table: (table["rhat"] <= 1.1) & (table["ess"] > 25),
+    "k-hat (0.7)": lambda table: table["khat"] < 0.7,
 }
 """Rule -> whether it calls each fit good. Each single statistic of the verdict is added to them."""
 
