@@ -662,6 +662,9 @@ show(
     "circles are below their own Monte Carlo error and drawn at it, among them all of the guides "
     "that leave the box, whose KL divergence is infinite and whose draws inside say nothing.",
 )
+display(nb.say(nb.SMALLER_STEP), nb.smaller_step(fits))
+
+# %%
 elsewhere = ("bimodal.", "statements.")
 for name in figures:
     if name not in ("loss", "verdicts", "kl_by_step_size") and not name.startswith(elsewhere):

@@ -197,6 +197,9 @@ show(
     "Carlo error and drawn at it.",
 )
 
+# %%
+display(nb.say(nb.SMALLER_STEP), nb.smaller_step(fits))
+
 # %% [markdown]
 # ## A flat loss is not convergence
 #

@@ -41,6 +41,10 @@ display(nb.counts(fits, by))
 # %%
 display(nb.best(fits))
 
+# %%
+if grid["step_size"].nunique() > 1:
+    display(nb.say(nb.SMALLER_STEP), nb.smaller_step(fits))
+
 # %% [markdown]
 # ## Figures
 

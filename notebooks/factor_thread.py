@@ -454,6 +454,9 @@ show(
     "KL divergence from the posterior of the last iterate: a point a seed, a line the median. Of "
     "the factor guides it is that of their draws, which never change.",
 )
+display(nb.say(nb.SMALLER_STEP), nb.smaller_step(fits))
+
+# %%
 show("loss")
 elsewhere = ("factor_thread.", "statements.")
 for name in figures:

@@ -193,6 +193,9 @@ display(nb.counts(grid, ("model", "guide")))
 display(nb.best(fits))
 show("kl_by_step_size")
 
+# %%
+display(nb.say(nb.SMALLER_STEP), nb.smaller_step(fits))
+
 # %% [markdown]
 # ## The covariance from auto_scale_tril
 #

@@ -212,7 +212,7 @@ def test_guide(case, model, guide):
     if model != next(iter(case.problem.models)):
         return
     iterates = jax.tree.map(lambda leaf: np.asarray(leaf)[None, None, None], params)
-    draws = Drawer(function, make_guide, case.data, (1,), 7, case.problem.derived)(iterates)
+    draws = Drawer(function, make_guide, case.data, (1,), (0.1,), 7, case.problem.derived)(iterates)
     latent = case.latent(model)
     assert draws.sites.keys() == latent.keys(), "the guide covers the model's latent sites"
     for site, shape in latent.items():

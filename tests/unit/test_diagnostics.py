@@ -12,6 +12,7 @@ from svi_atlas.diagnostics import drift
 from svi_atlas.diagnostics.agreement import seeds_agree
 from svi_atlas.diagnostics.bounds import bounds
 from svi_atlas.diagnostics.drift import (
+    _rhat_error,
     effective_size,
     loss_drift,
     loss_falls_faster,
@@ -168,7 +169,7 @@ class TestParameterDrift:
         coefficient, num_draws = 0.8, 20_000
         values = autoregression(rng, (1, num_draws), coefficient)
         truth = num_draws * (1 - coefficient) / (1 + coefficient)
-        assert effective_size(values)[0] == pytest.approx(truth, rel=0.15)
+        assert effective_size(values)[0][0] == pytest.approx(truth, rel=0.15)
 
     @pytest.mark.parametrize("num_draws", [20, 21, 22, 23, 100, 251])
     @pytest.mark.parametrize("coefficient", [-0.9, -0.3, 0.0, 0.5, 0.9, 0.999])
@@ -180,7 +181,24 @@ class TestParameterDrift:
             for chain in chains
         ]
         expected[0] = num_draws // 2 * 2  # constant
-        np.testing.assert_allclose(effective_size(chains), expected, rtol=1e-8)
+        np.testing.assert_allclose(effective_size(chains)[0], expected, rtol=1e-8)
+
+    @pytest.mark.parametrize("coefficient", [0.0, 0.5, 0.9])
+    def test_errors_are_the_spread_over_chains(self, rng, coefficient):
+        snapshots = autoregression(rng, (1000, 600), coefficient)[:, :, None]
+        snapshots[:, 300:] += 0.8 / (1 - coefficient**2) ** 0.5  # R-hat about 1.15
+        found = parameter_drift(snapshots, SNAPSHOT_STEP[:600], np.full(1000, 0.01))
+        longest = found["window"] == found["window"].max()
+        assert _rhat_error(snapshots[:, 30:, 0]).mean() == pytest.approx(
+            split_rhat(snapshots[:, 30:])[:, 0].std(ddof=1), rel=0.2
+        )
+        assert (found["rhat_se"][longest] > 0).all()
+
+    @pytest.mark.parametrize("coefficient", [0.5, 0.9])
+    def test_error_of_the_effective_size(self, rng, coefficient):
+        size, error = effective_size(autoregression(rng, (1000, 4000), coefficient))
+        # The window of Geyer's sum is itself random: its formula is right within a third.
+        assert error.mean() == pytest.approx(size.std(ddof=1), rel=0.35)
 
     def test_stationary_noise_is_at_rest(self, rng):
         snapshots = autoregression(rng, (2, 1000), 0.7)[:, :, None]

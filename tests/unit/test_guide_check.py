@@ -123,7 +123,9 @@ def coin_draws(guide, **unconstrained):
     """ln p(data, z) of draws of a guide of the coin, for one seed and step size."""
     problem = problems.load("coin")
     data = problem.simulate(purpose_key(0, "data"), {"heads": 12, "tails": 8})
-    drawer = Drawer(problem.models["headstails"], lambda: problem.guides[guide], data, (1,), 4000)
+    drawer = Drawer(
+        problem.models["headstails"], lambda: problem.guides[guide], data, (1,), (0.1,), 4000
+    )
     return drawer.log_joint(
         {name: jnp.full((1, 1), value, float) for name, value in unconstrained.items()}
     )

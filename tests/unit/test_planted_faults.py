@@ -27,7 +27,7 @@ def fit(model, make_guide, *, step_sizes, num_steps, num_particles=32):
         model, make_guide, {}, num_particles=num_particles, num_steps=num_steps, num_snapshots=200,
         step_sizes=step_sizes, seeds=SEEDS,
     )  # fmt: skip
-    draws = Drawer(model, make_guide, {}, SEEDS, NUM_DRAWS)(fits.iterates)
+    draws = Drawer(model, make_guide, {}, SEEDS, step_sizes, NUM_DRAWS)(fits.iterates)
     cell = {
         "experiment": "planted", "model": "model", "guide": "guide", "run": "particles-32",
         "num_particles": num_particles, "num_steps": num_steps, "num_draws": NUM_DRAWS,

@@ -51,7 +51,7 @@ def test_draws_are_judged_by_all_rows_and_the_reference_is_of_all_rows():
         minibatches, make_guide, DATA, num_particles=2, step_sizes=(0.01,), seeds=(1,),
         num_steps=40, num_snapshots=20,
     )  # fmt: skip
-    draws = Drawer(minibatches, make_guide, DATA, (1,), 100)(fits.iterates)
+    draws = Drawer(minibatches, make_guide, DATA, (1,), (0.1,), 100)(fits.iterates)
     means = draws.sites["mean"][0, 0, 0]
     expected = [exact_log_density(mean) for mean in means]
     np.testing.assert_allclose(draws.log_joint[0, 0, 0], expected, rtol=1e-4)
@@ -67,7 +67,7 @@ def test_a_model_that_cannot_look_at_all_rows_says_which_plate_takes_a_part():
             numpyro.sample("y", dist.Normal(mean, 1.0), obs=jnp.asarray(data["y"])[:BATCH])
 
     iterates = {"mean_auto_loc": jnp.zeros((1, 1, 1)), "mean_auto_scale": jnp.zeros((1, 1, 1))}
-    drawer = Drawer(fixed, lambda: AutoNormal(fixed), DATA, (1,), 100)
+    drawer = Drawer(fixed, lambda: AutoNormal(fixed), DATA, (1,), (0.1,), 100)
     with pytest.raises(ModelError, match=f"plate 'rows' takes {BATCH} of {ROWS} at random: index"):
         drawer(iterates)
 
@@ -76,10 +76,10 @@ def test_draws_in_parts_are_the_draws_at_once(monkeypatch):
     """With much data the draws of a cell are evaluated a few at a time."""
     iterates = {"mean_auto_loc": np.zeros((1, 1, 2)), "mean_auto_scale": np.full((1, 1, 2), -1.0)}
     iterates = jax.tree.map(jnp.float32, iterates)
-    whole = Drawer(minibatches, make_guide, DATA, (1,), 100)(iterates)
+    whole = Drawer(minibatches, make_guide, DATA, (1,), (0.1, 0.2), 100)(iterates)
     monkeypatch.setattr(evaluate, "MOST_AT_ONCE", 2 * ROWS * 30)
-    parts = Drawer(minibatches, make_guide, DATA, (1,), 100)(iterates)
-    for name in ("log_joint", "log_guide", "to_go"):
+    parts = Drawer(minibatches, make_guide, DATA, (1,), (0.1, 0.2), 100)(iterates)
+    for name in ("log_joint", "log_guide", "to_go", "step_kl"):
         np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-5)
     np.testing.assert_array_equal(parts.sites["mean"], whole.sites["mean"])
 

@@ -36,6 +36,9 @@ class Draws:
     to_go: (iterate, seed, step_size), the gain of ELBO (nats) a natural gradient step to the best
         member of the guide's family would bring, and to_go_se, its standard error; NaN for guides of
         more than MOST_PARAMETERS parameters, and where a gradient is not finite.
+    step_kl: (iterate, seed, step_size), the symmetrised Kullback-Leibler divergence (nats) between a
+        fit's guide and that of the same seed at the next smaller step size, and step_kl_se, its
+        standard error; NaN as above, and at the smallest step size.
     """
 
     params: dict[str, Any]
@@ -46,10 +49,12 @@ class Draws:
     guide_factors: tuple[str, ...]
     to_go: np.ndarray
     to_go_se: np.ndarray
+    step_kl: np.ndarray
+    step_kl_se: np.ndarray
 
 
 MOST_PARAMETERS = 64
-"""Guides with more parameters get no `to_go`: its matrices grow with the square of their number."""
+"""Guides with more parameters get no gradients: the Fisher matrix grows with the square of their number."""
 
 MOST_AT_ONCE = 2**28
 """Data values that the densities of a cell's draws look at together, for memory's sake."""
@@ -69,6 +74,7 @@ class Drawer:
         make_guide: Callable[[], Callable],
         data: Mapping[str, Any],
         seeds: tuple[int, ...],
+        step_sizes: tuple[float, ...],
         num_draws: int,
         derive: Callable[[dict], dict] | None = None,
     ):
@@ -76,8 +82,11 @@ class Drawer:
         self._keys = jnp.stack([purpose_key(seed, "draws") for seed in seeds])
         self._factors: set[str] = set()
         data_size = sum(array.size for array in self._data.values())
+        smaller, larger = _neighbours(step_sizes)
+        self._smaller, self._has_smaller = smaller, smaller != np.arange(len(step_sizes))
 
-        def one_fit(at_once, unconstrained, key, data):
+        def one_fit(at_once, unconstrained, neighbours, key, data):
+            """neighbours: the unconstrained parameters at the next smaller and larger step size."""
             fit = fitted(model, make_guide, data, unconstrained)
             of_guide = partial(_of_guide, fit.guide, data, self._factors)
             of_model = partial(_of_model, model, data)
@@ -87,18 +96,26 @@ class Drawer:
                 one_draw = partial(
                     _with_gradients, of_guide, of_model, lambda v: fit.constrain(unravel(v))
                 )
-                draws, *directions = _each(partial(one_draw, vector), keys, at_once)
-                remaining = _to_go(*directions)
+                draws, gradients, scores = _each(partial(one_draw, vector), keys, at_once)
+                others = (ravel_pytree(other)[0] for other in neighbours)
+                distances = jnp.stack([_distance(scores, other - vector) for other in others])
+                remaining = _to_go(gradients, scores)
             else:
                 one_draw = partial(_without_gradients, of_guide, of_model, fit.guide_params)
-                draws, remaining = _each(one_draw, keys, at_once), jnp.full(2, jnp.nan)
-            return fit.params, derive(fit.params) if derive else {}, remaining, *draws
+                draws = _each(one_draw, keys, at_once)
+                remaining, distances = jnp.full(2, jnp.nan), jnp.full((2, 2), jnp.nan)
+            derived = derive(fit.params) if derive else {}
+            return fit.params, derived, remaining, distances, *draws
 
         def of_cell(unconstrained, keys, data):
             replicas = math.prod(jax.tree.leaves(unconstrained)[0].shape[:2])
             at_once = max(1, MOST_AT_ONCE // (replicas * max(data_size, 1)))
-            of_seed = jax.vmap(partial(one_fit, at_once), in_axes=(0, None, None))
-            return jax.vmap(of_seed, in_axes=(0, 0, None))(unconstrained, keys, data)
+            of_seed = jax.vmap(partial(one_fit, at_once), in_axes=(0, 0, None, None))
+            neighbours = [
+                jax.tree.map(lambda leaf, at=at: leaf[:, at], unconstrained)
+                for at in (smaller, larger)
+            ]
+            return jax.vmap(of_seed, in_axes=(0, 0, 0, None))(unconstrained, neighbours, keys, data)
 
         self._of_cell = jax.jit(of_cell)
 
@@ -106,12 +123,22 @@ class Drawer:
         """iterates: unconstrained parameters, a pytree of (iterate, seed, step_size, *shape)."""
         leaves, structure = jax.tree.flatten(iterates)
         each = [self._at(jax.tree.unflatten(structure, one)) for one in zip(*leaves, strict=True)]
-        params, derived, remaining, sites, log_joint, log_guide = jax.tree.map(
+        params, derived, remaining, distances, sites, log_joint, log_guide = jax.tree.map(
             lambda *leaves: np.stack(leaves), *each
         )
-        to_go, error = np.moveaxis(remaining, -1, 0)
-        names = tuple(sorted(self._factors))
-        return Draws(params, derived, sites, log_joint, log_guide, names, to_go, error)
+        # The mean of the squared lengths in the metrics of both ends.
+        down, up = np.moveaxis(distances, -2, 0)
+        between = np.where(self._has_smaller[:, None], (down + up[:, :, self._smaller]) / 2, np.nan)
+        return Draws(
+            params,
+            derived,
+            sites,
+            log_joint,
+            log_guide,
+            tuple(sorted(self._factors)),
+            *np.moveaxis(remaining, -1, 0),
+            *np.moveaxis(between, -1, 0),
+        )
 
     def log_joint(self, unconstrained: Mapping[str, Any]) -> np.ndarray:
         """ln p(data, z) of the draws, (seed, step_size, draw), at one iterate: (seed, step_size, ...)."""
@@ -120,6 +147,13 @@ class Drawer:
 
     def _at(self, unconstrained):
         return jax.tree.map(np.asarray, self._of_cell(unconstrained, self._keys, self._data))
+
+
+def _neighbours(step_sizes: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the next smaller and the next larger step size of each; its own where none is."""
+    order = np.argsort(step_sizes)
+    rank = np.argsort(order)
+    return order[np.maximum(rank - 1, 0)], order[np.minimum(rank + 1, len(order) - 1)]
 
 
 def _each(function: Callable, keys: jax.Array, at_once: int):
@@ -233,6 +267,17 @@ def _to_go(gradients: jax.Array, scores: jax.Array) -> jax.Array:
     bias = 0.5 * jnp.trace(spread)
     variance = 0.5 * jnp.trace(spread @ spread) + (step / scale) @ covariance @ (step / scale)
     return jnp.stack([0.5 * (mean / scale) @ step - bias, jnp.sqrt(variance)])
+
+
+def _distance(scores: jax.Array, difference: jax.Array) -> jax.Array:
+    """Squared length of a difference of parameters in the metric of the guide's Fisher matrix.
+
+    To second order the symmetrised Kullback-Leibler divergence of the two guides (Kullback 1959,
+    Information theory and statistics, 2.6). scores: (draw, parameter); difference: (parameter,).
+    Returns the estimate and its standard error, (2,).
+    """
+    squares = (scores @ difference) ** 2
+    return jnp.stack([squares.mean(), squares.std() / jnp.sqrt(len(squares))])
 
 
 def mock_data(

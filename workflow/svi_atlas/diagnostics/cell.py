@@ -77,7 +77,8 @@ def _statistics(
         **parameter_drift(snapshots, fits["snapshot_step"].to_numpy(), step_size),
         **seeds_agree(snapshots, loss, step_size),
         **average_gain(last, average),
-        **_to_go(fits, snapshots.shape[-1]),
+        "num_parameters": np.full(len(step_size), snapshots.shape[-1]),
+        **_of_gradients(fits, snapshots.shape[-1]),
         **usual_rules(loss, snapshots, fits["snapshot_step"].to_numpy(), stride),
     }
     components = sum(
@@ -95,13 +96,15 @@ def _statistics(
     return found
 
 
-def _to_go(fits: xr.Dataset, num_parameters: int) -> dict[str, np.ndarray]:
-    """What is left to gain by optimising on, nats per parameter (see `evaluate.Draws`)."""
+def _of_gradients(fits: xr.Dataset, num_parameters: int) -> dict[str, np.ndarray]:
+    """What is left to gain by optimising on, nats per parameter, and the symmetrised KL divergence to
+    the guide at the next smaller step size, nats (see `evaluate.Draws`)."""
     found = {}
     for index, suffix in ((0, ""), (1, "_average")):
-        for name in ("to_go", "to_go_se"):
-            values = _fit_first(fits[name].isel(iterate=index)).astype(float)
-            found[name + suffix] = values / num_parameters
+        for name, unit in (("to_go", num_parameters), ("step_kl", 1)):
+            for column in (name, f"{name}_se"):
+                values = _fit_first(fits[column].isel(iterate=index)).astype(float)
+                found[column + suffix] = values / unit
     return found
 
 

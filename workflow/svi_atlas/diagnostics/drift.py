@@ -86,14 +86,15 @@ def parameter_drift(
     size is largest. A parameter at rest, as in a fit without noise, counts with R-hat 1 and an
     effective sample size of the number of snapshots.
     Returns, each (fit,): `rhat`, the largest split R-hat (infinite if a parameter is not finite);
-    `ess`, the smallest effective sample size; `average_mcse`, the largest Monte Carlo standard error of
+    `ess`, the smallest effective sample size; `rhat_se` and `ess_se`, their standard errors (of those
+    parameters; 0 for parameters at rest); `average_mcse`, the largest Monte Carlo standard error of
     a parameter's average over the window (unconstrained units); `window`, its length in steps.
     """
     num_fits = len(snapshots)
     lengths = _windows(snapshot_step)
     rhat = np.full((num_fits, len(lengths)), np.inf)
     ess = np.zeros((num_fits, len(lengths)))
-    error = np.full((num_fits, len(lengths)), np.nan)
+    rhat_se, ess_se, error = np.full((3, num_fits, len(lengths)), np.nan)
     for index, (count, steps) in enumerate(lengths):
         window = snapshots[:, -count:].astype(float)
         still = np.minimum(AT_REST * step_size * steps, AT_REST_RANGE)
@@ -101,22 +102,56 @@ def parameter_drift(
         window[~usable] = 0.0
         moving = np.ptp(window, axis=1) > still[:, None]
         chains = window.transpose(0, 2, 1)[moving]
-        sizes, errors = np.full(moving.shape, np.inf), np.zeros(moving.shape)
-        sizes[moving] = effective_size(chains)
+        sizes, size_errors = np.full(moving.shape, np.inf), np.zeros(moving.shape)
+        errors = np.zeros(moving.shape)
+        sizes[moving], size_errors[moving] = effective_size(chains)
         errors[moving] = chains.std(-1, ddof=1) / np.sqrt(sizes[moving])
-        smallest = sizes.min(1, initial=np.inf)
-        ess[:, index] = np.where(usable, np.where(np.isinf(smallest), count, smallest), 0.0)
+        smallest, its_error = _extreme(sizes, size_errors, np.argmin, np.inf)
+        resting = np.isinf(smallest)
+        ess[:, index] = np.where(usable, np.where(resting, count, smallest), 0.0)
+        ess_se[:, index] = np.where(usable, its_error, np.nan)
         error[:, index] = np.where(usable, errors.max(1, initial=0.0), np.nan)
-        drift = np.where(moving, split_rhat(window), 1.0).max(1, initial=1.0)
-        rhat[:, index] = np.where(usable, drift, np.inf)
+        drift = np.where(moving, split_rhat(window), 1.0)
+        errors[moving] = 0.0
+        worst = drift == drift.max(1, keepdims=True, initial=-np.inf)
+        errors[worst & moving] = _rhat_error(window.transpose(0, 2, 1)[worst & moving])
+        largest, its_error = _extreme(drift, errors, np.argmax, 1.0)
+        rhat[:, index] = np.where(usable, largest, np.inf)
+        rhat_se[:, index] = np.where(usable, its_error, np.nan)
     best = ess.argmax(-1)
     each = np.arange(num_fits)
     return {
         "rhat": rhat[each, best],
+        "rhat_se": rhat_se[each, best],
         "ess": np.where(np.isfinite(rhat[each, best]), ess[each, best], np.nan),
+        "ess_se": ess_se[each, best],
         "average_mcse": error[each, best],
         "window": np.array([steps for _, steps in lengths])[best],
     }
+
+
+def _extreme(values, errors, which, empty: float) -> tuple[np.ndarray, np.ndarray]:
+    """Of values (fit, parameter), the extreme one of each fit and its error; `empty` without parameters."""
+    if not values.shape[1]:
+        return np.full(len(values), empty), np.zeros(len(values))
+    at = which(values, axis=1)[:, None]
+    return np.take_along_axis(values, at, 1)[:, 0], np.take_along_axis(errors, at, 1)[:, 0]
+
+
+def _rhat_error(chains: np.ndarray) -> np.ndarray:
+    """Standard error of the split R-hat of chains (chain, draw).
+
+    With d the difference of the halves' means in sds and n the effective sample size of the chain about
+    them, R-hat^2 is about 1 + d^2 / 2, and d has the standard error 2 / sqrt(n): its effect to first
+    order in d, and to second, which is left where the halves agree.
+    """
+    half = chains.shape[-1] // 2
+    found = split_rhat(chains[..., None])[:, 0]
+    halves = (chains[:, :half], chains[:, -half:])
+    centred = [values - values.mean(-1, keepdims=True) for values in halves]
+    size, _ = effective_size(np.concatenate(centred, axis=-1))
+    excess = np.maximum(found**2 - 1, 0.0)
+    return np.sqrt(2 * excess / size + 2 / size**2) / found
 
 
 def _windows(snapshot_step: np.ndarray) -> list[tuple[int, int]]:
@@ -129,12 +164,13 @@ def _windows(snapshot_step: np.ndarray) -> list[tuple[int, int]]:
     return [(c, num_steps - int(np.append(0, snapshot_step)[-c - 1])) for c in sorted(usable)]
 
 
-def effective_size(chains: np.ndarray) -> np.ndarray:
-    """Effective sample size of the mean of each chain, (chain, draw) -> (chain,).
+def effective_size(chains: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Effective sample size of the mean of each chain, (chain, draw), and its standard error, (chain,).
 
     Of the two halves of a chain, with the autocorrelations summed up to Geyer's (1992) initial monotone
     sequence (Vehtari et al. 2021, "Rank-normalization, folding, and localization"). Equal to ArviZ's
-    `ess(method="mean")`, for all chains at once.
+    `ess(method="mean")`, for all chains at once. The error is that of a sum of as many
+    autocorrelations (Madras and Sokal 1988, "The pivot algorithm", appendix C).
     """
     half = chains.shape[-1] // 2
     halves = np.stack([chains[:, :half], chains[:, -half:]], axis=1).astype(float)
@@ -155,7 +191,8 @@ def effective_size(chains: np.ndarray) -> np.ndarray:
     rest = np.where(stops.any(1), np.maximum(rest, 0.0), rest)
     length = np.maximum(2 * summed + rest - 1, 1 / np.log10(2 * half))
     constant = np.ptp(halves, axis=(1, 2)) < np.finfo(float).resolution
-    return np.where(constant, 2.0 * half, 2 * half / length)
+    size = np.where(constant, 2.0 * half, 2 * half / length)
+    return size, np.where(constant, 0.0, size * np.sqrt((4 * end + 2) / half))
 
 
 def _autocovariance(series: np.ndarray) -> np.ndarray:

@@ -109,12 +109,12 @@ CHECKS = (
     Check("converged", "to_go", "to_go_se", _to_go_excess,
           "the optimum of the guide's family is not reached: about {to_go:.2g} nats a parameter are "
           "left to gain (limit {limit_to_go:g})"),
-    Check("converged", "rhat", None,
+    Check("converged", "rhat", "rhat_se",
           lambda table, limit: table["rhat"] - limit["rhat"],
           "the parameters still drift: split R-hat is {rhat:.2f} over the best window of the last "
           "{window:.0f} steps (limit {limit_rhat:g})",
           indirect=True),
-    Check("converged", "ess", None,
+    Check("converged", "ess", "ess_se",
           lambda table, limit: limit["ess"] - table["ess"],
           "the iterates of the last {window:.0f} steps are worth {ess:.0f} independent ones "
           "(at least {limit_ess:g} are needed to tell rest from drift)",

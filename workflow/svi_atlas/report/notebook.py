@@ -15,6 +15,7 @@ from IPython.display import HTML, Markdown
 
 from svi_atlas.diagnostics.best import best_settings, grid_fits
 from svi_atlas.diagnostics.recommend import nothing_serves, recommend
+from svi_atlas.diagnostics.smaller_step import smaller_step as forecast_smaller_step
 from svi_atlas.diagnostics.verdict import VERDICTS
 from svi_atlas.store import Results
 
@@ -67,10 +68,22 @@ stays at the prior is calibrated too.
 """
 """Text of the section on calibration."""
 
+SMALLER_STEP = """\
+### What would a smaller step size buy?
+
+The ELBO that the averaged iterate lacks, at the best setting of each guide. *Forecast*: from the
+symmetrised KL divergences between the averages of successive step sizes, which fall with a power of the
+step size (RABVI, Welandawe et al. 2022; pairs of step sizes at which the parameters rest). *Measured*:
+half the squared length of the ELBO's gradient in the metric of the guide's Fisher matrix. Where the
+forecast is the smaller one, more steps would help more than smaller ones.
+"""
+"""Text of the section on smaller steps."""
+
 __all__ = [
-    "CALIBRATION", "ORDER", "best", "best_settings", "breakable", "calibration", "counts",
+    "CALIBRATION", "ORDER", "SMALLER_STEP", "best", "best_settings", "breakable", "calibration", "counts",
     "downloads", "evidence", "failures", "figure", "grid_fits", "measured", "nothing_serves",
-    "number", "provenance", "recommend", "rerun", "say", "table", "verdict", "verification",
+    "number", "provenance", "recommend", "rerun", "say", "smaller_step",
+    "table", "verdict", "verification",
 ]  # fmt: skip
 
 
@@ -226,6 +239,29 @@ def best(fits: pd.DataFrame) -> HTML:
             "mean_error": "error of mean (sd)",
             "sd_ratio": "ratio of sds",
         },
+    )
+
+
+def smaller_step(fits: pd.DataFrame) -> HTML:
+    """What a smaller step size would buy at the best setting of every guide."""
+    keys = ["model", "guide", "run", "num_particles", "step_size"]
+    forecast = forecast_smaller_step(fits, json.loads(fits.attrs["spec"])["thresholds"])
+    found = best_settings(fits)[keys].merge(forecast, on=keys)
+    model = {"model": "model"} if found["model"].nunique() > 1 else {}
+    return table(
+        found.astype({"step_size": float}),
+        {
+            **model,
+            "guide": "guide",
+            "num_particles": "particles",
+            "step_size": "step size",
+            "pairs": "pairs at rest",
+            "kappa": "power",
+            "predicted": "lacks, forecast (nats)",
+            "measured": "lacks, measured (nats)",
+            "halving": "half the step would gain (nats)",
+        },
+        digits=2,
     )
 
 

@@ -65,7 +65,15 @@ def _fit_and_draw(
     model = problem.models[cell["model"]]
     make_guide = guide_factory(problem, cell["model"], cell["guide"], spec["autoguide"])
     seeds = tuple(cell["seeds"])
-    drawer = Drawer(model, make_guide, data, seeds, cell["num_draws"], problem.derived)
+    drawer = Drawer(
+        model,
+        make_guide,
+        data,
+        seeds,
+        tuple(cell["step_sizes"]),
+        cell["num_draws"],
+        problem.derived,
+    )
 
     def found(more: list[Finding]) -> None:
         findings.extend(more)
@@ -134,7 +142,7 @@ def to_dataset(fits: Fits, draws: Draws, mock: dict[str, np.ndarray]) -> xr.Data
     for name in ("log_joint", "log_guide"):
         values = getattr(draws, name)
         variables[name] = (("iterate", *fit, "draw"), values, {"units": "nats"})
-    for name in ("to_go", "to_go_se"):
+    for name in ("to_go", "to_go_se", "step_kl", "step_kl_se"):
         variables[name] = (("iterate", *fit), getattr(draws, name), {"units": "nats"})
     for name, values in mock.items():
         dims = (*fit, "mock", *_own_dims(name, values.ndim - 3))

@@ -1,0 +1,83 @@
+"""What a smaller step size would buy, predicted from the step sizes that were tried.
+
+RABVI (Welandawe, Andersen, Vehtari, Huggins 2022, "Robust, automated, and accurate black-box variational
+inference", section 4): at rest, the averaged iterate of a step size g is off the optimum by a multiple of
+g^kappa, so that the symmetrised KL divergences between the averages of successive step sizes tell how far
+the optimum is from the last of them. RABVI decides with it whether to go on; here it is a forecast beside
+`to_go`, which measures what is left to gain at each step size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from svi_atlas.diagnostics.best import grid_fits
+
+KAPPA = np.linspace(0.5, 1.0, 51)
+"""Powers of the step size that RABVI allows. One pair of step sizes tells none; the least is assumed."""
+
+SETTING = ["model", "guide", "run", "num_particles"]
+
+COLUMNS = ["step_size", "pairs", "kappa", "predicted", "halving", "measured"]
+
+
+def smaller_step(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
+    """The forecast at every step size of the grid, one row a setting and step size.
+
+    table: `fits.parquet`. Pairs of averages count where both fits are at rest (split R-hat), medians
+    over the seeds. Columns: the setting, `step_size`, `pairs` (pairs of step sizes it rests on), `kappa`,
+    `predicted` (nats, the ELBO that the averaged iterate lacks, half the symmetrised KL divergence to the
+    optimum), `halving` (nats, what half the step size would gain of it) and `measured` (nats, `to_go` of
+    the averaged iterate). Without a pair at rest all but the last are NaN.
+    """
+    grid = grid_fits(table)
+    parts = [
+        _of_setting(group, thresholds["rhat"]).assign(**dict(zip(SETTING, setting, strict=True)))
+        for setting, group in grid.groupby(SETTING, sort=False)
+    ]
+    return pd.concat(parts, ignore_index=True)[[*SETTING, *COLUMNS]]
+
+
+def _of_setting(fits: pd.DataFrame, most: float) -> pd.DataFrame:
+    left = fits["to_go_average"] * fits["num_parameters"]
+    # (step_size, seed), the smallest step size first.
+    rhat, apart, measured = (
+        fits.assign(value=values).pivot(index="step_size", columns="seed", values="value")
+        for values in (fits["rhat"], fits["step_kl_average"], left)
+    )
+    step_size, rests = rhat.index.to_numpy(float), rhat.to_numpy() <= most
+    between = apart.iloc[1:].where(rests[1:] & rests[:-1]).median(axis=1).to_numpy()
+    kappa, constant, pairs = power_law(step_size[1:], step_size[:-1], between)
+    predicted = constant * step_size ** (2 * kappa) / 2
+    return pd.DataFrame(
+        {
+            "step_size": step_size,
+            "pairs": pairs,
+            "kappa": kappa,
+            "predicted": predicted,
+            "halving": predicted * (1 - 0.25**kappa),
+            "measured": measured.median(axis=1).to_numpy(),
+        }
+    )
+
+
+def power_law(
+    larger: np.ndarray, smaller: np.ndarray, divergence: np.ndarray
+) -> tuple[float, float, int]:
+    """(kappa, c, pairs) such that the optimum is at the divergence c g^(2 kappa) from step size g.
+
+    divergence: (pair,), between the averages at step sizes `larger` and `smaller`, which then is
+    c (larger^kappa - smaller^kappa)^2; least squares of its logarithm. Those that are not positive are
+    left out; NaN if none is left.
+    """
+    usable = divergence > 0
+    count = int(usable.sum())
+    if not count:
+        return np.nan, np.nan, 0
+    powers = [of[usable, None] ** KAPPA for of in (larger, smaller)]
+    logs = np.log(divergence[usable])[:, None] - 2 * np.log(powers[0] - powers[1])
+    best = logs.var(axis=0).argmin()
+    return float(KAPPA[best]), float(np.exp(logs[:, best].mean())), count
