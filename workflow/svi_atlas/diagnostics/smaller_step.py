@@ -21,8 +21,6 @@ KAPPA = np.linspace(0.5, 1.0, 51)
 
 SETTING = ["model", "guide", "run", "num_particles"]
 
-COLUMNS = ["step_size", "pairs", "kappa", "predicted", "halving", "measured"]
-
 
 def smaller_step(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
     """The forecast at every step size of the grid, one row a setting and step size.
@@ -34,11 +32,11 @@ def smaller_step(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Dat
     the averaged iterate). Without a pair at rest all but the last are NaN.
     """
     grid = grid_fits(table)
-    parts = [
-        _of_setting(group, thresholds["rhat"]).assign(**dict(zip(SETTING, setting, strict=True)))
+    parts = {
+        setting: _of_setting(group, thresholds["rhat"])
         for setting, group in grid.groupby(SETTING, sort=False)
-    ]
-    return pd.concat(parts, ignore_index=True)[[*SETTING, *COLUMNS]]
+    }
+    return pd.concat(parts, names=SETTING).reset_index(SETTING).reset_index(drop=True)
 
 
 def _of_setting(fits: pd.DataFrame, most: float) -> pd.DataFrame:
