@@ -71,6 +71,25 @@ def test_code_counts(user_problem):
     assert len(digests) == len(different)
 
 
+def test_remembered_digests_are_of_the_text_they_were_worked_out_from(user_problem, tmp_path):
+    before, file = user_problem(problem=SOURCE), tmp_path / "digests.json"
+    spec.save_digests(file)
+    remembered = json.loads(file.read_text())
+    spec._digests.clear()
+    spec.load_digests(file)
+    assert spec._digests == remembered
+    assert user_problem(problem=SOURCE) == before
+    assert spec._digests == remembered  # nothing was worked out anew
+    changed = user_problem(problem=SOURCE.replace("2.0", "2.5"))
+    assert changed != before
+    spec._digests.clear()
+    assert user_problem() == changed
+    file.write_text("{ half a fi")
+    spec.load_digests(file)
+    spec.load_digests(tmp_path / "none.json")
+    assert user_problem(problem=SOURCE) == before
+
+
 def test_modules_beside_a_users_problem_count(user_problem):
     text = "import helper\n" + SOURCE
     before = user_problem(problem=text, helper="SCALE = 1.0\n", unrelated="A = 1\n")

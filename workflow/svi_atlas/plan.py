@@ -53,6 +53,7 @@ class Run:
         """Bring the spec files up to date; unchanged ones keep their time."""
         for path, text in self.specs.items():
             spec.write_if_changed(path, text)
+        spec.save_digests(_digests_file(self.config))
 
     def stale_files(self) -> list[str]:
         """Results of cells and figures that the configuration no longer has."""
@@ -105,6 +106,7 @@ def load(config: Any, project: str | Path) -> Run:
     project = Path(project)
     checked = load_config(config)
     layout = Layout(checked.results)
+    spec.load_digests(_digests_file(checked))
     for name in checked.override.get("data", {}):
         if name not in checked.experiments:
             raise InputError(
@@ -115,7 +117,7 @@ def load(config: Any, project: str | Path) -> Run:
     raws = {name: read_experiment(files[name], checked.override) for name in files}
     catalogues = _catalogues(
         {raw["problem"]: problem_file(raw["problem"], files[name]) for name, raw in raws.items()},
-        Path(checked.results) / ".catalogue",
+        _cache(checked),
     )
     experiments = {
         name: plan_experiment(name, _shown(files[name], project), raw, catalogues[raw["problem"]])
@@ -124,6 +126,15 @@ def load(config: Any, project: str | Path) -> Run:
     for experiment in experiments.values():
         _check_pages(project, experiment)
     return Run(project, checked, layout, experiments)
+
+
+def _digests_file(config: Config) -> Path:
+    return _cache(config) / "digests.json"
+
+
+def _cache(config: Config) -> Path:
+    """What planning need not work out again."""
+    return Path(config.results) / ".catalogue"
 
 
 def problem_file(problem: str, where: str | Path = "") -> Path:

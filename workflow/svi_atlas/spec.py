@@ -7,10 +7,12 @@ file times are not part of it.
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import json
 import os
 import re
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -141,12 +143,39 @@ def _tree(file: str) -> ast.Module:
 
 @cache
 def _file_digest(file: str) -> str:
+    text = _read(Path(file))
+    key = _sha("\n".join([sys.version, _read(Path(__file__)), text]))
+    if key not in _digests:
+        _digests[key] = _code_digest(file)
+    _used.add(key)
+    return _digests[key]
+
+
+def _code_digest(file: str) -> str:
     tree = ast.parse(ast.unparse(_tree(file)))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
             body[:] = [line for line in body if not _is_text(line)] or [ast.Pass()]
     return _sha(ast.unparse(tree))
+
+
+_digests: dict[str, str] = {}
+_used: set[str] = set()
+
+
+def load_digests(path: str | Path) -> None:
+    """Take over the digests that an earlier process worked out, by the text they are of.
+
+    Working them out takes seconds, which each job on a cluster would spend.
+    """
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        _digests.update(json.loads(Path(path).read_text()))
+
+
+def save_digests(path: str | Path) -> None:
+    """Write the digests that this process used."""
+    write_if_changed(path, canonical({key: _digests[key] for key in _used}))
 
 
 def _is_text(node: ast.stmt) -> bool:
