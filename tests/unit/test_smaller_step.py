@@ -14,7 +14,7 @@ from svi_atlas.diagnostics.smaller_step import power_law, smaller_step
 from svi_atlas.evaluate import Drawer
 
 STEP_SIZES = (0.01, 0.0025, 0.04)
-THRESHOLDS = {"rhat": 1.1}
+THRESHOLDS = {"rhat": 1.1, "to_go": 0.0005}
 
 
 def normal(data):
@@ -71,7 +71,7 @@ def fits(step_sizes=(0.04, 0.01, 0.0025), **columns):
     table = table.assign(
         model="m", guide="g", run="particles-8", num_particles=8, num_parameters=4, rhat=1.01,
         step_kl_average=9 * (table["step_size"] - smaller) ** 2,
-        to_go_average=9 * table["step_size"] ** 2 / 2 / 4,
+        to_go_average=9 * table["step_size"] ** 2 / 2 / 4, to_go_se_average=1e-5,
     )  # fmt: skip
     return table.assign(**columns)
 
@@ -95,6 +95,10 @@ def test_fits_that_do_not_rest_and_named_fits_do_not_count():
     assert none["measured"].notna().all()
     named = pd.concat([fits(), fits(run="single", step_kl_average=1.0)])
     pd.testing.assert_frame_equal(smaller_step(named, THRESHOLDS), smaller_step(fits(), THRESHOLDS))
+
+
+def test_a_measurement_drowned_in_its_error_is_missing():
+    assert smaller_step(fits(to_go_se_average=0.1), THRESHOLDS)["measured"].isna().all()
 
 
 def test_a_single_step_size_forecasts_nothing():

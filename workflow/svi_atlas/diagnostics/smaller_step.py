@@ -4,7 +4,9 @@ RABVI (Welandawe, Andersen, Vehtari, Huggins 2022, "Robust, automated, and accur
 inference", section 4): at rest, the averaged iterate of a step size g is off the optimum by a multiple of
 g^kappa, so that the symmetrised KL divergences between the averages of successive step sizes tell how far
 the optimum is from the last of them. RABVI decides with it whether to go on; here it is a forecast beside
-`to_go`, which measures what is left to gain at each step size.
+`to_go`, which measures what is left to gain at each step size. What a fit lacks for other reasons, such as
+steps too few to arrive or noise that the averages share (all step sizes of a seed see the same draws), the
+forecast does not see.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from svi_atlas.diagnostics.best import grid_fits
+from svi_atlas.diagnostics.verdict import to_go_known
 
 KAPPA = np.linspace(0.5, 1.0, 51)
 """Powers of the step size that RABVI allows. One pair of step sizes tells none; the least is assumed."""
@@ -29,24 +32,25 @@ def smaller_step(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Dat
     over the seeds. Columns: the setting, `step_size`, `pairs` (pairs of step sizes it rests on), `kappa`,
     `predicted` (nats, the ELBO that the averaged iterate lacks, half the symmetrised KL divergence to the
     optimum), `halving` (nats, what half the step size would gain of it) and `measured` (nats, `to_go` of
-    the averaged iterate). Without a pair at rest all but the last are NaN.
+    the averaged iterate, where it is known). Without a pair at rest all but the last are NaN.
     """
     grid = grid_fits(table)
     parts = {
-        setting: _of_setting(group, thresholds["rhat"])
+        setting: _of_setting(group, thresholds)
         for setting, group in grid.groupby(SETTING, sort=False)
     }
     return pd.concat(parts, names=SETTING).reset_index(SETTING).reset_index(drop=True)
 
 
-def _of_setting(fits: pd.DataFrame, most: float) -> pd.DataFrame:
+def _of_setting(fits: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
     left = fits["to_go_average"] * fits["num_parameters"]
+    left = left.where(to_go_known(fits, thresholds, "_average"))
     # (step_size, seed), the smallest step size first.
     rhat, apart, measured = (
         fits.assign(value=values).pivot(index="step_size", columns="seed", values="value")
         for values in (fits["rhat"], fits["step_kl_average"], left)
     )
-    step_size, rests = rhat.index.to_numpy(float), rhat.to_numpy() <= most
+    step_size, rests = rhat.index.to_numpy(float), rhat.to_numpy() <= thresholds["rhat"]
     between = apart.iloc[1:].where(rests[1:] & rests[:-1]).median(axis=1).to_numpy()
     kappa, constant, pairs = power_law(step_size[1:], step_size[:-1], between)
     predicted = constant * step_size ** (2 * kappa) / 2

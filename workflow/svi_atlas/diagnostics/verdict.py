@@ -37,14 +37,14 @@ class Check:
     indirect: bool = False
 
 
-def _to_go_known(table, limit):
-    """Where the estimate of what is left to gain is precise enough to decide."""
-    error = table["to_go_se"]
-    return (error <= limit["to_go"] / 2) | (table["to_go"] - 3 * error > limit["to_go"])
+def to_go_known(table: pd.DataFrame, limit: Mapping[str, float], suffix: str = "") -> pd.Series:
+    """Where the estimate of what is left to gain is precise enough to decide, (fit,)."""
+    to_go, error = table[f"to_go{suffix}"], table[f"to_go_se{suffix}"]
+    return (error <= limit["to_go"] / 2) | (to_go - 3 * error > limit["to_go"])
 
 
 def _to_go_excess(table, limit):
-    return (table["to_go"] - limit["to_go"]).where(_to_go_known(table, limit))
+    return (table["to_go"] - limit["to_go"]).where(to_go_known(table, limit))
 
 
 def _loss_fall(table, limit):
@@ -232,7 +232,7 @@ def within_limits(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Da
 
 def _excess(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
     """How far each statistic is beyond its limit, as the verdict asks it."""
-    known = _to_go_known(table, thresholds)
+    known = to_go_known(table, thresholds)
     excess = {}
     for check in CHECKS:
         own = check.excess(table, thresholds).astype(float)
