@@ -74,8 +74,9 @@ SMALLER_STEP = """\
 The ELBO that the averaged iterate lacks, at the best setting of each guide. *Forecast*: from the
 symmetrised KL divergences between the averages of successive step sizes, which fall with a power of the
 step size (RABVI, Welandawe et al. 2022; pairs of step sizes at which the parameters rest). *Measured*:
-half the squared length of the ELBO's gradient in the metric of the guide's Fisher matrix. Where the
-forecast is the smaller one, more steps would help more than smaller ones.
+half the squared length of the ELBO's gradient in the metric of the guide's Fisher matrix (a negative
+estimate is zero within its error). Where the forecast is the smaller one, more steps would help more than
+smaller ones.
 """
 """Text of the section on smaller steps."""
 
