@@ -1,4 +1,5 @@
 # SVI Atlas: table of contents of the workflow. One stage a file in workflow/rules/.
+import gc
 import shlex
 import sys
 from pathlib import Path
@@ -7,6 +8,8 @@ from snakemake.utils import min_version
 
 min_version("9.20")
 
+# The graph of many jobs is many million objects, none of them garbage: looking less often saves a quarter.
+gc.set_threshold(200_000, 20, 100)
 
 PROJECT = Path(workflow.basedir)
 sys.path.insert(0, str(PROJECT / "workflow"))
@@ -15,6 +18,7 @@ from svi_atlas import plan, warm
 from svi_atlas.errors import InputError
 from svi_atlas.layout import CELL
 from svi_atlas.schema import read_yaml
+from svi_atlas.spec import text_digest
 
 CANNOT_START = "\nThe run cannot start:\n{}\n"
 
@@ -29,12 +33,10 @@ configfile: PROJECT / "config/config.yaml"
 
 try:
     RUN = plan.load(config, PROJECT)
-    SPECS = RUN.specs
+    if workflow.is_main_process:
+        RUN.write_specs()
 except InputError as error:
     sys.exit(CANNOT_START.format(error))
-
-if workflow.is_main_process:
-    RUN.write_specs()
 
 LAYOUT = RUN.layout
 EXPERIMENTS = RUN.experiments

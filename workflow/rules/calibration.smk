@@ -16,7 +16,7 @@ rule refit:
         mem_mb=growing(2000),
         runtime=growing(120),
     params:
-        spec=spec_text(LAYOUT.spec("refit", item="{calibration}")),
+        spec=spec_digest(LAYOUT.spec("refit", item="{calibration}")),
         cache=LAYOUT.compiled(),
     message:
         "{wildcards.experiment}: refit {wildcards.calibration}"
@@ -39,7 +39,7 @@ rule calibration:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        spec=spec_text(LAYOUT.spec("calibration")),
+        spec=spec_digest(LAYOUT.spec("calibration")),
         results=results_root,
     message:
         "{wildcards.experiment}: calibration"

@@ -4,9 +4,12 @@ import shutil
 import subprocess
 
 
-def spec_text(pattern):
-    """Input function: the text of the spec at this path pattern, as a param beside the file."""
-    return lambda wildcards: SPECS[pattern.format(**wildcards)]
+def spec_digest(pattern):
+    """Input function: the digest of the spec at this path pattern, as a param beside the file.
+
+    The main process has written it before any job is looked at.
+    """
+    return lambda wildcards: text_digest(pattern.format(**wildcards))
 
 
 def growing(amount):

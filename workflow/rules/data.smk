@@ -11,7 +11,7 @@ rule data:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        spec=spec_text(LAYOUT.spec("data")),
+        spec=spec_digest(LAYOUT.spec("data")),
     message:
         "{wildcards.experiment}: data"
     shell:

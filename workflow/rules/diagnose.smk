@@ -16,7 +16,7 @@ rule diagnose:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        spec=spec_text(LAYOUT.cell_spec("diagnose")),
+        spec=spec_digest(LAYOUT.cell_spec("diagnose")),
     message:
         "{wildcards.experiment}: diagnose {wildcards.guide} on {wildcards.model}, {wildcards.run}"
     shell:
@@ -39,7 +39,7 @@ rule table:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        spec=spec_text(LAYOUT.spec("table")),
+        spec=spec_digest(LAYOUT.spec("table")),
         results=results_root,
     message:
         "{wildcards.experiment}: table of verdicts"

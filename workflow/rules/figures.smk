@@ -13,7 +13,7 @@ rule figure:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        spec=spec_text(LAYOUT.spec("figure", item="{figure}")),
+        spec=spec_digest(LAYOUT.spec("figure", item="{figure}")),
         results=results_root,
     message:
         "{wildcards.experiment}: figure {wildcards.figure}"

@@ -17,7 +17,7 @@ rule fit:
         runtime=growing(120),
         gpu=lambda wildcards: int(EXPERIMENTS[wildcards.experiment].gpu),
     params:
-        spec=spec_text(LAYOUT.cell_spec("fit")),
+        spec=spec_digest(LAYOUT.cell_spec("fit")),
         checkpoint=LAYOUT.checkpoint(),
         cache=LAYOUT.compiled(),
     message:

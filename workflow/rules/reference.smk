@@ -12,7 +12,7 @@ rule reference:
         mem_mb=growing(2000),
         runtime=growing(60),
     params:
-        spec=spec_text(LAYOUT.spec("reference")),
+        spec=spec_digest(LAYOUT.spec("reference")),
     message:
         "{wildcards.experiment}: reference posterior"
     shell:

@@ -20,7 +20,7 @@ rule notebook:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
-        spec=spec_text(LAYOUT.spec("notebook", item="{notebook}")),
+        spec=spec_digest(LAYOUT.spec("notebook", item="{notebook}")),
         results=results_root,
     message:
         "{wildcards.experiment}: notebook {wildcards.notebook}"
@@ -45,7 +45,7 @@ rule index_notebook:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
-        spec=SPECS[LAYOUT.index_spec()],
+        spec=spec_digest(LAYOUT.index_spec()),
         results=results_root,
     message:
         "report: index notebook"
@@ -68,7 +68,7 @@ rule page:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        spec=spec_text(LAYOUT.page_spec()),
+        spec=spec_digest(LAYOUT.page_spec()),
     message:
         "report: page {wildcards.page}"
     shell:

@@ -17,7 +17,7 @@ rule rates:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        spec=spec_text(LAYOUT.spec("rates")),
+        spec=spec_digest(LAYOUT.spec("rates")),
         results=results_root,
     message:
         "{wildcards.experiment}: error rates of the verdict and of other rules"

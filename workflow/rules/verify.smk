@@ -16,7 +16,7 @@ rule compare:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        spec=spec_text(LAYOUT.spec("verify")),
+        spec=spec_digest(LAYOUT.spec("verify")),
         results=results_root,
     message:
         "{wildcards.experiment}: comparison with published and exact values"

@@ -274,7 +274,7 @@ def _experiment_specs(run: Run, experiment: Experiment) -> dict[str, dict[str, A
     for cell in experiment.cells:
         specs[layout.cell_spec("fit", cell)] = {
             **identity,
-            "cell": asdict(cell),
+            "cell": vars(cell),
             "autoguide": experiment.autoguides.get(cell.guide),
             "num_snapshots": experiment.num_snapshots,
             "budget_mb": experiment.budget_mb,

@@ -30,8 +30,12 @@ DISTRIBUTIONS = {"markdown_it": "markdown_it_py", "yaml": "pyyaml"}
 
 
 def canonical(spec: dict[str, Any]) -> str:
-    """The spec as text: sorted keys, one value a line, equal for equal content."""
-    return json.dumps(spec, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    """The spec as text: sorted keys, one of its values a line, equal for equal content."""
+    lines = [f"{_json(key)}: {_json(value)}" for key, value in sorted(spec.items())]
+    return "{\n " + ",\n ".join(lines) + "\n}\n"
+
+
+_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False).encode
 
 
 def write_if_changed(path: str | Path, text: str) -> bool:
@@ -61,8 +65,8 @@ def code_of(*modules: str, files: tuple[str, ...] = ()) -> dict[str, Any]:
     for file in map(str, _local_closure(tuple(files))):
         sources[file] = _file_digest(file)
         imported |= _packages_in(Path(file))
-    text = "".join(f"{name} {digest}\n" for name, digest in sorted(sources.items()))
-    return {"digest": _sha(text), "packages": _pinned(imported)}
+    text = "".join(f"{name} {found}\n" for name, found in sorted(sources.items()))
+    return {"digest": digest(text), "packages": _pinned(imported)}
 
 
 def library_imports(file: Path) -> list[str]:
@@ -79,10 +83,11 @@ def library_imports(file: Path) -> list[str]:
 
 def text_digest(*paths: str | Path) -> str:
     """Digest of files where every character counts (notebooks, templates, tables)."""
-    return _sha("".join(_sha(_read(Path(path))) for path in paths))
+    return digest("".join(digest(_read(Path(path))) for path in paths))
 
 
-def _sha(text: str) -> str:
+def digest(text: str) -> str:
+    """What stands for a text where all that matters is whether it changed."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -144,7 +149,7 @@ def _tree(file: str) -> ast.Module:
 @cache
 def _file_digest(file: str) -> str:
     text = _read(Path(file))
-    key = _sha("\n".join([sys.version, _read(Path(__file__)), text]))
+    key = digest("\n".join([sys.version, _read(Path(__file__)), text]))
     if key not in _digests:
         _digests[key] = _code_digest(file)
     _used.add(key)
@@ -157,7 +162,7 @@ def _code_digest(file: str) -> str:
         body = getattr(node, "body", None)
         if isinstance(body, list):
             body[:] = [line for line in body if not _is_text(line)] or [ast.Pass()]
-    return _sha(ast.unparse(tree))
+    return digest(ast.unparse(tree))
 
 
 _digests: dict[str, str] = {}
