@@ -19,8 +19,8 @@ from svi_atlas.diagnostics.drift import (
     parameter_drift,
 )
 from svi_atlas.diagnostics.elbo import average_gain, elbo
-from svi_atlas.diagnostics.finite import batch_mean, finite, loss_tail
 from svi_atlas.diagnostics.khat import khat, khat_limit
+from svi_atlas.diagnostics.loss_tail import batch_mean, loss_tail
 from svi_atlas.diagnostics.moments import moments
 from svi_atlas.diagnostics.rhat import split_rhat
 from svi_atlas.diagnostics.wasserstein import wasserstein
@@ -60,14 +60,7 @@ def gaussian_kl(mean, sd):
     return (sd**2 + mean**2 - 1) / 2 - np.log(sd)
 
 
-class TestFinite:
-    def test_counts_and_finds_the_first(self):
-        loss = np.ones((3, 10))
-        loss[1, 3], loss[1, 7], loss[2, 0] = np.nan, np.inf, -np.inf
-        found = finite(loss)
-        np.testing.assert_allclose(found["nonfinite"], [0, 0.2, 0.1])
-        np.testing.assert_array_equal(found["first_nonfinite"], [np.nan, 4, 1])
-
+class TestLossTail:
     def test_tail_is_the_mean_of_the_last_twentieth(self, rng):
         loss = rng.normal(size=(2, 1000))
         expected = loss[:, -50:].mean(1)

@@ -202,6 +202,41 @@ def test_adding_a_step_size_changes_no_other_fit():
     np.testing.assert_allclose(more.loss[:, [0, 2]], fewer.loss, rtol=1e-5, atol=1e-6)
 
 
+def edge_fit(**settings):
+    """Fits of a guide that now and then leaves the model's support: its loss then is infinite."""
+
+    def model(data):
+        numpyro.sample("x", dist.LogNormal(0.0, 0.5))
+
+    def guide(data):
+        loc = numpyro.param("loc", 1.0)
+        numpyro.sample("x", dist.Normal(loc, 0.5))
+
+    return fit_cell(
+        model, lambda: guide, {}, num_particles=1, step_sizes=(0.001, 0.01), seeds=(1, 2),
+        num_steps=1000, num_snapshots=20, **settings,
+    )  # fmt: skip
+
+
+def test_losses_that_are_not_finite_are_counted_one_by_one():
+    whole = edge_fit()
+    bad = ~np.isfinite(whole.loss)
+    assert (bad.mean(-1) > 0.005).all()
+    thin = edge_fit(budget_bytes=whole.loss.nbytes / 10)
+    assert thin.loss_stride == 10
+    for fits in (whole, thin):
+        np.testing.assert_allclose(fits.nonfinite, bad.mean(-1))
+        np.testing.assert_array_equal(fits.first_nonfinite, bad.argmax(-1) + 1)
+    blocks = np.where(bad, np.nan, whole.loss).reshape(2, 2, -1, 10)
+    np.testing.assert_allclose(thin.loss, np.nanmean(blocks, -1), rtol=1e-5)
+
+
+def test_where_all_losses_are_finite_there_is_no_first_bad_one():
+    fits, _ = default_fit()
+    assert (fits.nonfinite == 0).all()
+    assert np.isnan(fits.first_nonfinite).all()
+
+
 class Interrupted(Exception):
     pass
 

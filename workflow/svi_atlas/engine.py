@@ -47,7 +47,10 @@ class ModelError(Exception):
 class Fits:
     """All fits of a cell; arrays lead with (seed, step_size).
 
-    loss: (seed, step_size, step), negative ELBO estimates, nats; means of loss_stride steps each.
+    loss: (seed, step_size, step), negative ELBO estimates, nats; means of the finite ones among
+        loss_stride steps each, NaN if none is.
+    nonfinite: (seed, step_size), share of the steps whose loss is not finite; first_nonfinite, the
+        first of them, counted from 1, NaN if there is none.
     snapshot_step: (snapshot,), steps done at each snapshot.
     unconstrained, trace: parameters at the snapshots by name, unconstrained and constrained,
         (seed, step_size, snapshot, *shape).
@@ -58,6 +61,8 @@ class Fits:
 
     loss: np.ndarray
     loss_stride: int
+    nonfinite: np.ndarray
+    first_nonfinite: np.ndarray
     snapshot_step: np.ndarray
     unconstrained: dict[str, np.ndarray]
     trace: dict[str, np.ndarray]
@@ -125,7 +130,7 @@ def fit_cell(
         report(progress.line(parts, resumed, time.perf_counter() - started))
     seconds_run = time.perf_counter() - started
 
-    unconstrained, constrained = jax.tree.map(
+    unconstrained, constrained, nonfinite = jax.tree.map(
         lambda leaf: np.moveaxis(leaf, 0, 2), progress.snapshots
     )
     snapshot_step = np.cumsum([stride for count, stride in parts for _ in range(count)])
@@ -133,6 +138,8 @@ def fit_cell(
     return Fits(
         loss=np.moveaxis(progress.losses, 0, -1),
         loss_stride=loss_stride,
+        nonfinite=nonfinite.count.sum(-1) / num_steps,
+        first_nonfinite=nonfinite.first_of(snapshot_step),
         snapshot_step=snapshot_step,
         unconstrained=flat(unconstrained),
         trace=flat(constrained),
@@ -170,7 +177,7 @@ def fit_data_sets(
     def fit(key, data_set, data):
         whole = {**data, **data_set}
         state, _ = program.init(key[None], rates, whole)
-        _, _, (unconstrained, _) = program.advance(state, rates, whole, 1, num_steps, num_steps)
+        _, _, (unconstrained, _, _) = program.advance(state, rates, whole, 1, num_steps, num_steps)
         return jax.tree.map(lambda leaf: leaf[0, 0, 0], unconstrained)
 
     keys = jax.vmap(replica_key)(jnp.asarray(seeds, jnp.uint32))
@@ -230,7 +237,8 @@ class _Program:
         """Do `num_snapshots` times `stride` steps.
 
         Returns the state, losses (snapshot, stride / loss_stride, seed, step_size), each a mean of
-        loss_stride losses, and the parameters, unconstrained and constrained, (snapshot, seed, step_size, ...).
+        loss_stride losses; and by snapshot, (snapshot, seed, step_size, ...), the parameters, unconstrained
+        and constrained, and what losses since the last one were not finite.
         """
         guide = self._make_guide()
         prepared = self._svi(guide, 0.0)
@@ -268,14 +276,41 @@ class _Program:
 
         def to_snapshot(state, _):
             state, losses = jax.lax.scan(to_block, state, None, length=stride // block)
-            losses = losses.reshape(stride // loss_stride, loss_stride, *losses.shape[2:])
-            losses = losses[:, 0] if loss_stride == 1 else losses.mean(1)
+            losses = losses.reshape(stride, *losses.shape[2:])
+            nonfinite = NonFinite.among(losses)
+            losses = losses.reshape(stride // loss_stride, loss_stride, *losses.shape[1:])
+            losses = losses[:, 0] if loss_stride == 1 else _mean_of_finite(losses)
             unconstrained = jax.vmap(jax.vmap(prepared.optim.get_params))(state[0])
             constrained = jax.vmap(jax.vmap(constrain))(unconstrained)
-            return state, (losses, (unconstrained, constrained))
+            return state, (losses, (unconstrained, constrained, nonfinite))
 
         state, (losses, parameters) = jax.lax.scan(to_snapshot, state, None, length=num_snapshots)
         return state, losses, parameters
+
+
+class NonFinite(NamedTuple):
+    """Losses that are not finite: how many between two snapshots, and the first step since, from 1."""
+
+    count: Any
+    first: Any
+
+    @classmethod
+    def among(cls, losses: jax.Array) -> NonFinite:
+        """Of losses (step, ...)."""
+        bad = ~jnp.isfinite(losses)
+        return cls(bad.sum(0), bad.argmax(0) + 1)
+
+    def first_of(self, snapshot_step: np.ndarray) -> np.ndarray:
+        """The first step of the run that has one, NaN if none does; count, first: (..., snapshot)."""
+        steps = np.append(0, snapshot_step[:-1]) + self.first
+        first = np.where(self.count > 0, steps, np.inf).min(-1)
+        return np.where(np.isfinite(first), first, np.nan)
+
+
+def _mean_of_finite(losses: jax.Array) -> jax.Array:
+    """Over the second axis; NaN where none is finite."""
+    finite = jnp.isfinite(losses)
+    return jnp.where(finite, losses, 0.0).sum(1) / jnp.where(finite.any(1), finite.sum(1), jnp.nan)
 
 
 class _Progress(NamedTuple):

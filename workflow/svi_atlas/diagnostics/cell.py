@@ -13,8 +13,8 @@ from svi_atlas.diagnostics.agreement import seeds_agree
 from svi_atlas.diagnostics.bounds import bounds
 from svi_atlas.diagnostics.drift import loss_drift, loss_falls_faster, parameter_drift
 from svi_atlas.diagnostics.elbo import average_gain, elbo
-from svi_atlas.diagnostics.finite import finite, loss_tail
 from svi_atlas.diagnostics.khat import khat
+from svi_atlas.diagnostics.loss_tail import loss_tail
 from svi_atlas.diagnostics.modes import missed_modes
 from svi_atlas.diagnostics.moments import moments
 from svi_atlas.diagnostics.trusted import trusted
@@ -69,7 +69,9 @@ def _statistics(
     log_weight = fits["log_joint"] - fits["log_guide"]
     last, average = (_fit_first(log_weight.isel(iterate=index)) for index in (0, 1))
     found = {
-        **finite(loss, stride),
+        "loss_first": loss[:, 0],
+        "nonfinite": _fit_first(fits["nonfinite"]),
+        "first_nonfinite": _fit_first(fits["first_nonfinite"]),
         "finite_parameters": np.isfinite(snapshots[:, -1]).all(-1).astype(float),
         **loss_tail(loss, np.nan if _is_point(fits) else log_evidence),
         **loss_drift(loss, stride=stride),

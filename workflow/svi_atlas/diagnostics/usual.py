@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from svi_atlas.diagnostics.finite import batch_means
+from svi_atlas.diagnostics.loss_tail import batch_means
 
 PLATEAU_SHARE = 0.1
 """Two windows of this share of the steps, at the end, are compared by eye."""

@@ -127,6 +127,8 @@ def to_dataset(fits: Fits, draws: Draws, mock: dict[str, np.ndarray]) -> xr.Data
     fit = ("seed", "step_size")
     of_loss = {"units": "nats", "stride": fits.loss_stride}
     variables: dict[str, Any] = {"loss": ((*fit, "step"), fits.loss, of_loss)}
+    for name in ("nonfinite", "first_nonfinite"):
+        variables[name] = (fit, getattr(fits, name))
     for prefix, arrays in (("unconstrained", fits.unconstrained), ("trace", fits.trace)):
         for name, values in arrays.items():
             own = f"unconstrained_{name}" if prefix == "unconstrained" else name

@@ -1,4 +1,4 @@
-"""First and last losses: non-finite ones, their tail, and tails below what an ELBO can reach."""
+"""The last losses: their mean, and whether it is below what an ELBO can reach."""
 
 from __future__ import annotations
 
@@ -6,18 +6,6 @@ import numpy as np
 
 TAIL_SHARE = 0.05
 """Share of the steps, from the end, whose mean loss is the fit's `loss_tail`."""
-
-
-def finite(loss: np.ndarray, stride: int = 1) -> dict[str, np.ndarray]:
-    """The first loss, the share of non-finite losses and the first step that has one.
-
-    loss: (fit, step), nats, each the mean of `stride` steps. Returns `loss_first`, nats, `nonfinite`,
-    a share, and `first_nonfinite`, the step counted from 1 (the last of its block), NaN if every
-    loss is finite, each (fit,).
-    """
-    bad = ~np.isfinite(loss)
-    first = np.where(bad.any(-1), (bad.argmax(-1) + 1.0) * stride, np.nan)
-    return {"loss_first": loss[:, 0], "nonfinite": bad.mean(-1), "first_nonfinite": first}
 
 
 def loss_tail(loss: np.ndarray, log_evidence: float = np.nan) -> dict[str, np.ndarray]:
