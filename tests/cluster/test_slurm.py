@@ -69,7 +69,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def runs(slurm, tmp_path_factory):
-    """Runs that do not disturb each other and mostly wait: all at once."""
+    """Runs that do not disturb each other and mostly wait: all at once, beside the first test."""
     folder = tmp_path_factory.mktemp("runs")
     started = {}
 
@@ -157,6 +157,24 @@ def make_gpu(project):
     project.edit("config/config.yaml", "experiments", "allow_cpu: true\nexperiments")
 
 
+def test_a_killed_run_leaves_nothing_that_is_computed_twice(runs, project):
+    make_long(project, 20_000_000)
+    process = project.start(*PROFILE, SINGLE)
+    try:
+        wait_for(lambda: is_running(project), process)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    (left,) = [name for name, job in jobs_of(project).items() if job["JobState"] == "RUNNING"]
+    project.edit("config/experiments/coin.yaml", "20000000", "400")
+    succeeds(project, "--unlock")
+    output = succeeds(project, SINGLE)
+    assert f"Cancelled jobs that an earlier run left in the queue: {left}" in output
+    assert jobs()[left]["JobState"] == "CANCELLED"
+    assert sum(job["JobState"] == "CANCELLED" for job in jobs_of(project).values()) == 1
+    assert project.exists(SINGLE)
+
+
 def test_gpu_jobs_go_to_the_node_with_the_gpu_one_at_a_time(runs):
     runs["gpu"].output()
     on_gpu = [
@@ -196,10 +214,8 @@ def test_a_job_over_its_time_gets_more(runs):
     assert limits == {"00:01:00": "TIMEOUT", "00:03:00": "COMPLETED"}
 
 
-# What follows disturbs other runs, so that it comes when those above have ended.
-
-
 def test_a_node_that_goes_down_loses_nothing(project):
+    """Last, since it would disturb the other runs."""
     make_long(project, 3_000_000)
     process = project.start(*PROFILE, SINGLE)
     try:
@@ -216,24 +232,6 @@ def test_a_node_that_goes_down_loses_nothing(project):
     assert project.exists(SINGLE)
     again = [job for job in jobs_of(project).values() if int(job.get("Restarts", 0)) > 0]
     assert [job["NodeList"] == node for job in again] == [False]
-
-
-def test_a_killed_run_leaves_nothing_that_is_computed_twice(project):
-    make_long(project, 20_000_000)
-    process = project.start(*PROFILE, SINGLE)
-    try:
-        wait_for(lambda: is_running(project), process)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    (left,) = [name for name, job in jobs_of(project).items() if job["JobState"] == "RUNNING"]
-    project.edit("config/experiments/coin.yaml", "20000000", "400")
-    succeeds(project, "--unlock")
-    output = succeeds(project, SINGLE)
-    assert f"Cancelled jobs that an earlier run left in the queue: {left}" in output
-    assert jobs()[left]["JobState"] == "CANCELLED"
-    assert sum(job["JobState"] == "CANCELLED" for job in jobs_of(project).values()) == 1
-    assert project.exists(SINGLE)
 
 
 def assert_equal_results(one, other):
