@@ -47,9 +47,17 @@ def slurm():
     subprocess.run([HERE / "slurm", "stop"], check=True)
 
 
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    """A project that has been planned once, which all others are copies of."""
+    project = Project.make(tmp_path_factory.mktemp("fresh") / "project")
+    project.planned()
+    return project
+
+
 @pytest.fixture
-def project(tmp_path):
-    return Project.make(tmp_path / "project")
+def project(fresh, tmp_path):
+    return fresh.copy(tmp_path / "project")
 
 
 @dataclass(frozen=True)
@@ -68,13 +76,13 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def runs(slurm, tmp_path_factory):
+def runs(slurm, fresh, tmp_path_factory):
     """Runs that do not disturb each other and mostly wait: all at once, beside the first test."""
     folder = tmp_path_factory.mktemp("runs")
     started = {}
 
     def start(name, *arguments, profile=PROFILE, prepare=lambda project: None):
-        project = Project.make(folder / name)
+        project = fresh.copy(folder / name)
         prepare(project)
         file = folder / f"{name}.txt"
         started[name] = Run(project, project.start(*profile, *arguments, output=file), file)
