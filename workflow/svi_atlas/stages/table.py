@@ -15,17 +15,18 @@ def run(job: Job) -> None:
         store.read_table(layout.diagnostics_of(job.spec["experiment"], **cell))
         for cell in job.spec["cells"]
     ]
-    table = pd.concat(
+    # Cell by cell, since finding the words of a verdict takes more memory than keeping them.
+    verdicts = pd.concat([judge(part, job.spec["thresholds"]) for part in parts], ignore_index=True)
+    statistics = pd.concat(
         [part.drop(columns=weights_of_networks(part)) for part in parts], ignore_index=True
     )
-    verdicts = judge(table, job.spec["thresholds"])
-    failed = table[verdicts["verdict"] == "failed"].drop_duplicates(["model", "guide", "run"])
+    table = pd.concat([statistics, verdicts], axis=1)
+    failed = table[table["verdict"] == "failed"].drop_duplicates(["model", "guide", "run"])
     if job.spec["strict"] and len(failed):
         lines = (
             f"  {row.model}, {row.guide}, {row.run}: {row.message}" for row in failed.itertuples()
         )
         raise InputError("strict is true and these fits failed:\n" + "\n".join(lines))
-    table = pd.concat([table, verdicts], axis=1)
     store.write_table(table, job.outputs["parquet"], job.spec_text)
     store.write_table(table, job.outputs["csv"], job.spec_text)
 
