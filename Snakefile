@@ -4,6 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.20")
@@ -18,7 +19,7 @@ from svi_atlas import plan, warm
 from svi_atlas.errors import InputError
 from svi_atlas.layout import CELL
 from svi_atlas.schema import read_yaml
-from svi_atlas.spec import text_digest
+from svi_atlas.spec import digest
 
 CANNOT_START = "\nThe run cannot start:\n{}\n"
 

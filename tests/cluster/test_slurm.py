@@ -81,16 +81,15 @@ def runs(slurm, fresh, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     started = {}
 
-    def start(name, *arguments, profile=PROFILE, prepare=lambda project: None):
+    def start(name, *arguments, prepare=lambda project: None):
         project = fresh.copy(folder / name)
         prepare(project)
         file = folder / f"{name}.txt"
-        started[name] = Run(project, project.start(*profile, *arguments, output=file), file)
+        started[name] = Run(project, project.start(*PROFILE, *arguments, output=file), file)
 
     data = "results/line/data.nc"
     start("slow", "--set-resources", "data:runtime=attempt*2-1", "--", data, prepare=make_slow)
     start("whole")
-    start("local", "--cores", "1", profile=())
     start("gpu", SINGLE, GRID, prepare=make_gpu)
     start("memory", data, prepare=make_greedy)
     start("always", "--retries", "0", data, prepare=make_greedy)
@@ -209,11 +208,9 @@ def test_a_job_always_over_its_limits_is_a_clear_error(runs):
     assert not runs["always"].project.exists("results/line/data.nc")
 
 
-def test_the_whole_run_equals_the_local_one(runs):
-    for name in ("whole", "local"):
-        runs[name].output()
-    whole, local = (runs[name].project.path / "results" for name in ("whole", "local"))
-    assert_equal_results(whole, local)
+def test_the_whole_run_equals_the_local_one(runs, finished):
+    runs["whole"].output()
+    assert_equal_results(runs["whole"].project.path / "results", finished.path / "results")
 
 
 def test_a_job_over_its_time_gets_more(runs):

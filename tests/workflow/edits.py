@@ -214,8 +214,8 @@ def pinned_version_of_a_numerical_package(project):
 
 @edit
 def diagnostics(project):
-    finite = "workflow/svi_atlas/diagnostics/finite.py"
-    project.edit(finite, "TAIL_SHARE = 0.05", "TAIL_SHARE = 0.1")
+    file = "workflow/svi_atlas/diagnostics/loss_tail.py"
+    project.edit(file, "TAIL_SHARE = 0.05", "TAIL_SHARE = 0.1")
     return diagnoses("coin") | diagnoses("line") | after_diagnoses("coin", "line")
 
 

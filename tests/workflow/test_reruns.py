@@ -59,6 +59,9 @@ def test_results_of_a_removed_guide_are_listed_and_cleaned(project):
     assert "results/line/diagnostics/line/AutoNormal/particles-1.parquet" in output
     assert "AutoNormal" not in project.read("results/line/fits.csv")
     assert project.exists(removed)
+    asked = project.snakemake("--dry-run", "--", removed)
+    assert asked.returncode != 0
+    assert "the configuration does not have (any more)" in asked.stdout
     assert "are stale" not in project.run("clean_stale")
     assert not project.exists(removed)
     assert project.exists("results/line/fits/line/wide/particles-1.nc")

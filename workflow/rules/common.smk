@@ -7,9 +7,19 @@ import subprocess
 def spec_digest(pattern):
     """Input function: the digest of the spec at this path pattern, as a param beside the file.
 
-    The main process has written it before any job is looked at.
+    A job on a cluster reads the file, which the main process has written.
     """
-    return lambda wildcards: text_digest(pattern.format(**wildcards))
+
+    def of(wildcards):
+        path = pattern.format(**wildcards)
+        if workflow.is_main_process and path not in RUN.specs:
+            raise WorkflowError(
+                f"{path} is of a cell, figure or page that the configuration does not have (any more); "
+                "`snakemake clean_stale` removes what such ones left"
+            )
+        return digest(Path(path).read_text())
+
+    return of
 
 
 def growing(amount):
