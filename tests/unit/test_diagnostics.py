@@ -180,12 +180,17 @@ class TestParameterDrift:
     def test_errors_are_the_spread_over_chains(self, rng, coefficient):
         snapshots = autoregression(rng, (1000, 600), coefficient)[:, :, None]
         snapshots[:, 300:] += 0.8 / (1 - coefficient**2) ** 0.5  # R-hat about 1.15
+        longest = snapshots[:, -570:]
+        error, spread = _rhat_error(longest[..., 0]), split_rhat(longest)[:, 0].std(ddof=1)
+        assert error.mean() == pytest.approx(spread, rel=0.2)
         found = parameter_drift(snapshots, SNAPSHOT_STEP[:600], np.full(1000, 0.01))
-        longest = found["window"] == found["window"].max()
-        assert _rhat_error(snapshots[:, 30:, 0]).mean() == pytest.approx(
-            split_rhat(snapshots[:, 30:])[:, 0].std(ddof=1), rel=0.2
-        )
-        assert (found["rhat_se"][longest] > 0).all()
+        for steps in np.unique(found["window"]):
+            of_window = found["window"] == steps
+            chains = snapshots[of_window, -steps // 10 :, 0]
+            size, size_error = effective_size(chains)
+            expected = {"rhat_se": _rhat_error(chains), "ess": size, "ess_se": size_error}
+            for name, values in expected.items():
+                np.testing.assert_allclose(found[name][of_window], values)
 
     @pytest.mark.parametrize("coefficient", [0.5, 0.9])
     def test_error_of_the_effective_size(self, rng, coefficient):

@@ -69,7 +69,7 @@ def fits(step_sizes=(0.04, 0.01, 0.0025), **columns):
     )
     smaller = table["step_size"].map(dict(itertools.pairwise(step_sizes)))
     table = table.assign(
-        model="m", guide="g", run="particles-8", num_particles=8, num_parameters=4, rhat=1.01,
+        model="m", guide="g", run="particles-8", num_particles=8, num_parameters=4, rhat=1.01, verdict="adequate",
         step_kl_average=9 * (table["step_size"] - smaller) ** 2,
         to_go_average=9 * table["step_size"] ** 2 / 2 / 4, to_go_se_average=1e-5,
     )  # fmt: skip
@@ -99,6 +99,15 @@ def test_fits_that_do_not_rest_and_named_fits_do_not_count():
 
 def test_a_measurement_drowned_in_its_error_is_missing():
     assert smaller_step(fits(to_go_se_average=0.1), THRESHOLDS)["measured"].isna().all()
+
+
+def test_fits_that_failed_have_no_row():
+    failed = fits(verdict="failed")[
+        ["model", "guide", "run", "num_particles", "step_size", "seed", "verdict"]
+    ]
+    assert smaller_step(failed, THRESHOLDS).empty
+    both = pd.concat([failed.assign(guide="other"), fits()], ignore_index=True)
+    assert set(smaller_step(both, THRESHOLDS)["guide"]) == {"g"}
 
 
 def test_a_single_step_size_forecasts_nothing():

@@ -349,7 +349,7 @@ def _notebook_spec(run: Run, notebook: str) -> dict[str, Any]:
     return {
         "notebook": _shown(file, run.project),
         "text": spec.text_digest(file),
-        "code": spec.code_of("stages.notebook", *spec.library_imports(file)),
+        "code": spec.code_of("stages.notebook", *spec.own_imports(file)),
     }
 
 

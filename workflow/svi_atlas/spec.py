@@ -69,7 +69,7 @@ def code_of(*modules: str, files: tuple[str, ...] = ()) -> dict[str, Any]:
     return {"digest": digest(text), "packages": _pinned(imported)}
 
 
-def library_imports(file: Path) -> list[str]:
+def own_imports(file: Path) -> list[str]:
     """Modules of the library that a Python file imports, by their names inside the package."""
     names = set()
     for node in ast.walk(_tree(str(file))):

@@ -21,8 +21,8 @@ def compare(
     """One row an expected value: what the run gave, and whether it is within tolerance.
 
     tables: `fits.parquet` as "fits", and `rates.csv` of a study as "rates"; expected: the checked rows
-    of config/expected/<experiment>.yaml (`file`, named in errors). A row whose fits are not part of the run has the value NaN and is out. Raises
-    InputError if a row names a column that is not there.
+    of config/expected/<experiment>.yaml (`file`, named in errors). A row whose fits are not part of the
+    run has the value NaN and is out. Raises InputError if a row names a column that is not there.
     """
     compared = []
     for row in expected:

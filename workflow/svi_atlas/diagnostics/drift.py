@@ -90,11 +90,12 @@ def parameter_drift(
     parameters; 0 for parameters at rest); `average_mcse`, the largest Monte Carlo standard error of
     a parameter's average over the window (unconstrained units); `window`, its length in steps.
     """
+    if not snapshots.shape[-1]:  # a guide without parameters is at rest
+        snapshots = np.zeros((*snapshots.shape[:2], 1))
     num_fits = len(snapshots)
+    each = np.arange(num_fits)
     lengths = _windows(snapshot_step)
-    rhat = np.full((num_fits, len(lengths)), np.inf)
-    ess = np.zeros((num_fits, len(lengths)))
-    rhat_se, ess_se, error = np.full((3, num_fits, len(lengths)), np.nan)
+    rhat, ess, rhat_se, ess_se, average_mcse = np.full((5, num_fits, len(lengths)), np.nan)
     for index, (count, steps) in enumerate(lengths):
         window = snapshots[:, -count:].astype(float)
         still = np.minimum(AT_REST * step_size * steps, AT_REST_RANGE)
@@ -102,40 +103,28 @@ def parameter_drift(
         window[~usable] = 0.0
         moving = np.ptp(window, axis=1) > still[:, None]
         chains = window.transpose(0, 2, 1)[moving]
-        sizes, size_errors = np.full(moving.shape, np.inf), np.zeros(moving.shape)
+        sizes, size_errors = np.full(moving.shape, float(count)), np.zeros(moving.shape)
         errors = np.zeros(moving.shape)
         sizes[moving], size_errors[moving] = effective_size(chains)
         errors[moving] = chains.std(-1, ddof=1) / np.sqrt(sizes[moving])
-        smallest, its_error = _extreme(sizes, size_errors, np.argmin, np.inf)
-        resting = np.isinf(smallest)
-        ess[:, index] = np.where(usable, np.where(resting, count, smallest), 0.0)
-        ess_se[:, index] = np.where(usable, its_error, np.nan)
-        error[:, index] = np.where(usable, errors.max(1, initial=0.0), np.nan)
+        least = np.where(moving, sizes, np.inf).argmin(1)
         drift = np.where(moving, split_rhat(window), 1.0)
-        errors[moving] = 0.0
-        worst = drift == drift.max(1, keepdims=True, initial=-np.inf)
-        errors[worst & moving] = _rhat_error(window.transpose(0, 2, 1)[worst & moving])
-        largest, its_error = _extreme(drift, errors, np.argmax, 1.0)
-        rhat[:, index] = np.where(usable, largest, np.inf)
-        rhat_se[:, index] = np.where(usable, its_error, np.nan)
+        worst = drift.argmax(1)
+        drift_error = np.where(moving[each, worst], _rhat_error(window[each, :, worst]), 0.0)
+        rhat[:, index] = np.where(usable, drift[each, worst], np.inf)
+        rhat_se[:, index] = np.where(usable, drift_error, np.nan)
+        ess[:, index] = np.where(usable, sizes[each, least], 0.0)
+        ess_se[:, index] = np.where(usable, size_errors[each, least], np.nan)
+        average_mcse[:, index] = np.where(usable, errors.max(1), np.nan)
     best = ess.argmax(-1)
-    each = np.arange(num_fits)
     return {
         "rhat": rhat[each, best],
         "rhat_se": rhat_se[each, best],
         "ess": np.where(np.isfinite(rhat[each, best]), ess[each, best], np.nan),
         "ess_se": ess_se[each, best],
-        "average_mcse": error[each, best],
+        "average_mcse": average_mcse[each, best],
         "window": np.array([steps for _, steps in lengths])[best],
     }
-
-
-def _extreme(values, errors, which, empty: float) -> tuple[np.ndarray, np.ndarray]:
-    """Of values (fit, parameter), the extreme one of each fit and its error; `empty` without parameters."""
-    if not values.shape[1]:
-        return np.full(len(values), empty), np.zeros(len(values))
-    at = which(values, axis=1)[:, None]
-    return np.take_along_axis(values, at, 1)[:, 0], np.take_along_axis(errors, at, 1)[:, 0]
 
 
 def _rhat_error(chains: np.ndarray) -> np.ndarray:

@@ -24,6 +24,8 @@ KAPPA = np.linspace(0.5, 1.0, 51)
 
 SETTING = ["model", "guide", "run", "num_particles"]
 
+COLUMNS = ["step_size", "pairs", "kappa", "predicted", "halving", "measured"]
+
 
 def smaller_step(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
     """The forecast at every step size of the grid, one row a setting and step size.
@@ -32,13 +34,17 @@ def smaller_step(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Dat
     over the seeds. Columns: the setting, `step_size`, `pairs` (pairs of step sizes it rests on), `kappa`,
     `predicted` (nats, the ELBO that the averaged iterate lacks, half the symmetrised KL divergence to the
     optimum), `halving` (nats, what half the step size would gain of it) and `measured` (nats, `to_go` of
-    the averaged iterate, where it is known). Without a pair at rest all but the last are NaN.
+    the averaged iterate, where it is known). Without a pair at rest all but the last are NaN;
+    fits that failed have no row.
     """
     grid = grid_fits(table)
+    grid = grid[grid["verdict"] != "failed"]
     parts = {
         setting: _of_setting(group, thresholds)
         for setting, group in grid.groupby(SETTING, sort=False)
     }
+    if not parts:
+        return pd.DataFrame(columns=[*SETTING, *COLUMNS])
     return pd.concat(parts, names=SETTING).reset_index(SETTING).reset_index(drop=True)
 
 
@@ -54,16 +60,9 @@ def _of_setting(fits: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataF
     between = apart.iloc[1:].where(rests[1:] & rests[:-1]).median(axis=1).to_numpy()
     kappa, constant, pairs = power_law(step_size[1:], step_size[:-1], between)
     predicted = constant * step_size ** (2 * kappa) / 2
-    return pd.DataFrame(
-        {
-            "step_size": step_size,
-            "pairs": pairs,
-            "kappa": kappa,
-            "predicted": predicted,
-            "halving": predicted * (1 - 0.25**kappa),
-            "measured": measured.median(axis=1).to_numpy(),
-        }
-    )
+    halving = predicted * (1 - 0.25**kappa)
+    values = (step_size, pairs, kappa, predicted, halving, measured.median(axis=1).to_numpy())
+    return pd.DataFrame(dict(zip(COLUMNS, values, strict=True)))
 
 
 def power_law(

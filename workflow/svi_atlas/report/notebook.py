@@ -226,14 +226,9 @@ def best(fits: pd.DataFrame) -> HTML:
     for name in ("converged", "adequate"):
         share = (found[name] * found["fits"]).round().astype(int).astype(str)
         found[name] = share + " of " + found["fits"].astype(str)
-    model = {"model": "model"} if found["model"].nunique() > 1 else {}
-    return table(
-        found.astype({"step_size": float}),
+    return _by_setting(
+        found,
         {
-            **model,
-            "guide": "guide",
-            "num_particles": "particles",
-            "step_size": "step size",
             "converged": "converged",
             "adequate": "adequate",
             "kl": "KL (nats)",
@@ -248,14 +243,9 @@ def smaller_step(fits: pd.DataFrame) -> HTML:
     keys = ["model", "guide", "run", "num_particles", "step_size"]
     forecast = forecast_smaller_step(fits, json.loads(fits.attrs["spec"])["thresholds"])
     found = best_settings(fits)[keys].merge(forecast, on=keys)
-    model = {"model": "model"} if found["model"].nunique() > 1 else {}
-    return table(
-        found.astype({"step_size": float}),
+    return _by_setting(
+        found,
         {
-            **model,
-            "guide": "guide",
-            "num_particles": "particles",
-            "step_size": "step size",
             "pairs": "pairs at rest",
             "kappa": "power",
             "predicted": "lacks, forecast (nats)",
@@ -264,6 +254,13 @@ def smaller_step(fits: pd.DataFrame) -> HTML:
         },
         digits=2,
     )
+
+
+def _by_setting(found: pd.DataFrame, names: Mapping[str, str], digits: int = 3) -> HTML:
+    """A table whose rows are settings: what they are, then the columns `names`."""
+    model = {"model": "model"} if found["model"].nunique() > 1 else {}
+    setting = {"guide": "guide", "num_particles": "particles", "step_size": "step size"}
+    return table(found.astype({"step_size": float}), {**model, **setting, **names}, digits)
 
 
 def evidence(fits: pd.DataFrame) -> HTML:
