@@ -60,3 +60,14 @@ def test_contents_list_headings_written_and_displayed():
     ]
     found = contents(nbformat.v4.new_notebook(cells=cells))
     assert found == [("written", "Written"), ("displayed", "Displayed")]
+
+
+def test_where_every_fit_failed_the_forecast_is_an_empty_table():
+    fits = pd.DataFrame(
+        {
+            "model": "m", "guide": "g", "run": "particles-1", "num_particles": 1,
+            "step_size": [0.1, 0.2], "seed": 1, "verdict": "failed", "message": "ValueError",
+        }
+    )  # fmt: skip
+    fits.attrs["spec"] = '{"thresholds": {"rhat": 1.1, "to_go": 0.0005}}'
+    assert "<tbody></tbody>" in nb.smaller_step(fits).data

@@ -44,7 +44,7 @@ def smaller_step(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Dat
         for setting, group in grid.groupby(SETTING, sort=False)
     }
     if not parts:
-        return pd.DataFrame(columns=[*SETTING, *COLUMNS])
+        return grid[[*SETTING, "step_size"]].assign(**dict.fromkeys(COLUMNS[1:], np.nan))
     return pd.concat(parts, names=SETTING).reset_index(SETTING).reset_index(drop=True)
 
 
