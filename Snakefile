@@ -15,11 +15,12 @@ gc.set_threshold(200_000, 20, 100)
 PROJECT = Path(workflow.basedir)
 sys.path.insert(0, str(PROJECT / "workflow"))
 
-from svi_atlas import plan, warm
+from svi_atlas.planning import run as plan
+from svi_atlas.jobs import forkserver as warm
 from svi_atlas.errors import InputError
-from svi_atlas.layout import CELL
-from svi_atlas.schema import read_yaml
-from svi_atlas.spec import digest
+from svi_atlas.results.paths import CELL
+from svi_atlas.configuration.schema import read_yaml
+from svi_atlas.planning.code_digest import digest
 
 CANNOT_START = "\nThe run cannot start:\n{}\n"
 

@@ -10,8 +10,8 @@ import pandas as pd
 from IPython.display import display
 
 from svi_atlas.plots.bimodal import _exact
-from svi_atlas.report import notebook as nb
-from svi_atlas.store import Results
+from svi_atlas.report import show as nb
+from svi_atlas.results.store import Results
 
 found = Results(results, experiment)
 fits, reference = found.table(), found.reference()

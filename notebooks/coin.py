@@ -10,8 +10,8 @@ import pandas as pd
 from IPython.display import display
 from scipy import special, stats
 
-from svi_atlas.report import notebook as nb
-from svi_atlas.store import Results
+from svi_atlas.report import show as nb
+from svi_atlas.results.store import Results
 
 found = Results(results, experiment)
 fits, reference = found.table(), found.reference()

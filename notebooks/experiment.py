@@ -7,8 +7,8 @@ figures = ["loss", "verdicts"]
 # %%
 from IPython.display import display
 
-from svi_atlas.report import notebook as nb
-from svi_atlas.store import Results
+from svi_atlas.report import show as nb
+from svi_atlas.results.store import Results
 
 found = Results(results, experiment)
 fits = found.table()

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML, display
 
-from svi_atlas.report import notebook as nb
-from svi_atlas.store import Results
+from svi_atlas.report import show as nb
+from svi_atlas.results.store import Results
 
 experiments = dict(sorted(experiments.items(), key=lambda item: item[1]["place"]))
 of = {name: Results(results, name) for name in experiments}

@@ -11,8 +11,8 @@ from IPython.display import display
 
 from svi_atlas.plots.rotated_gaussian import _gaussian as gaussian
 from svi_atlas.plots.rotated_gaussian import constrained, shape, two_questions
-from svi_atlas.report import notebook as nb
-from svi_atlas.store import Results
+from svi_atlas.report import show as nb
+from svi_atlas.results.store import Results
 
 MODEL, (FULL, MEAN_FIELD) = gaussian.MODEL, gaussian.GUIDES
 found = Results(results, experiment)

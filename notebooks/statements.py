@@ -13,8 +13,8 @@ from IPython.display import display
 
 from svi_atlas.plots import _fits
 from svi_atlas.plots.statements import _common, convergence, cost, loss_noise
-from svi_atlas.report import notebook as nb
-from svi_atlas.store import Results
+from svi_atlas.report import show as nb
+from svi_atlas.results.store import Results
 
 found = Results(results, experiment)
 fits = found.table()

@@ -11,8 +11,8 @@ from IPython.display import display
 from scipy import stats
 
 from svi_atlas.plots.theory._beta import RUN, course
-from svi_atlas.report import notebook as nb
-from svi_atlas.store import Results
+from svi_atlas.report import show as nb
+from svi_atlas.results.store import Results
 
 found = Results(results, experiment)
 fit = course(found, 60)

@@ -8,8 +8,8 @@ figures = ["rates", "verdicts"]
 from IPython.display import display
 
 from svi_atlas.plots.rates import FEWEST_RIGHT, MOST_WRONG
-from svi_atlas.report import notebook as nb
-from svi_atlas.store import Results, read_table
+from svi_atlas.report import show as nb
+from svi_atlas.results.store import Results, read_table
 
 found = Results(results, experiment)
 fits, rates = found.table(), found.rates()

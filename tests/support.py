@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from svi_atlas import spec
+from svi_atlas.planning import code_digest as spec
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,7 +64,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
-from svi_atlas.problems.base import Problem, Reference
+from svi_atlas.records import Problem, Reference
 
 from line_helper import START
 
@@ -235,7 +235,7 @@ def kill_group(process: subprocess.Popen) -> None:
 
 
 def forget_files() -> None:
-    """Make `svi_atlas.spec` read source files anew; a run reads each only once."""
+    """Make `svi_atlas.planning.code_digest` read source files anew; a run reads each only once."""
     for function in vars(spec).values():
         if hasattr(function, "cache_clear") and function is not spec._graph:
             function.cache_clear()

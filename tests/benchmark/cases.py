@@ -7,7 +7,7 @@ import numpyro
 import numpyro.distributions as dist
 
 from svi_atlas import problems
-from svi_atlas.guides import guide_factory
+from svi_atlas.inference.guides import guide_factory
 
 CASES = {
     "coin normal": ("coin", "headstails", "normal", (1, 32)),

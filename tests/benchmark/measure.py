@@ -124,7 +124,8 @@ def time_engine(options):
     began = time.time()
     import cases
 
-    from svi_atlas import engine, fast_random, hoist
+    from svi_atlas.inference import fit as engine
+    from svi_atlas.inference.acceleration import fast_random, hoist
 
     if "blocks" in options.without:
         hoist.TESTED_JAX = ""

@@ -12,9 +12,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from svi_atlas.plots import _style
-from svi_atlas.report import notebook as nb
+from svi_atlas.report import show as nb
 from svi_atlas.report.page import make_page
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "results" / "report"

@@ -15,7 +15,7 @@ import pytest
 import xarray as xr
 
 from support import Project, kill_group
-from svi_atlas import store
+from svi_atlas.results import store
 
 HERE = Path(__file__).parent
 MISSING = [name for name in ("slurmctld", "slurmd", "munge") if not shutil.which(name)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from svi_atlas import warm
+from svi_atlas.jobs import forkserver as warm
 
 LIBRARY = str(Path(warm.__file__).parents[1])
 

@@ -1,6 +1,6 @@
 import sys
 
-from svi_atlas import warm
+from svi_atlas.jobs import forkserver as warm
 
 code = warm.forward(sys.argv[1:])
 if code is None:

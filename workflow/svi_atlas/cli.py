@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import os
 import sys
 from pathlib import Path
 
 from svi_atlas.errors import InputError, StaleSpecError
+from svi_atlas.jobs.runtime import keep_compiled_programs, limit_threads, set_compiler_flags
 
 STAGES = (
     "data", "reference", "fit", "diagnose", "table", "rates", "refit", "calibration", "figure",
@@ -52,14 +52,14 @@ def _run(options: argparse.Namespace) -> int:
         set_compiler_flags()
         if "cache" in inputs:
             keep_compiled_programs(inputs["cache"])
-        from svi_atlas import job
+        from svi_atlas.jobs import job
 
-        stage = importlib.import_module(f"svi_atlas.stages.{options.command}")
+        stage = importlib.import_module(f"svi_atlas.jobs.stages.{options.command}")
         job.run(stage.run, options.spec, inputs, outputs, options.threads)
         return 0
     if options.command == "catalogue":
         from svi_atlas import problems
-        from svi_atlas.prior_predictive import why_not_simulated
+        from svi_atlas.sbc.simulate import why_not_simulated
 
         loaded = {name: problems.load(name) for name in options.problems}
         content = {
@@ -79,11 +79,11 @@ def _run(options: argparse.Namespace) -> int:
         print(json.dumps(content))
         return 0
     if options.command == "config-readme":
-        from svi_atlas.config_readme import config_readme
+        from svi_atlas.configuration.reference import config_readme
 
         print(config_readme(), end="")
         return 0
-    from svi_atlas import verify
+    from svi_atlas.judgement import verification as verify
 
     if options.command == "summary":
         print(verify.summary(options.results, options.experiments))
@@ -95,34 +95,3 @@ def _run(options: argparse.Namespace) -> int:
 
 def _paths(pairs: list[str]) -> dict[str, Path]:
     return {name: Path(path) for name, path in (pair.split("=", 1) for pair in pairs)}
-
-
-XLA_FLAGS = "--xla_cpu_experimental_ynn_fusion_type=-reduce"
-"""Sums stay in the loops that make their terms: it matters for arrays as small as ours."""
-
-
-def limit_threads(threads: int) -> None:
-    """Make JAX, BLAS and OpenMP use this many threads; call before JAX computes, BLAS is imported."""
-    for variable in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[variable] = str(threads)
-
-
-def set_compiler_flags() -> None:
-    """Add our XLA flag, before the user's own, which win; call before JAX is imported."""
-    os.environ["XLA_FLAGS"] = f"{XLA_FLAGS} {os.environ.get('XLA_FLAGS', '')}".strip()
-
-
-CACHE_BYTES = 1_000_000_000
-"""The compiled programs of a run may take this much; the least recently used go first."""
-
-
-def keep_compiled_programs(folder: Path) -> None:
-    """Make JAX keep compiled programs in `folder` for later jobs.
-
-    JAX's keys hold its version, the flags and the machine; a lock makes side by side use safe.
-    """
-    import jax
-
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_compilation_cache_max_size", CACHE_BYTES)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

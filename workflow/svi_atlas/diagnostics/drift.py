@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from svi_atlas.diagnostics.loss_tail import batch_means
+from svi_atlas.diagnostics.final_loss import batch_means
 from svi_atlas.diagnostics.rhat import split_rhat
 
 LOSS_WINDOW = 0.25

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from svi_atlas.plots import _fits, _style
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 NUM_BINS = 60
 UNBOUNDED = 1e4

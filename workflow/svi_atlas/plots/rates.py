@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from svi_atlas.plots import _style
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 MOST_WRONG, FEWEST_RIGHT = 0.02, 0.9
 """What a verdict is to keep: wrong fits called adequate, and right ones called adequate."""

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from svi_atlas.diagnostics.best import grid_fits
+from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.plots import _fits, _style
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 
 def draw(results: Results) -> Figure:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from svi_atlas.errors import InputError
-from svi_atlas.problems.base import Problem
+from svi_atlas.records import Problem
 
 
 def load(problem: str) -> Problem:
@@ -21,7 +21,7 @@ def load(problem: str) -> Problem:
     if not isinstance(found, Problem):
         raise InputError(
             f"{problem}: it must define PROBLEM = Problem(...) "
-            "(from svi_atlas.problems.base import Problem), "
+            "(from svi_atlas.records import Problem), "
             + (
                 "but has no PROBLEM"
                 if found is None

@@ -11,7 +11,7 @@ import numpyro.distributions as dist
 from numpyro.distributions import constraints
 from scipy import integrate
 
-from svi_atlas.problems.base import Mode, Problem, Reference
+from svi_atlas.records import Mode, Problem, Reference
 
 SIGMA1, SIGMA2, B = 0.5, 2.0, 5.0
 """Width of a mode, scale of the tail, distance of the modes from the centre."""

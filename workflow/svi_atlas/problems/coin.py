@@ -10,7 +10,7 @@ import numpyro.distributions as dist
 from numpyro.distributions import constraints
 from scipy import special
 
-from svi_atlas.problems.base import Problem, Reference
+from svi_atlas.records import Problem, Reference
 
 MOCK_TOSSES = 10
 

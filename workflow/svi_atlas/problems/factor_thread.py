@@ -10,7 +10,7 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
-from svi_atlas.problems.base import Problem, Reference
+from svi_atlas.records import Problem, Reference
 
 SIGMA1, SIGMA2 = 1.0, 2.0
 HALF_BOX = 10.0

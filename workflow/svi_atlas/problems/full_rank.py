@@ -10,7 +10,7 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
-from svi_atlas.problems.base import Problem, Reference
+from svi_atlas.records import Problem, Reference
 
 CORRELATION = 0.8
 """Between neighbours."""

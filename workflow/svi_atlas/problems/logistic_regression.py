@@ -7,8 +7,8 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 
-from svi_atlas.problems._importance import about_mode
-from svi_atlas.problems.base import Problem, Reference
+from svi_atlas.references.importance import about_mode
+from svi_atlas.records import Problem, Reference
 
 BATCH = 1000
 """Rows of a minibatch."""

@@ -10,7 +10,7 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
-from svi_atlas.problems.base import Problem, Reference
+from svi_atlas.records import Problem, Reference
 
 SD1, SD2 = 1.0, 3.0
 """Standard deviations along the principal axes."""

@@ -16,7 +16,7 @@ import numpyro.distributions as dist
 from jax.scipy.special import gammaln
 from numpyro.distributions import constraints
 
-from svi_atlas.problems.base import Mode, Optimum, Problem, Reference
+from svi_atlas.records import Mode, Optimum, Problem, Reference
 
 DRAWS = 10_000
 GRID = np.linspace(-40.0, 40.0, 80_001)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from svi_atlas.keys import purpose_key
-from svi_atlas.problems.base import Problem, Reference
+from svi_atlas.inference.keys import purpose_key
+from svi_atlas.records import Problem, Reference
 from svi_atlas.references.nuts import by_nuts
 from svi_atlas.references.posterior import Posterior
 from svi_atlas.references.quadrature import by_quadrature

@@ -17,7 +17,7 @@ from arviz_stats.base import array_stats
 from numpyro.infer import NUTS
 
 from svi_atlas.errors import InputError
-from svi_atlas.problems.base import Reference
+from svi_atlas.records import Reference
 from svi_atlas.references.posterior import FIX, Posterior
 
 CHAINS = 4

@@ -17,7 +17,7 @@ from numpyro.infer.initialization import init_to_uniform
 from numpyro.infer.util import initialize_model
 
 from svi_atlas.errors import InputError
-from svi_atlas.whole_data import WholeData
+from svi_atlas.inference.full_data import WholeData
 
 FEW, MANY = 2**10, 2**16
 """Numbers of positions that are evaluated at once."""

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 from scipy import interpolate, ndimage, special
 
-from svi_atlas.problems.base import Mode, Reference
+from svi_atlas.records import Mode, Reference
 from svi_atlas.references.modes import Optimum, find_optima
 from svi_atlas.references.posterior import Posterior
 

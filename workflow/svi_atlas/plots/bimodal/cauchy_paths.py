@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.bimodal._exact import CAUCHY_SCALE
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 NAMED = {
     "cauchy_as_suggested": ("cauchy_mixture, as suggested", "#D55E00"),

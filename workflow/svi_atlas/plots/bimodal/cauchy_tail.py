@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from svi_atlas.diagnostics.best import grid_fits
+from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.plots import _style
 from svi_atlas.plots.bimodal._exact import HALF_BOX, B, log_density, show_density
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 ANGLES = {45.0: "#222222", 44.0: "#0072B2", 40.0: "#E69F00", 30.0: "#D55E00"}
 """Degrees, and colours."""

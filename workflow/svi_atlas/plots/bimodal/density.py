@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from svi_atlas.plots import _style
 from svi_atlas.plots.bimodal._exact import show_density
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 
 def draw(results: Results) -> Figure:

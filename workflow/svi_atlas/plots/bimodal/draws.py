@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from svi_atlas.diagnostics.best import best_settings, grid_fits
+from svi_atlas.judgement.ranking import best_settings, grid_fits
 from svi_atlas.plots import _style
 from svi_atlas.plots.bimodal._draws import outline, show_draws
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 GUIDES = ("truncated_cauchy_mixture", "AutoMultivariateNormal", "AutoBNAFNormal")
 

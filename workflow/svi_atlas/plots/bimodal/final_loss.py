@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from svi_atlas.diagnostics.best import grid_fits
+from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.bimodal._exact import normal_mixture_optimum, one_mode_optimum
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 NO_ELBO = ("AutoLaplaceApproximation",)
 """Guides whose loss is that of a point: minus the ELBO of their draws is shown in its place."""

@@ -8,7 +8,7 @@ from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.bimodal._draws import show_draws
 from svi_atlas.plots.bimodal._exact import show_density
 from svi_atlas.plots.bimodal.origin_loss import RUN
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 
 def draw(results: Results) -> Figure:

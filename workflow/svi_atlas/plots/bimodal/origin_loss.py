@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.bimodal._exact import normal_mixture_optimum
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 RUN = "origin_normal_mixture"
 BAND = "#c9c9c9"

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.bimodal._exact import CAUCHY_SCALE
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 GUIDE, RUN = "truncated_cauchy_mixture", "particles-16"
 TOLERANCE = 0.01

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from svi_atlas.diagnostics.best import best_settings, grid_fits
+from svi_atlas.judgement.ranking import best_settings, grid_fits
 
 GUIDES = ("beta", "normal", "truncated_normal", "AutoNormal")
 

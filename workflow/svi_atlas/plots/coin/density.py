@@ -10,7 +10,7 @@ from scipy import stats
 
 from svi_atlas.plots import _style
 from svi_atlas.plots.coin._densities import density, typical_fits
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 ORIGIN_RUN = "origin_beta_1_particle"
 

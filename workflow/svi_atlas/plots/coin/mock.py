@@ -12,7 +12,7 @@ from scipy import stats
 
 from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.coin.particles import RUNS
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 WAYS = {
     "mock_guide.obs": ("model + guide + parameters", "#56B4E9"),

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from svi_atlas.plots import _fits, _style
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 RUNS = ("origin_beta_1_particle", "origin_beta_32_particles", "origin_normal")
 BAND = "#c9c9c9"

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from svi_atlas.plots import _fits, _style
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 RUNS = ("origin_beta_1_particle", "origin_beta_32_particles")
 COLOURS = ("#E69F00", "#0072B2")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.coin._densities import density
 from svi_atlas.plots.coin.origin_loss import RUNS
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 NUM_BARS = 50
 

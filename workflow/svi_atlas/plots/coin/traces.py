@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from svi_atlas.plots import _fits, _style
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 COLOURS = {"alpha_q": "#0072B2", "beta_q": "#E69F00"}
 NUM_POINTS = 100

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.factor_thread._exact import HALF_BOX, SIGMA1, SIGMA2
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 GUIDES = {"factor": "#D55E00", "sample": "#0072B2"}
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.factor_thread._exact import PAIRINGS
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 NUM_BINS = 120
 LINEAR = 10.0

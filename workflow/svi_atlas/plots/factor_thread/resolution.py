@@ -5,10 +5,10 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from svi_atlas.diagnostics.best import grid_fits
+from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.factor_thread._exact import SIGMA1, SIGMA2
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 RUN = "origin_factor_sample"
 EXACT = {"sig1_q": SIGMA1, "sig2_q": SIGMA2}

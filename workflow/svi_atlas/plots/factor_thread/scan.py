@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from svi_atlas.diagnostics.best import grid_fits
+from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.factor_thread._exact import expected_loss
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 MODEL = "factor"
 LINEAR = 10.0

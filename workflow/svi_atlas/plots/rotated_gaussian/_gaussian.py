@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse
 
-from svi_atlas.diagnostics.best import best_settings, grid_fits
-from svi_atlas.store import Results
+from svi_atlas.judgement.ranking import best_settings, grid_fits
+from svi_atlas.results.store import Results
 
 
 def turned(sd_short: float, sd_long: float) -> np.ndarray:

@@ -10,14 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from svi_atlas.plots import _style
-from svi_atlas.plots.rotated_gaussian._gaussian import (
-    EXACT,
-    at_setting,
-    covariance_of,
-    draw_ellipses,
-    typical_fit,
-)
-from svi_atlas.store import Results
+from svi_atlas.plots.rotated_gaussian._gaussian import (EXACT, at_setting, covariance_of, draw_ellipses, typical_fit)
+from svi_atlas.results.store import Results
 
 MODEL, GUIDE = "positive", "AutoMultivariateNormal"
 NAIVE, RIGHT, DRAWN = _style.WRONG, "#0072B2", "#E69F00"

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from svi_atlas.diagnostics.best import grid_fits
+from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.plots import _style
-from svi_atlas.plots.rotated_gaussian._gaussian import EXACT, MODEL, QUANTITIES, of_fits, quantities
+from svi_atlas.plots.rotated_gaussian._gaussian import (EXACT, MODEL, QUANTITIES, of_fits, quantities)
 from svi_atlas.plots.rotated_gaussian.draws import ORIGIN_RUN
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 NAMES = {
     "var_first": "variance of x",

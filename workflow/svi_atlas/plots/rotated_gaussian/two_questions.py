@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from svi_atlas.diagnostics.best import grid_fits
+from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.rotated_gaussian._gaussian import EXACT, GUIDES, MODEL, shared_setting
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 MEAN_FIELD_VARIANCE = 1.0 / np.linalg.inv(EXACT[MODEL])[0, 0]
 """The exact optimum of a guide without correlation: the inverse of the precision's diagonal."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from svi_atlas.diagnostics.best import grid_fits
+from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.plots import _style
 from svi_atlas.plots._fits import POINT_GUIDES, Family
 

@@ -10,16 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
-from svi_atlas.diagnostics.best import best_settings, grid_fits
+from svi_atlas.judgement.ranking import best_settings, grid_fits
 from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.statements._common import (
-    SMALLEST_KL,
-    counted,
-    of,
-    why_not,
-    with_kl,
-)
-from svi_atlas.store import Results
+from svi_atlas.plots.statements._common import SMALLEST_KL, counted, of, why_not, with_kl
+from svi_atlas.results.store import Results
 
 NEAR = 0.1
 """Nats from its final level at which a loss counts as having arrived."""

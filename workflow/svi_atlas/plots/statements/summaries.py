@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.statements._common import SMALLEST_KL, with_kl
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 NUM_BINS = 12
 FEWEST = 8

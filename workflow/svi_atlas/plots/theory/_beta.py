@@ -9,7 +9,7 @@ from scipy import special, stats
 
 from svi_atlas.errors import InputError
 from svi_atlas.plots import _fits
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 RUN = "origin_beta_32_particles"
 START = 10.0

@@ -11,7 +11,7 @@ from scipy import stats
 
 from svi_atlas.plots import _style
 from svi_atlas.plots.theory._beta import Course, course
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 ROWS, COLUMNS = 2, 4
 NUM_POINTS = 300

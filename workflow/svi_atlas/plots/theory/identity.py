@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from svi_atlas.plots import _style
 from svi_atlas.plots.theory._beta import course
-from svi_atlas.store import Results
+from svi_atlas.results.store import Results
 
 NUM_POINTS, NUM_DRAWS, SEED = 60, 20_000, 0
 ELBO, KL = "#0072B2", "#E69F00"

@@ -1,0 +1,164 @@
+"""Each thing that can be wrong with a guide is found before the fit and named."""
+
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+import pytest
+from numpyro.distributions import constraints
+from numpyro.infer import autoguide
+
+from svi_atlas import problems
+from svi_atlas.inference.fit import ModelError
+from svi_atlas.inference.draws import Drawer
+from svi_atlas.inference.guide_check import check_guide, check_support, raise_errors
+from svi_atlas.inference.keys import purpose_key
+
+DATA = {"y": [1.0, 2.0, 0.5]}
+
+
+def model(data):
+    mean = numpyro.sample("mean", dist.Normal(0.0, 1.0))
+    weights = numpyro.sample("weights", dist.Normal(0.0, 1.0).expand([2]).to_event(1))
+    numpyro.sample("y", dist.Normal(mean + weights.sum(), 1.0), obs=data["y"])
+
+
+def good(data):
+    numpyro.sample("mean", dist.Normal(numpyro.param("loc", 0.0), 1.0))
+    numpyro.sample("weights", dist.Normal(jnp.zeros(2), 1.0).to_event(1))
+
+
+def missing(data):
+    numpyro.sample("mean", dist.Normal(numpyro.param("loc", 0.0), 1.0))
+
+
+def deterministic(data):
+    good_weights(data)
+    numpyro.deterministic("mean", numpyro.param("loc", 0.0))
+
+
+def good_weights(data):
+    numpyro.sample("weights", dist.Normal(jnp.zeros(2), 1.0).to_event(1))
+
+
+def extra(data):
+    good(data)
+    numpyro.sample("slope", dist.Normal(0.0, 1.0))
+
+
+def auxiliary(data):
+    good(data)
+    numpyro.sample("slope", dist.Normal(0.0, 1.0), infer={"is_auxiliary": True})
+
+
+def observed(data):
+    good(data)
+    numpyro.sample("y", dist.Normal(jnp.zeros(3), 1.0).to_event(1))
+
+
+def scalar(data):
+    numpyro.sample("mean", dist.Normal(0.0, 1.0))
+    numpyro.sample("weights", dist.Normal(numpyro.param("loc", 0.0), 1.0))
+
+
+def factor(data):
+    good(data)
+    numpyro.factor("extra", numpyro.param("strength", 0.0))
+
+
+ERRORS = [
+    (missing, ["lacks the model's site 'weights' of shape (2,)", "numpyro.sample('weights'"]),
+    (deterministic, ["site 'mean'", "numpyro.deterministic", "dist.Delta(value)"]),
+    (extra, ["has the site 'slope'", "mean, weights", "is_auxiliary"]),
+    (observed, ["samples 'y', which the model observes"]),
+    (scalar, ["site 'weights' has shape () in the guide and (2,) in the model"]),
+]
+
+
+@pytest.mark.parametrize(("guide", "words"), ERRORS, ids=[guide.__name__ for guide, _ in ERRORS])
+def test_an_error_is_named_and_raised(guide, words):
+    (found,) = check_guide(model, guide, DATA)
+    assert found.severity == "error"
+    for word in words:
+        assert word in found.message
+    with pytest.raises(ModelError, match="GuideError: "):
+        raise_errors([found])
+
+
+@pytest.mark.parametrize("guide", [good, auxiliary])
+def test_a_good_guide_has_no_findings(guide):
+    assert check_guide(model, guide, DATA) == []
+
+
+def test_a_factor_site_is_a_warning():
+    (found,) = check_guide(model, factor, DATA)
+    assert found.severity == "warning"
+    assert "factor or observed site 'extra'" in found.message
+    raise_errors([found])
+
+
+@pytest.mark.parametrize(
+    "name", ["AutoNormal", "AutoMultivariateNormal", "AutoDelta", "AutoLaplaceApproximation"]
+)
+def test_autoguides_have_no_findings(name):
+    assert check_guide(model, getattr(autoguide, name)(model), DATA) == []
+
+
+def test_a_model_may_have_an_auxiliary_site_of_its_own():
+    def with_helper(data):
+        model(data)
+        numpyro.sample("helper", dist.Normal(0.0, 1.0), infer={"is_auxiliary": True})
+
+    assert check_guide(with_helper, good, DATA) == []
+
+
+def test_improper_priors_are_no_trouble():
+    def flat(data):
+        numpyro.sample("x", dist.ImproperUniform(constraints.real, (), ()))
+        numpyro.factor("density", -1.0)
+
+    assert check_guide(flat, lambda data: numpyro.sample("x", dist.Normal(0.0, 1.0)), {}) == []
+
+
+def coin_draws(guide, **unconstrained):
+    """ln p(data, z) of draws of a guide of the coin, for one seed and step size."""
+    problem = problems.load("coin")
+    data = problem.simulate(purpose_key(0, "data"), {"heads": 12, "tails": 8})
+    drawer = Drawer(
+        problem.models["headstails"], lambda: problem.guides[guide], data, (1,), (0.1,), 4000
+    )
+    return drawer.log_joint(
+        {name: jnp.full((1, 1), value, float) for name, value in unconstrained.items()}
+    )
+
+
+def test_draws_outside_the_support_are_a_warning():
+    logit_mean = jnp.log(0.9 / 0.1)
+    assert check_support(coin_draws("truncated_normal", mean=logit_mean, sd=-1.0), "here") == []
+    (found,) = check_support(coin_draws("normal", mean=logit_mean, sd=jnp.log(0.1)), "here")
+    assert found.severity == "warning"
+    share = float(found.message.split("%")[0])
+    assert share == pytest.approx(15.87, abs=4 * 100 * (0.1587 * 0.8413 / 4000) ** 0.5)
+    assert "of 4,000 draws of the guide here fall" in found.message
+
+
+def test_what_raises_is_left_to_the_fit():
+    def raises(data):
+        raise ValueError("broken on purpose")
+
+    (found,) = check_guide(model, raises, DATA)
+    assert str(found) == ("warning: the guide could not be checked: ValueError: broken on purpose")
+    raise_errors([found])
+
+
+def test_guides_of_the_thread_on_factors():
+    problem = problems.load("factor_thread")
+    found = {
+        name: [finding.severity for finding in check_guide(problem.models["sample"], guide, {})]
+        for name, guide in problem.guides.items()
+    }
+    assert found == {
+        "factor": ["warning"],
+        "sample": [],
+        "deterministic": ["error", "error"],
+        "improper": ["warning"],
+    }

@@ -1,0 +1,208 @@
+"""Faults planted in real fits, each to be caught by its verdict and named by its reason."""
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+from numpyro.distributions import constraints
+from numpyro.infer import autoguide
+
+from svi_atlas.diagnostics.table import diagnose
+from svi_atlas.judgement.verdict import judge
+from svi_atlas.inference.fit import fit_cell
+from svi_atlas.inference.draws import Drawer
+from svi_atlas.records import Mode, Reference
+from svi_atlas.references import to_dataset as reference_dataset
+from svi_atlas.configuration.experiment import load_config
+from svi_atlas.jobs.stages.fit import to_dataset
+
+THRESHOLDS = load_config({"experiments": ["coin"]}).thresholds
+SEEDS, NUM_DRAWS = (1, 2, 3, 4), 5000
+
+
+def fit(model, make_guide, *, step_sizes, num_steps, num_particles=32):
+    """Four seeds at each step size, drawn from, as the fit stage writes them."""
+    fits = fit_cell(
+        model, make_guide, {}, num_particles=num_particles, num_steps=num_steps, num_snapshots=200,
+        step_sizes=step_sizes, seeds=SEEDS,
+    )  # fmt: skip
+    draws = Drawer(model, make_guide, {}, SEEDS, step_sizes, NUM_DRAWS)(fits.iterates)
+    cell = {
+        "experiment": "planted", "model": "model", "guide": "guide", "run": "particles-32",
+        "num_particles": num_particles, "num_steps": num_steps, "num_draws": NUM_DRAWS,
+    }  # fmt: skip
+    coords = {"step_size": list(step_sizes), "seed": list(SEEDS)}
+    return to_dataset(fits, draws, {}).assign_coords(coords).assign_attrs(cell)
+
+
+def judged(fits, reference, step_size=None):
+    """The fits (of one step size) with their statistics and verdicts."""
+    statistics = diagnose(fits, reference_dataset(reference))
+    table = statistics.join(judge(statistics, THRESHOLDS))
+    return table if step_size is None else table[np.isclose(table["step_size"], step_size)]
+
+
+def verdicts(model, make_guide, reference, *, step_size, num_steps):
+    return judged(fit(model, make_guide, step_sizes=(step_size,), num_steps=num_steps), reference)
+
+
+CORRELATION = 0.8
+COVARIANCE = np.array([[1.0, CORRELATION], [CORRELATION, 1.0]])
+
+
+def plane(data):
+    scale = jnp.asarray(np.linalg.cholesky(COVARIANCE))
+    numpyro.sample("x", dist.MultivariateNormal(jnp.zeros(2), scale_tril=scale))
+
+
+def full_rank():
+    return autoguide.AutoMultivariateNormal(plane)
+
+
+def plane_reference(unreliable=""):
+    draws = np.random.default_rng(0).multivariate_normal(np.zeros(2), COVARIANCE, 5000)
+    return Reference(
+        {"x": draws}, {"x": np.zeros(2)}, {"x": np.ones(2)}, 0.0, "exact", unreliable=unreliable
+    )
+
+
+def line_reference(mean, sd, log_evidence=np.nan, modes=()):
+    draws = np.random.default_rng(0).normal(mean, sd, 5000)
+    return Reference(
+        {"x": draws}, {"x": np.asarray(mean)}, {"x": np.asarray(sd)}, log_evidence, "exact",
+        modes=modes,
+    )  # fmt: skip
+
+
+def line(data):
+    loc = numpyro.param("loc", 6.0)
+    numpyro.sample(
+        "x", dist.Normal(loc, numpyro.param("scale", 1.0, constraint=constraints.positive))
+    )
+
+
+def standard(data):
+    numpyro.sample("x", dist.Normal(0.0, 1.0))
+
+
+@pytest.fixture(scope="module")
+def plane_fits():
+    return fit(plane, full_rank, step_sizes=(1e-5, 0.002, 0.5), num_steps=4000)
+
+
+def test_without_a_fault_the_verdict_is_adequate(plane_fits):
+    found = judged(plane_fits, plane_reference(), 0.002)
+    assert (found["verdict"] == "adequate").all(), found["reason"].tolist()
+
+
+def not_converged(found):
+    assert (found["verdict"] == "not_converged").all(), found["reason"].tolist()
+    assert found["reason"].str.contains("left to gain").all()
+
+
+def test_a_step_size_too_small(plane_fits):
+    not_converged(judged(plane_fits, plane_reference(), 1e-5))
+
+
+def test_a_step_size_too_large(plane_fits):
+    not_converged(judged(plane_fits, plane_reference(), 0.5))
+
+
+def test_too_few_steps():
+    # After 1,000 steps most are adequate.
+    found = verdicts(
+        standard, lambda: line, line_reference(0.0, 1.0, 0.0), step_size=0.02, num_steps=200
+    )
+    not_converged(found)
+
+
+def test_a_reference_that_has_not_mixed(plane_fits):
+    found = judged(plane_fits, plane_reference(unreliable="R-hat of x is 1.2"), 0.002)
+    assert (found["verdict"] == "inadequate").all()
+    assert found["adequate"].isna().all()
+    assert found["reason"].str.contains("reference is unreliable .R-hat of x is 1.2").all()
+
+
+def test_mean_field_on_a_correlated_posterior():
+    found = verdicts(
+        plane,
+        lambda: autoguide.AutoNormal(plane),
+        plane_reference(),
+        step_size=0.003,
+        num_steps=5000,
+    )
+    assert (found["verdict"] == "inadequate").all(), found["reason"].tolist()
+    np.testing.assert_allclose(found["sd_ratio"], np.sqrt(1 - CORRELATION**2), atol=0.06)
+
+
+def test_a_missed_mode():
+    def modes(data):
+        both = dist.MixtureSameFamily(
+            dist.Categorical(jnp.array([0.4, 0.6])), dist.Normal(jnp.array([-8.0, 8.0]), 1.0)
+        )
+        numpyro.sample("x", both)
+
+    reference = line_reference(
+        1.6, np.sqrt(1 + 64 - 1.6**2), 0.0,
+        (Mode({"x": np.array(-8.0)}, 0.4), Mode({"x": np.array(8.0)}, 0.6)),
+    )  # fmt: skip
+    found = verdicts(modes, lambda: line, reference, step_size=0.002, num_steps=4000)
+    assert (found["verdict"] == "inadequate").all(), found["reason"].tolist()
+    missed = found["reason"].str.extract(r"misses the mode at x = (-?8)")[0]
+    assert (missed == "-8").all()
+
+
+def not_finite(found):
+    assert (found["verdict"] == "diverged").all(), found["reason"].tolist()
+    for first, reason in zip(found["first_nonfinite"], found["reason"], strict=True):
+        assert reason.endswith(f"of the losses are not finite, the first at step {first:.0f}.")
+
+
+def test_a_guide_that_leaves_the_support():
+    def model(data):
+        x = numpyro.sample("x", dist.Uniform(0.0, 1.0, validate_args=False))
+        numpyro.factor("support", jnp.where((x > 0) & (x < 1), -3 * x, -jnp.inf))
+
+    def guide(data):
+        loc = numpyro.param("loc", 0.3)
+        numpyro.sample("x", dist.Normal(loc, 0.2))
+
+    exact = (1 - np.exp(-3)) / 3
+    mean = 1 / 3 - np.exp(-3) / (1 - np.exp(-3))
+    found = verdicts(
+        model, lambda: guide, line_reference(mean, 0.24, float(np.log(exact))),
+        step_size=0.003, num_steps=2000,
+    )  # fmt: skip
+    not_finite(found)
+    assert (found["first_nonfinite"] <= 5).all()
+    assert (found["support_leak"] > 0.01).all()
+    assert found["adequate"].isna().all()
+
+
+def test_an_objective_without_a_bound():
+    def guide(data):
+        loc = numpyro.param("loc", 0.5)
+        x = numpyro.sample("x", dist.Normal(0.0, 1.0))
+        numpyro.factor("pull", -loc + 0.0 * x)
+
+    found = verdicts(
+        standard, lambda: guide, line_reference(0.0, 1.0, 0.0), step_size=0.01, num_steps=2000
+    )
+    assert (found["verdict"] == "diverged").all(), found["reason"].tolist()
+    assert found["reason"].str.contains("falls without bound").all()
+
+
+def test_nan_after_some_steps():
+    def model(data):
+        x = numpyro.sample("x", dist.Normal(5.0, 1.0))
+        numpyro.factor("cliff", jnp.where(x > 4.5, jnp.nan, 0.0))
+
+    def guide(data):
+        numpyro.sample("x", dist.Normal(numpyro.param("loc", 0.0), 0.1))
+
+    found = verdicts(
+        model, lambda: guide, line_reference(5.0, 1.0, 0.0), step_size=0.01, num_steps=2000
+    )
+    not_finite(found)
+    assert (found["first_nonfinite"] > 100).all()

@@ -1,0 +1,212 @@
+"""The comparison with published and exact values can fail, and names the row."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from svi_atlas import cli
+from svi_atlas.results import store
+from svi_atlas.errors import InputError
+from svi_atlas.results.paths import Layout
+from svi_atlas.configuration.schema import checked
+from svi_atlas.judgement.verification import check, compare, summary
+
+TABLE = pd.DataFrame(
+    {
+        "model": "headstails",
+        "guide": ["beta", "beta", "beta", "normal"],
+        "run": ["origin", "particles-1", "particles-1", "particles-1"],
+        "step_size": [0.0005, 0.001, 0.001, 0.001],
+        "seed": [1, 1, 2, 1],
+        "param.alpha_q": [12.3, 13.1, 12.8, np.nan],
+        "verdict": ["not_converged", "adequate", "not_converged", "inadequate"],
+        "message": None,
+    }
+)
+
+ROW = {
+    "name": "alpha_q of the origin",
+    "where": {"run": "origin"},
+    "column": "param.alpha_q",
+    "expect": 12.3,
+    "tolerance": 0.05,
+    "kind": "published",
+    "source": "the origin's page",
+    "why": "it prints one digit",
+}
+
+
+def compared(**changes):
+    rows = checked({"rows": [{**ROW, **changes}]}, "expected", "config/expected/coin.yaml")["rows"]
+    return compare({"fits": TABLE}, rows, "config/expected/coin.yaml").iloc[0]
+
+
+def test_within_tolerance():
+    found = compared()
+    assert found["ok"]
+    assert found["value"] == 12.3
+    assert found["name"] == ROW["name"]
+    assert found["source"] == ROW["source"]
+
+
+@pytest.mark.parametrize("expect", [12.0, 12.6, -12.3])
+def test_out_of_tolerance(expect):
+    found = compared(expect=expect)
+    assert not found["ok"]
+    assert found["value"] == 12.3
+
+
+def test_the_edge_of_the_tolerance():
+    assert compared(expect=12.0, tolerance=0.300001)["ok"]
+    assert not compared(expect=12.0, tolerance=0.299999)["ok"]
+
+
+@pytest.mark.parametrize(
+    ("statistic", "value"), [("mean", 12.95), ("median", 12.95), ("min", 12.8), ("max", 13.1)]
+)
+def test_several_fits_become_one_value(statistic, value):
+    where = {"guide": "beta", "run": "particles-1"}
+    found = compared(where=where, statistic=statistic, expect=value, tolerance=1e-9)
+    assert found["value"] == pytest.approx(value)
+    assert found["ok"]
+
+
+def test_a_missing_value_is_out():
+    assert not compared(where={"guide": "normal"}, expect=0, tolerance=1e9)["ok"]
+
+
+def test_step_sizes_are_selected_by_value():
+    found = compared(where={"step_size": 5e-4})
+    assert found["value"] == 12.3
+
+
+def test_words():
+    where = {"guide": "beta", "run": "particles-1"}
+    word = {"column": "verdict", "expect": "adequate", "where": where}
+    assert compared(**word, tolerance=0.5)["ok"]
+    found = compared(**word, tolerance=0.4)
+    assert not found["ok"]
+    assert found["value"] == 0.5
+    assert compared(
+        column="verdict",
+        expect="not_converged",
+        tolerance=0,
+    )["ok"]
+    assert not compared(column="verdict", expect="adequate", tolerance=0)["ok"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"where": {"rune": "origin"}}, ["'where'", "no column 'rune'"]),
+        ({"column": "param.alpha"}, ["'column'", "no column 'param.alpha'"]),
+        ({"where": {"guide": "beta"}}, ["3 fits are selected", "'only'"]),
+    ],
+)
+def test_rows_that_cannot_be_compared(changes, words):
+    with pytest.raises(InputError) as error:
+        compared(**changes)
+    for word in ["config/expected/coin.yaml", "alpha_q of the origin", *words]:
+        assert word in str(error.value)
+
+
+def test_a_value_whose_fits_are_not_run_is_out_and_says_so():
+    row = compared(where={"run": "origen"})
+    assert not row["ok"]
+    assert np.isnan(row["value"])
+    assert row["why"].startswith("not run")
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"kind": "guessed"}, "published, exact, measured"),
+        ({"tolerance": -1}, "at least 0"),
+        ({"statistics": "mean"}, "unknown key 'statistics'"),
+        ({"where": {}}, "'rows[0].where'"),
+    ],
+)
+def test_bad_rows(changes, word):
+    with pytest.raises(InputError, match=word.replace("[", r"\[")):
+        compared(**changes)
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A results folder with a table and a comparison of one good row and, if asked, a bad one."""
+
+    def write(*expects):
+        layout = Layout(str(tmp_path))
+        (tmp_path / "coin").mkdir(exist_ok=True)
+        rows = [
+            {**ROW, "table": "fits", "statistic": "only", "expect": expect} for expect in expects
+        ]
+        comparison = compare({"fits": TABLE}, rows, "file")
+        store.write_table(comparison, tmp_path / "coin" / "verification.csv", "")
+        assert layout.verification("coin") == str(tmp_path / "coin" / "verification.csv")
+        failed = TABLE.iloc[[0]].assign(verdict="failed", message="ValueError: no", guide="broken")
+        table = pd.concat([TABLE, failed])
+        store.write_table(table, tmp_path / "coin" / "fits.parquet", "")
+        return str(tmp_path)
+
+    return write
+
+
+def test_a_bad_row_makes_the_command_fail_and_is_named(results, capsys):
+    good, bad = results(12.3), None
+    assert check(good, ["coin"])[1]
+    assert cli.main(["check-verification", good, "coin"]) == 0
+    assert "1 of 1 values within tolerance, 0 out" in capsys.readouterr().out
+    bad = results(12.3, 15.0)
+    assert cli.main(["check-verification", bad, "coin"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    (out,) = (line for line in lines if line.startswith("OUT"))
+    for word in ("coin", "alpha_q of the origin", "12.3", "15", "published", "one digit"):
+        assert word in out
+    assert "1 out" in lines[-1]
+
+
+def test_an_experiment_without_expected_values(results):
+    text, fine = check(results(), ["coin"])
+    assert fine
+    assert "0 of 0" in text
+
+
+def test_summary_counts_verdicts_and_lists_what_failed(results):
+    text = summary(results(12.3), ["coin"])
+    assert "coin: 5 fits: 1 failed, 2 not_converged, 1 inadequate, 1 adequate" in text
+    assert "failed: headstails, broken, origin: ValueError: no" in text
+    assert "CPU time" not in text
+
+
+def test_summary_tells_where_the_cpu_time_went(results):
+    folder = Path(results(12.3))
+    for name, seconds in (("fit/a", 50.0), ("fit/b", 40.0), ("table", 10.0)):
+        file = folder / "coin" / "costs" / f"{name}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f'{{"seconds": 1.0, "cpu_seconds": {seconds}, "peak_mb": 1.0}}')
+    table = store.read_table(folder / "coin" / "fits.parquet").assign(seconds=4.0)
+    store.write_table(table, folder / "coin" / "fits.parquet", "")
+    assert (
+        "CPU time of all jobs: 1.7 min (fit 90%, table 10%); inside compiled fits 20%"
+        in summary(str(folder), ["coin"])
+    )
+
+
+def test_error_rates_are_compared_where_there_are_any():
+    rates = pd.DataFrame({"rule": ["verdict", "eye"], "half": "report", "wrong_rate": [0.01, 0.7]})
+    row = {
+        **ROW, "table": "rates", "where": {"rule": "verdict", "half": "report"},
+        "column": "wrong_rate", "expect": 0, "tolerance": 0.02, "kind": "promised",
+    }  # fmt: skip
+    (row,) = checked({"rows": [row]}, "expected", "file")["rows"]
+    (found,) = compare({"fits": TABLE, "rates": rates}, [row], "file").itertuples()
+    assert (found.value, found.ok) == (0.01, True)
+    (out,) = compare(
+        {"fits": TABLE, "rates": rates.assign(wrong_rate=0.03)}, [row], "f"
+    ).itertuples()
+    assert not out.ok
+    with pytest.raises(InputError, match="key 'table': the experiment has no 'study'"):
+        compare({"fits": TABLE}, [row], "file")

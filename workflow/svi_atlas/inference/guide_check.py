@@ -1,0 +1,148 @@
+"""What can be known of a guide before it is fitted: does it fit its model, and stay in its support?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro import handlers
+from numpyro.infer.initialization import init_to_uniform
+
+from svi_atlas.inference.fit import ModelError
+from svi_atlas.inference.keys import purpose_key
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with a guide. severity: "error" (it cannot be fitted) or "warning"."""
+
+    severity: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.message}"
+
+
+def check_guide(model: Callable, guide: Callable, data: Mapping[str, Any]) -> list[Finding]:
+    """Sites missing, extra or of the wrong shape, and factor sites.
+
+    guide: made afresh, since autoguides remember the trace they were set up in. Sites marked
+    `infer={'is_auxiliary': True}` may be in one of the two alone. A model or guide that raises is a
+    warning only: the fit raises the same and keeps its whole message.
+    """
+    arrays = {name: jnp.asarray(value) for name, value in data.items()}
+    found: list[Finding] = []
+
+    def trace(key):
+        found.extend(_structure(*_traces(model, guide, arrays, *jax.random.split(key))))
+
+    try:
+        jax.eval_shape(trace, purpose_key(0, "guide_check"))
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:
+        lines = f"{type(error).__name__}: {error}".splitlines()
+        return [*found, Finding("warning", f"the guide could not be checked: {lines[0]}")]
+    return found
+
+
+def check_support(log_joint: np.ndarray, where: str) -> list[Finding]:
+    """Draws of a guide outside the model's support.
+
+    log_joint: ln p(data, z) of the draws, of any shape; where: "at the start", for instance.
+    """
+    share = float(np.mean(~np.isfinite(log_joint)))
+    if share == 0:
+        return []
+    message = (
+        f"{share:.2%} of {log_joint.size:,} draws of the guide {where} fall where the model's density "
+        "is zero or undefined: give the guide a distribution with the support of the model's sites"
+    )
+    return [Finding("warning", message)]
+
+
+def raise_errors(findings: list[Finding]) -> None:
+    """Raise ModelError if any finding is an error."""
+    errors = [finding.message for finding in findings if finding.severity == "error"]
+    if errors:
+        raise ModelError("GuideError: " + "; ".join(errors))
+
+
+def _traces(model, guide, arrays, guide_key, model_key):
+    """Traces of guide and model, each by itself, so that shapes are its own."""
+    guide_trace = handlers.trace(handlers.seed(guide, guide_key)).get_trace(arrays)
+    # Improper priors cannot be drawn from, so that every site gets a start value.
+    filled = handlers.substitute(handlers.seed(model, model_key), substitute_fn=init_to_uniform())
+    return guide_trace, handlers.trace(filled).get_trace(arrays)
+
+
+def _structure(guide_trace, model_trace) -> list[Finding]:
+    guide, model = _latent(guide_trace), _latent(model_trace)
+    found = []
+    for name, site in model.items():
+        if name not in guide and not _auxiliary(site):
+            found.append(Finding("error", _missing(name, site, guide_trace)))
+    for name, site in guide.items():
+        if name not in model and not _auxiliary(site):
+            found.append(Finding("error", _extra(name, model, model_trace)))
+        elif name in model and _shape(site) != _shape(model[name]):
+            found.append(
+                Finding(
+                    "error",
+                    f"site {name!r} has shape {_shape(site)} in the guide and "
+                    f"{_shape(model[name])} in the model: give the guide's parameters, plates or "
+                    "`expand` the model's shape",
+                )
+            )
+    for name, site in guide_trace.items():
+        if site["type"] == "sample" and site["is_observed"]:
+            found.append(
+                Finding(
+                    "warning",
+                    f"the guide has the factor or observed site {name!r}, which is no part of a "
+                    "density that can be drawn from: its loss is no negative ELBO. Write the density "
+                    "as sample sites",
+                )
+            )
+    return found
+
+
+def _latent(trace) -> dict[str, Any]:
+    return {
+        name: site
+        for name, site in trace.items()
+        if site["type"] == "sample" and not site["is_observed"]
+    }
+
+
+def _auxiliary(site) -> bool:
+    return bool(site["infer"].get("is_auxiliary"))
+
+
+def _shape(site) -> tuple[int, ...]:
+    return tuple(jnp.shape(site["value"]))
+
+
+def _missing(name: str, site, guide_trace) -> str:
+    if guide_trace.get(name, {}).get("type") == "deterministic":
+        return (
+            f"site {name!r} of the model is numpyro.deterministic in the guide, where it must be "
+            f"sampled: write numpyro.sample({name!r}, dist.Delta(value))"
+        )
+    return (
+        f"the guide lacks the model's site {name!r} of shape {_shape(site)}: add "
+        f"numpyro.sample({name!r}, ...) to it"
+    )
+
+
+def _extra(name: str, model: dict[str, Any], model_trace) -> str:
+    if model_trace.get(name, {}).get("is_observed"):
+        return f"the guide samples {name!r}, which the model observes: remove it from the guide"
+    return (
+        f"the guide has the site {name!r}, which the model lacks (it has {', '.join(model)}): remove "
+        "or rename it, or mark it infer={'is_auxiliary': True}"
+    )

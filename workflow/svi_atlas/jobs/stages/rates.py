@@ -1,0 +1,25 @@
+"""Compares the verdicts of an experiment with the truth, where its problem knows it."""
+
+from svi_atlas import problems
+from svi_atlas.results import store
+from svi_atlas.judgement.error_rates import rates, truth
+from svi_atlas.jobs.job import Job
+
+
+def run(job: Job) -> None:
+    found = store.Results(job.results, job.spec["experiment"])
+    table = found.table()
+    problem = problems.load(job.spec["problem"])
+    assert problem.optimum is not None  # checked before any job starts
+    families = table[["model", "guide"]].drop_duplicates().itertuples(index=False)
+    optima = {(model, guide): problem.optimum(model, guide) for model, guide in families}
+    posterior = {}
+    for model in table["model"].unique():
+        reference = found.reference(model)
+        posterior[model] = (reference["mean.x"].to_numpy(), reference["sd.x"].to_numpy())
+    thresholds = job.spec["thresholds"]
+    known = truth(table, optima, posterior, thresholds)
+    result = rates(table, known["is_right"], job.spec["study"], thresholds)
+    store.write_table(result, job.outputs["csv"], job.spec_text)
+    keep = ["model", "guide", "run", "num_particles", "step_size", "seed", "verdict"]
+    store.write_table(table[keep].join(known), job.outputs["truth"], job.spec_text)

@@ -1,0 +1,22 @@
+"""Makes the posterior that fits are compared with."""
+
+import json
+import sys
+
+from svi_atlas import problems
+from svi_atlas.results import store
+from svi_atlas.jobs.job import Job
+from svi_atlas.references import make_references, to_dataset
+
+
+def run(job: Job) -> None:
+    problem = problems.load(job.spec["problem"])
+    data = store.read_arrays(job.inputs["data"])
+    settings = json.loads(store.read_dataset(job.inputs["data"]).attrs["spec"])["data"]
+    references = make_references(problem, data, settings, _report)
+    datasets = {model: to_dataset(reference) for model, reference in references.items()}
+    store.write_datasets(datasets, job.outputs["dataset"], job.spec_text)
+
+
+def _report(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
