@@ -58,7 +58,7 @@ wildcard_constraints:
     experiment="[a-z][a-z0-9_]*",
     model="[^/]+",
     guide="[^/]+",
-    run="[^/]+",
+    label="[^/]+",
     figure="[a-z0-9_.]+",
     notebook="[a-z0-9_]+",
     calibration="[a-z][a-z0-9_]*",

@@ -31,7 +31,7 @@ def show(name, caption=None):
 
 def run(name):
     """A named run that did not fail, or None."""
-    row = named[(named["run"] == name) & (named["verdict"] != "failed")]
+    row = named[(named["label"] == name) & (named["verdict"] != "failed")]
     return None if row.empty else row.iloc[0]
 
 
@@ -82,7 +82,7 @@ def words(verdict):
     return verdict.replace("_", " ")
 
 
-origin = run("origin_normal_mixture")
+origin = run("tutorial_normal_mixture")
 suggested, naive, clipped = map(
     run, ("cauchy_as_suggested", "cauchy_naive_density", "cauchy_clipped")
 )
@@ -111,17 +111,17 @@ points = [
     + "."
 ]
 if len(truncated):
-    close = (truncated["loss_tail"] - floor).abs() < 0.01
+    close = (truncated["final_loss"] - floor).abs() < 0.01
     points.append(
         "The guide to use is `truncated_cauchy_mixture`: from the origin's start "
         f"{share(close.sum(), len(truncated))} seeds end within 0.01 nats of minus the log "
-        f"evidence, {n(floor, 5)} (median {n(truncated['loss_tail'].median(), 5)}), and "
+        f"evidence, {n(floor, 5)} (median {n(truncated['final_loss'].median(), 5)}), and "
         f"{share((truncated['nonfinite'] == 0).sum(), len(truncated))} have no infinite loss."
     )
 if origin is not None:
     points.append(
         f"The origin's Normal mixture ends at a loss of "
-        f"{nb.measured(origin['loss_tail'], origin['loss_tail_se'])}; the best that family can do "
+        f"{nb.measured(origin['final_loss'], origin['final_loss_se'])}; the best that family can do "
         f"is {n(mixture, 5)}, {n(mixture - floor, 2)} nats above minus the log evidence. It finds "
         "both modes, but its tails are too short: the importance weights say so, the loss does "
         "not."
@@ -210,12 +210,12 @@ display(
 
 # %%
 show(
-    "bimodal.origin_loss",
+    "bimodal.tutorial_loss",
     "Loss of the origin's run; mean and range within bins of steps. It settles on what its family "
     "can reach, not on minus the log evidence.",
 )
 show(
-    "bimodal.origin_draws",
+    "bimodal.tutorial_draws",
     "The exact density, and draws of the fitted guide over its outline (1, 3 and 6 nats below the "
     "peak). Both modes are there; far along the tails there are no draws.",
 )
@@ -224,7 +224,7 @@ published = {
     "param.sig1_q": ("sig1_q", 0.505, 0.5),
     "param.sig2_q": ("sig2_q", 4.676, best_sig2),
     "derived.theta_degrees": ("theta (degrees)", 44.7, 45.0),
-    "loss_tail": ("loss, mean of the last 5 %", 4.4520, mixture),
+    "final_loss": ("loss, mean of the last 5 %", 4.4520, mixture),
 }
 seeds = cell("normal_mixture", 16, 5e-4)
 if origin is not None:
@@ -233,14 +233,14 @@ if origin is not None:
             "what": label,
             "published": value,
             "exact": exact,
-            "run": float(origin[column]),
+            "label": float(origin[column]),
             "seeds": over_seeds(seeds[column]) if len(seeds) else nb.MISSING,
             "sd": seeds[column].std() if len(seeds) > 1 else np.nan,
         }
         for column, (label, value, exact) in published.items()
     ]
     headings = {
-        "what": "quantity", "published": "published", "exact": "exact optimum", "run": "this run",
+        "what": "quantity", "published": "published", "exact": "exact optimum", "label": "this run",
         "seeds": f"mean over {len(seeds)} seeds", "sd": "sd over the seeds",
     }  # fmt: skip
     display(nb.table(pd.DataFrame(rows), headings, digits=4))
@@ -345,9 +345,9 @@ for step_size in (5e-4, 5e-3):
     if there.empty:
         continue
     rows.append({
-        "step_size": step_size, "loss": there["loss_tail"].median(),
-        "worst": there["loss_tail"].max(),
-        "close": share(((there["loss_tail"] - floor).abs() < 0.01).sum(), len(there)),
+        "step_size": step_size, "loss": there["final_loss"].median(),
+        "worst": there["final_loss"].max(),
+        "close": share(((there["final_loss"] - floor).abs() < 0.01).sum(), len(there)),
         "infinite": int((there["nonfinite"] > 0).sum()),
         "theta": f"{n(there['derived.theta_degrees'].min())} to "
         f"{n(there['derived.theta_degrees'].max())}",
@@ -493,7 +493,7 @@ for guide in ("normal_mixture", "truncated_cauchy_mixture"):
         there = cell(guide, count)
         step_size = min(there["step_size"].unique(), key=lambda s: abs(np.log(s / 1e-2)))
         chosen = there[there["step_size"] == step_size]
-        fit = found.fit(chosen["model"].iloc[0], guide, chosen["run"].iloc[0])
+        fit = found.fit(chosen["model"].iloc[0], guide, chosen["label"].iloc[0])
         loss = fit["loss"].sel(step_size=step_size, method="nearest").to_numpy().astype(float)
         tail = loss[:, -max(2, loss.shape[1] // 20) :]
         sd = np.nanstd(np.where(np.isfinite(tail), tail, np.nan), axis=-1, ddof=1)
@@ -524,7 +524,7 @@ for guide in ("normal_mixture", "truncated_cauchy_mixture"):
             continue
         rows.append({
             "guide": guide, "step_size": step_size, "particles": count,
-            "gap": spread(there["loss_tail"] - bound),
+            "gap": spread(there["final_loss"] - bound),
             "converged": share((there["converged"] == True).sum(), len(there)),  # noqa: E712
             "adequate": share((there["verdict"] == "adequate").sum(), len(there)),
             "seconds": there["seconds"].mean(),
@@ -617,7 +617,7 @@ rows = [{
 }]  # fmt: skip
 for guide in best.index:
     setting = best.loc[guide]
-    fit = found.fit(setting["model"], guide, setting["run"])
+    fit = found.fit(setting["model"], guide, setting["label"])
     last = fit.sel(iterate="last").sel(step_size=setting["step_size"], method="nearest")
     x, y = (last[f"site.{site}"].transpose("seed", "draw").to_numpy().astype(float)
             for site in ("x", "y"))  # fmt: skip

@@ -32,14 +32,14 @@ def show(name, caption=None):
 
 def run(name):
     """A named run that did not fail, or None."""
-    row = named[(named["run"] == name) & (named["verdict"] != "failed")]
+    row = named[(named["label"] == name) & (named["verdict"] != "failed")]
     return None if row.empty else row.iloc[0]
 
 
 def at_best(guide):
     """The fits of a guide's best setting."""
     setting = best.loc[guide]
-    same = (grid["run"] == setting["run"]) & (grid["step_size"] == setting["step_size"])
+    same = (grid["label"] == setting["label"]) & (grid["step_size"] == setting["step_size"])
     return grid[same & (grid["guide"] == guide)]
 
 
@@ -53,7 +53,7 @@ def kl_of_betas(a, b):
 
 
 one, many, normal = map(
-    run, ("origin_beta_1_particle", "origin_beta_32_particles", "origin_normal")
+    run, ("tutorial_beta_1_particle", "tutorial_beta_32_particles", "tutorial_normal")
 )
 display(nb.say(f"# {title}"))
 display(
@@ -81,7 +81,7 @@ points = [
 if one is not None:
     points.append(
         "The origin's run of the `beta` guide with one particle ends with a loss "
-        f"{n(abs(one['loss_tail'] + log_evidence), 2)} nats from the optimum, yet with alpha_q "
+        f"{n(abs(one['final_loss'] + log_evidence), 2)} nats from the optimum, yet with alpha_q "
         f"{n(one['param.alpha_q'], 4)} and beta_q {n(one['param.beta_q'], 4)} in place of {alpha} "
         f"and {beta}. Its verdict is **{one['verdict'].replace('_', ' ')}**."
     )
@@ -92,8 +92,8 @@ if "beta" in best.index:
         f"The same guide with {top['num_particles']} particles and step size {top['step_size']:g} "
         f"is adequate for {round(top['adequate'] * top['fits'])} of {top['fits']} seeds; the "
         "median over the seeds of its averaged iterates is alpha_q "
-        f"{n(there['average.alpha_q'].median(), 4)}, beta_q "
-        f"{n(there['average.beta_q'].median(), 4)}."
+        f"{n(there['param_averaged.alpha_q'].median(), 4)}, beta_q "
+        f"{n(there['param_averaged.beta_q'].median(), 4)}."
     )
 points += [
     f"The origin measures its fits against Beta({heads}, {tails}). The posterior under a uniform "
@@ -209,25 +209,25 @@ display(nb.say(nb.SMALLER_STEP), nb.smaller_step(fits))
 
 # %%
 show(
-    "coin.origin_loss",
+    "coin.tutorial_loss",
     "The origin's three runs. The losses are skewed, so their running median, the line the origin "
     "draws, differs from their mean. Minus the log evidence bounds the mean, not the median.",
 )
 if one is not None:
     a, b = one["param.alpha_q"], one["param.beta_q"]
-    settled = abs(one["loss_tail"] + log_evidence) < 0.01
+    settled = abs(one["final_loss"] + log_evidence) < 0.01
     answers = {True: "yes", False: "no"}
     adequate, converged = (answers.get(one[name], "unknown") for name in ("adequate", "converged"))
     text = (
         "**One particle.** The mean of the last 5 % of the losses is "
-        f"{nb.measured(one['loss_tail'], one['loss_tail_se'])} nats; the optimum is "
+        f"{nb.measured(one['final_loss'], one['final_loss_se'])} nats; the optimum is "
         f"{n(-log_evidence, 6)}. "
         + ("The plot shows nothing left to gain. " if settled else "")
         + f"But alpha_q is {n(a, 4)} and beta_q is {n(b, 4)}, {n(100 * (1 - a / alpha), 2)} % and "
         f"{n(100 * (1 - b / beta), 2)} % short of {alpha} and {beta}. The KL divergence is "
         f"{n(kl_of_betas(a, b), 2)} nats in closed form "
         f"({nb.measured(one['kl'], one['kl_se'])} from fresh draws), and fresh draws also tell, "
-        f"without knowing the posterior, that {nb.measured(one['to_go'], one['to_go_se'])} nats for "
+        f"without knowing the posterior, that {nb.measured(one['elbo_gap'], one['elbo_gap_se'])} nats for "
         f"each of its two parameters are left to gain. Split R-hat of the "
         f"parameters is {n(one['rhat'], 3)} over the best window of the run, {one['window']:,} "
         f"steps. To the question *adequate?* the answer is **{adequate}**, to "
@@ -261,8 +261,8 @@ settings = grid[(grid["guide"] == "beta") & (grid["verdict"] != "failed")].assig
 if len(settings):
     columns = {
         "num_particles": "particles", "step_size": "step size", "param.alpha_q": "alpha_q, last",
-        "average.alpha_q": "alpha_q, average", "param.beta_q": "beta_q, last",
-        "average.beta_q": "beta_q, average", "kl": "KL, last", "kl_average": "KL, average",
+        "param_averaged.alpha_q": "alpha_q, average", "param.beta_q": "beta_q, last",
+        "param_averaged.beta_q": "beta_q, average", "kl": "KL, last", "kl_averaged": "KL, average",
         "good": "adequate",
     }  # fmt: skip
     keys = ["num_particles", "step_size"]
@@ -383,19 +383,19 @@ rows = []
 for row in (one, many):
     if row is None:
         continue
-    fit = found.fit(row["model"], row["guide"], row["run"])
+    fit = found.fit(row["model"], row["guide"], row["label"])
     if "mock_guide.obs" not in fit:
         continue
     shares = [fit[f"mock_{way}.obs"].to_numpy()[0, 0].mean(-1) for way in ("guide", "draws")]
     errors = [share.std(ddof=1) / np.sqrt(share.size) for share in shares]
     rows.append({
-        "run": row["run"], "b": shares[0].mean(), "c": shares[1].mean(),
+        "label": row["label"], "b": shares[0].mean(), "c": shares[1].mean(),
         "gap": abs(shares[0].mean() - shares[1].mean()) / np.hypot(*errors),
         "exact": alpha / (alpha + beta),
     })  # fmt: skip
 if rows:
     display(nb.table(pd.DataFrame(rows), {
-        "run": "run", "b": "share of heads, (b)", "c": "share of heads, (c)",
+        "label": "label", "b": "share of heads, (b)", "c": "share of heads, (c)",
         "gap": "difference in standard errors", "exact": "exact",
     }))  # fmt: skip
 

@@ -20,7 +20,7 @@ display(
         f"{len(fits):,} fits: {nb.several(grid['guide'], 'guide')}, "
         f"{nb.several(grid['num_particles'], 'particle count')}, "
         f"{nb.several(grid['step_size'], 'step size')} and {nb.several(grid['seed'], 'seed')}"
-        + (f", and {nb.several(named['run'], 'named run')}." if len(named) else ".")
+        + (f", and {nb.several(named['label'], 'named run')}." if len(named) else ".")
     )
 )
 

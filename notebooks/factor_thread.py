@@ -29,7 +29,7 @@ def show(name, caption=None):
 
 def run(name):
     """A named run that did not fail, or None."""
-    row = named[(named["run"] == name) & (named["verdict"] != "failed")]
+    row = named[(named["label"] == name) & (named["verdict"] != "failed")]
     return None if row.empty else row.iloc[0]
 
 
@@ -85,7 +85,7 @@ display(
 # %%
 verdicts = fits["verdict"].value_counts()
 compared = found.verification()
-proved = (with_factor["below_evidence"] > 5).sum()
+proved = (with_factor["evidence_violation_z"] > 5).sum()
 points = [
     f"Of {len(fits):,} fits, "
     + ", ".join(f"{verdicts[v]:,} are {v.replace('_', ' ')}" for v in nb.ORDER if v in verdicts)
@@ -100,7 +100,7 @@ points = [
 points[-1] += (
     f", at every step size and particle count. In {n(int(proved))} of them the loss lies more than "
     "five standard errors below minus the log evidence, which proves that it is no negative ELBO; "
-    f"the lowest ends at {n(float(with_factor['loss_tail'].min()), 2)}."
+    f"the lowest ends at {n(float(with_factor['final_loss'].min()), 2)}."
 )
 if len(with_sample):
     top = cell("factor", "sample", 32, 1e-2)
@@ -179,8 +179,8 @@ for guide in ("factor", "sample"):
             "published": ", ".join(n(value, 4) for value in published[guide]),
             "exact": "1, 2" if guide == "sample" else "no optimum",
             "sig": f"{n(row['param.sig1_q'])}, {n(row['param.sig2_q'])}",
-            "loss": nb.measured(row["loss_tail"], row["loss_tail_se"]), "floor": floor[model],
-            "below": row["below_evidence"] if guide == "factor" else np.nan,
+            "loss": nb.measured(row["final_loss"], row["final_loss_se"]), "floor": floor[model],
+            "below": row["evidence_violation_z"] if guide == "factor" else np.nan,
             "verdict": row["verdict"],
         })  # fmt: skip
 if rows:
@@ -189,10 +189,10 @@ if rows:
         "sig": "this run", "loss": "loss", "floor": "minus log evidence",
         "below": "standard errors below it", "verdict": "verdict",
     }, digits=4))  # fmt: skip
-one = run("origin_factor_factor")
+one = run("thread_factor_factor")
 if one is not None:
-    fit = found.fit("factor", "factor", "origin_factor_factor").isel(seed=0, step_size=0)
-    path, steps = fit["trace.sig1_q"].to_numpy(), fit["snapshot_step"].to_numpy()
+    fit = found.fit("factor", "factor", "thread_factor_factor").isel(seed=0, step_size=0)
+    path, steps = fit["path.sig1_q"].to_numpy(), fit["snapshot_step"].to_numpy()
     passed = np.flatnonzero(path <= published["factor"][0])
     display(
         nb.say(
@@ -248,8 +248,8 @@ rows = []
 for (model, step_size), there in with_factor.groupby(["model", "step_size"], sort=False):
     rows.append({
         "model": model, "step_size": step_size, "fits": len(there),
-        "loss": spread(there["loss_tail"]), "sig1": spread(there["param.sig1_q"]),
-        "proved": share((there["below_evidence"] > 5).sum(), len(there)),
+        "loss": spread(there["final_loss"]), "sig1": spread(there["param.sig1_q"]),
+        "proved": share((there["evidence_violation_z"] > 5).sum(), len(there)),
         "diverged": share((there["verdict"] == "diverged").sum(), len(there)),
     })  # fmt: skip
 if rows:
@@ -292,15 +292,15 @@ reasons = {
     "that integrates to one and cannot be drawn from; in a model it is never asked to be, in a "
     "guide at once.",
 }
-failed = named[named["verdict"] == "failed"].set_index("run")
+failed = named[named["verdict"] == "failed"].set_index("label")
 rows = [
-    {"run": name, "verdict": failed.loc[name, "verdict"], "message": failed.loc[name, "message"],
+    {"label": name, "verdict": failed.loc[name, "verdict"], "message": failed.loc[name, "message"],
      "why": why}
     for name, why in reasons.items() if name in failed.index
 ]  # fmt: skip
 if rows:
     display(nb.table(pd.DataFrame(rows), {
-        "run": "run", "verdict": "verdict", "message": "what was raised", "why": "the reason",
+        "label": "label", "verdict": "verdict", "message": "what was raised", "why": "the reason",
     }))  # fmt: skip
 
 # %% [markdown]
@@ -334,13 +334,13 @@ for model, guide, step_size in (
         there = cell(model, guide, count, step_size)
         if there.empty:
             continue
-        fit = found.fit(model, guide, there["run"].iloc[0])
+        fit = found.fit(model, guide, there["label"].iloc[0])
         loss = fit["loss"].sel(step_size=step_size, method="nearest").to_numpy().astype(float)
         tail = loss[:, -max(2, loss.shape[1] // 20) :]
         sd = np.nanstd(np.where(np.isfinite(tail), tail, np.nan), axis=-1, ddof=1)
         rows.append({
             "pairing": f"{model} model, {guide} guide", "step_size": step_size, "particles": count,
-            "seeds": len(sd), "sd": over_seeds(sd), "end": over_seeds(there["loss_tail"]),
+            "seeds": len(sd), "sd": over_seeds(sd), "end": over_seeds(there["final_loss"]),
         })  # fmt: skip
 if rows:
     display(nb.table(pd.DataFrame(rows), {

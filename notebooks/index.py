@@ -31,14 +31,14 @@ def cost(name, setting):
     """Median seconds a fit of a setting's seeds."""
     table = fits[name]
     same = (table["model"] == setting.model) & (table["guide"] == setting.guide)
-    same &= (table["run"] == setting.run) & np.isclose(table["step_size"], setting.step_size)
+    same &= (table["label"] == setting.label) & np.isclose(table["step_size"], setting.step_size)
     return float(table.loc[same, "seconds"].median())
 
 
 def setting(row):
     """A recommended setting in words."""
     particles = "1 particle" if row.num_particles == 1 else f"{row.num_particles} particles"
-    average = ", averaged iterate" if row.iterate == "average" else ""
+    average = ", averaged iterate" if row.iterate == "averaged" else ""
     return f"`{row.guide}` ({particles}, step size {row.step_size:g}{average})"
 
 
@@ -50,11 +50,11 @@ def advice(name):
         where = f" on the model `{model}`" if several_models(table) else ""
         rows = list(found[found["model"] == model].itertuples())
         if not rows:
-            why = nb.nothing_serves(table[table["model"] == model])
+            why = nb.why_none_qualifies(table[table["model"] == model])
             lines.append(f"**Nothing to recommend**{where}: {why}.")
             continue
         top, *others = rows
-        same = [(row.guide, row.run, row.step_size) for row in rows]
+        same = [(row.guide, row.label, row.step_size) for row in rows]
         ties = [row for place, row in enumerate(others, 1) if same[place] not in same[:place]]
         lines.append(
             f"**Use**{where} {setting(top)}: {round(top.adequate * top.fits)} of {top.fits} seeds are "
@@ -107,7 +107,7 @@ def failed(name):
     rows = []
     for verdict, column in (("failed", "message"), ("diverged", "reason")):
         chosen = table[table["verdict"] == verdict]
-        clear = [name for name in ("below_evidence", "nonfinite") if name in chosen]
+        clear = [name for name in ("evidence_violation_z", "nonfinite") if name in chosen]
         chosen = chosen.sort_values(clear, ascending=False)
         for (model, guide), group in chosen.groupby(keys, sort=False):
             total = int(((table["model"] == model) & (table["guide"] == guide)).sum())

@@ -64,7 +64,7 @@ def words(verdict):
     return verdict.replace("_", " ")
 
 
-origin = named[(named["run"] == "origin_full_rank") & (named["verdict"] != "failed")]
+origin = named[(named["label"] == "tutorial_full_rank") & (named["verdict"] != "failed")]
 origin = None if origin.empty else origin.iloc[0]
 full = cell(MODEL, FULL)
 setting = gaussian.shared_setting(fits)
@@ -107,7 +107,7 @@ if len(wrong):
     )
 if len(full):
     top = best.loc[MODEL, FULL]
-    averaged = full[[f"derived_average.{c}" for c in ("var_first", "cov", "var_second")]].median()
+    averaged = full[[f"derived_averaged.{c}" for c in ("var_first", "cov", "var_second")]].median()
     points.append(
         f"The full-rank guide `{FULL}` with {top['num_particles']} particles and step size "
         f"{top['step_size']:g} is adequate for {round(top['adequate'] * top['fits'])} of "
@@ -211,13 +211,13 @@ display(nb.say(nb.SMALLER_STEP), nb.smaller_step(fits))
 if origin is not None:
     rows = [
         {"quantity": shape.NAMES[name], "published": shape.PUBLISHED[name],
-         "last": origin[f"derived.{name}"], "average": origin[f"derived_average.{name}"],
+         "last": origin[f"derived.{name}"], "averaged": origin[f"derived_averaged.{name}"],
          "exact": exact[name]}
         for name in gaussian.QUANTITIES
     ]  # fmt: skip
     display(nb.table(pd.DataFrame(rows), {
         "quantity": "quantity", "published": "published", "last": "this run, last iterate",
-        "average": "this run, averaged iterates", "exact": "exact",
+        "averaged": "this run, averaged iterates", "exact": "exact",
     }, digits=4))  # fmt: skip
     in_print = [shape.PUBLISHED[c] for c in ("var_first", "cov", "var_second")]
     implied = gaussian.quantities(np.array([in_print[:2], in_print[1:]]))["angle_degrees"]
@@ -249,7 +249,7 @@ if origin is not None:
     display(
         nb.say(
             f"The mean of the last 5 % of the losses of that run is "
-            f"{nb.measured(origin['loss_tail'], origin['loss_tail_se'])} nats; minus the log "
+            f"{nb.measured(origin['final_loss'], origin['final_loss_se'])} nats; minus the log "
             f"evidence is {n(-log_evidence, 7)}."
         )
     )
@@ -310,10 +310,10 @@ show(
     "standard deviations are right.",
 )
 statistics = {
-    "to_go": "left to gain (nats a parameter)", "rhat": "split R-hat of the parameters",
+    "elbo_gap": "left to gain (nats a parameter)", "rhat": "split R-hat of the parameters",
     "loss_drift": "drift of the loss (nats per 1,000 steps)",
-    "average_gain": "gain by averaging the iterates (nats)",
-    "loss_tail": "loss, end of the run (nats)",
+    "averaging_gain": "gain by averaging the iterates (nats)",
+    "final_loss": "loss, end of the run (nats)",
     "kl": "KL to the posterior (nats)", "khat": "Pareto k-hat",
     "mean_error": "error of the worst mean (sd)", "sd_ratio": "worst ratio of sds",
     "derived.var_first": "variance of x", "derived.var_second": "variance of y",
@@ -365,7 +365,7 @@ show(
 )
 there = cell("positive", FULL)
 if len(there):
-    held = found.fit("positive", FULL, there["run"].iloc[0]).sel(
+    held = found.fit("positive", FULL, there["label"].iloc[0]).sel(
         iterate="last", step_size=there["step_size"].iloc[0]
     )
     mean, scale = (held[f"param.auto_{name}"].to_numpy() for name in ("loc", "scale_tril"))

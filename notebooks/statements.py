@@ -59,7 +59,7 @@ def share(part, whole):
     return f"{nb.measured(100 * p, 100 * np.sqrt(p * (1 - p) / whole))} %"
 
 
-per_setting = grid.groupby(["model", "guide", "run", "step_size"]).size()
+per_setting = grid.groupby(["model", "guide", "label", "step_size"]).size()
 seeds = " or ".join(str(count) for count in sorted(per_setting.unique()))
 display(nb.say(f"# {title}: four statements, counted"))
 display(
@@ -90,7 +90,7 @@ for family in compared:
         })  # fmt: skip
 ratios = pd.DataFrame(ratios)
 
-leak = json.loads(fits.attrs["spec"])["thresholds"]["support_leak"]
+leak = json.loads(fits.attrs["spec"])["thresholds"]["outside_support"]
 settings = _common.counted(fits)
 settings = settings[settings["guide"].isin([family.guide for family in sampled])]
 changes = []
@@ -251,7 +251,7 @@ rows = []
 for family in families:
     run = family.runs.get(count, family.runs[min(family.runs)])
     here = of(family)
-    here = here[here["run"] == run]
+    here = here[here["label"] == run]
     setting = nb.best_settings(here)
     if setting.empty:
         continue

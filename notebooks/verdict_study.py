@@ -14,7 +14,7 @@ from svi_atlas.results.store import Results, read_table
 found = Results(results, experiment)
 fits, rates = found.table(), found.rates()
 truth = read_table(found.layout.truth(experiment))
-of_report = rates[rates["half"] == "report"].set_index("rule")
+of_report = rates[rates["split"] == "held_out"].set_index("rule")
 ours = of_report.loc["verdict"]
 n = nb.number
 
@@ -57,7 +57,7 @@ display(
 # Each density has a guide family whose best member is known: in closed form for Gaussians (a mean-field
 # guide keeps the conditional variances, Bishop 2006, 10.1.2), by quadrature in one dimension. A fit is
 # **right** when two things hold. It has *converged*: its KL divergence from its family's optimum (the
-# nearer one, where two are equally good) is at most the threshold `to_go`, per parameter of the guide.
+# nearer one, where two are equally good) is at most the threshold `elbo_gap`, per parameter of the guide.
 # And the family is *adequate*: that optimum has the posterior's means and standard deviations within
 # the thresholds. Neither uses a random draw, and neither is used by the verdict.
 
@@ -107,8 +107,8 @@ headings = {
     "wrong_share": "rate", "right": "right", "right_called_adequate": "called adequate ",
     "right_share": "rate ",
 }  # fmt: skip
-display(nb.say("**Half for reporting**"), nb.table(shown[shown["half"] == "report"], headings))
-display(nb.say("**Half for choosing**"), nb.table(shown[shown["half"] == "choose"], headings))
+display(nb.say("**Half for reporting**"), nb.table(shown[shown["split"] == "held_out"], headings))
+display(nb.say("**Half for choosing**"), nb.table(shown[shown["split"] == "tuning"], headings))
 
 # %% [markdown]
 # ## Where the verdict is wrong
@@ -120,7 +120,7 @@ wrong = right[(right["verdict"] == "adequate") != right["is_right"]].assign(
 names = {
     "model": "density", "guide": "guide", "num_particles": "particles", "step_size": "step size",
     "seed": "seed", "is_right": "right?", "distance": "left to gain, exact",
-    "to_go": "estimated", "to_go_se": "its error", "reason": "reason",
+    "elbo_gap": "estimated", "elbo_gap_se": "its error", "reason": "reason",
 }  # fmt: skip
 display(
     nb.table(wrong.head(20).astype({"step_size": float}), names)

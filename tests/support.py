@@ -35,7 +35,7 @@ grid:
     num_particles: [8]
     step_sizes: [0.003, 0.01]
     seeds: 2
-named:
+single:
   single: {guide: normal, num_particles: 1, step_size: 0.01, seed: 3}
 figures: [loss, verdicts]
 """
@@ -52,7 +52,7 @@ grid:
     num_particles: [1]
     step_sizes: [0.01]
     seeds: 2
-calibration:
+sbc:
   wide: {guide: wide, num_particles: 1, step_size: 0.02, simulations: 20, num_draws: 100}
 figures: [verdicts]
 """
@@ -101,8 +101,8 @@ PROBLEM = Problem("line", "here", simulate, {"line": model}, {"wide": wide}, ref
 EXPECTED_COIN = """\
 rows:
   - name: loss of the Normal guide
-    where: {guide: normal, run: particles-8, step_size: 0.01}
-    column: loss_tail
+    where: {guide: normal, label: particles-8, step_size: 0.01}
+    column: final_loss
     statistic: median
     expect: 14.794
     tolerance: 0.15

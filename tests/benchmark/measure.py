@@ -130,7 +130,7 @@ def time_engine(options):
     if "blocks" in options.without:
         hoist.TESTED_JAX = ""
     if "noise" in options.without:
-        engine.KnownNoise = lambda guide: guide
+        engine.CacheBaseNoise = lambda guide: guide
 
     model, make_guide, data = cases.load(options.case)
     seeds, step_sizes = _grid(options)

@@ -77,7 +77,7 @@ Two cells of the coin's beta guide with 32 particles, wall seconds.
 
 ## Memory
 
-Peak of the process, losses and snapshots included (`budget_mb` bounds these; beyond it losses are kept as
+Peak of the process, losses and snapshots included (`max_stored_mb` bounds these; beyond it losses are kept as
 means and fewer snapshots are kept).
 
 {memory}
@@ -136,7 +136,7 @@ def _costs(results: Path) -> dict:
     stages = stages.sort_values("sum", ascending=False).rename_axis("stage")
     stages.loc["fit: inside compiled fits"] = [len(fits), fits["seconds"].sum()]
     stages["%"] = 100 * stages["sum"] / total
-    keys = ["experiment", "model", "guide", "run"]
+    keys = ["experiment", "model", "guide", "label"]
     cells = fits.groupby(keys)["seconds"].agg(["size", "sum"]).query("size == 64")
     cells.index = ["/".join(key) for key in cells.index]
     of_cell = costs.pivot_table(index="cell", columns="stage", values="cpu_seconds")

@@ -22,8 +22,8 @@ from svi_atlas.inference.guides import guide_factory
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.references import make_references
 from svi_atlas.configuration.schema import check, read_yaml
-from svi_atlas.configuration.experiment import Catalogue, plan_experiment, read_experiment
-from svi_atlas.inference.full_data import WholeData
+from svi_atlas.configuration.experiment import ProblemInfo, plan_experiment, read_experiment
+from svi_atlas.inference.full_data import NoSubsampling
 
 NAMES = sorted(path.stem for path in plan.PROBLEMS.glob("[a-z]*.py") if path.stem != "base")
 
@@ -121,7 +121,7 @@ def test_settings_satisfy_the_schema(case):
 def test_the_experiment_can_be_planned(case):
     path = ROOT / "config" / "experiments" / f"{case.name}.yaml"
     problem = case.problem
-    catalogue = Catalogue(
+    catalogue = ProblemInfo(
         tuple(problem.models),
         tuple(problem.guides),
         dict(problem.data_schema),
@@ -269,7 +269,7 @@ def test_reference_agrees_with_a_short_nuts(case, model):
         centre = reference.modes[index].centre if reference.modes else reference.mean
         values = {site: jnp.asarray(value, float) for site, value in centre.items()}
         kernel = NUTS(
-            WholeData(case.problem.models[model]), init_strategy=init_to_value(values=values)
+            NoSubsampling(case.problem.models[model]), init_strategy=init_to_value(values=values)
         )
         mcmc = MCMC(kernel, num_warmup=500, num_samples=2000, progress_bar=False)
         mcmc.run(jax.random.PRNGKey(index), data)

@@ -214,7 +214,7 @@ def pinned_version_of_a_numerical_package(project):
 
 @edit
 def diagnostics(project):
-    file = "workflow/svi_atlas/diagnostics/loss_tail.py"
+    file = "workflow/svi_atlas/diagnostics/final_loss.py"
     project.edit(file, "TAIL_SHARE = 0.05", "TAIL_SHARE = 0.1")
     return diagnoses("coin") | diagnoses("line") | after_diagnoses("coin", "line")
 

@@ -62,7 +62,7 @@ def test_bad_input_starts_no_job(what, project):
 IMPROPER = "dist.ImproperUniform(dist.constraints.real, (), ())"
 
 MORE = {
-    "calibration of an improper prior": (PROBLEM, "dist.Normal(0.0, 1.0)", IMPROPER, [LINE_FILE, "'calibration.wide'", "model 'line'", "site 'mean' is improper"]),
+    "calibration of an improper prior": (PROBLEM, "dist.Normal(0.0, 1.0)", IMPROPER, [LINE_FILE, "'sbc.wide'", "model 'line'", "site 'mean' is improper"]),
     "undefined step size": (COIN_FILE, "[0.003,", "[.nan,", ["grid[0].step_sizes[0]", "finite number"]),
     "unknown figure": (COIN_FILE, "[loss,", "[los,", ["figures", "unknown figure 'los'", "did you mean 'loss'", "verdicts"]),
     "problem file that raises": (PROBLEM, "PROBLEM =", "raise ValueError('on purpose')\nPROBLEM =", ["ValueError: on purpose"]),

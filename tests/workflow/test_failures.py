@@ -92,7 +92,7 @@ def long_fit(project, monkeypatch):
 
     The fit is in the process group of its run, so that it stops and dies with it.
     """
-    monkeypatch.setenv("SVI_ATLAS_WARM", "off")
+    monkeypatch.setenv("SVI_ATLAS_FORKSERVER", "off")
     project.edit("config/experiments/coin.yaml", "seed: 3}", "seed: 3, num_steps: 600000}")
     log = project.path / "results/coin/logs/fit/headstails/normal/single.log"
     log.unlink()

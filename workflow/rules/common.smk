@@ -22,7 +22,7 @@ def spec_digest(pattern):
     return of
 
 
-def growing(amount):
+def times_attempt(amount):
     """A resource of which each further attempt at a job gets as much again."""
     return lambda wildcards, attempt: amount * attempt
 

@@ -8,8 +8,8 @@ rule data:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=times_attempt(1000),
+        runtime=times_attempt(10),
     params:
         spec=spec_digest(LAYOUT.spec("data")),
     message:

@@ -13,12 +13,12 @@ rule diagnose:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(30),
     params:
         spec=spec_digest(LAYOUT.cell_spec("diagnose")),
     message:
-        "{wildcards.experiment}: diagnose {wildcards.guide} on {wildcards.model}, {wildcards.run}"
+        "{wildcards.experiment}: diagnose {wildcards.guide} on {wildcards.model}, {wildcards.label}"
     shell:
         "python -m svi_atlas diagnose {input.spec} "
         "--from fits={input.fits} reference={input.reference} --to table={output.table} 2> {log}"
@@ -36,8 +36,8 @@ rule table:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(10),
     params:
         spec=spec_digest(LAYOUT.spec("table")),
         results=results_root,

@@ -10,8 +10,8 @@ rule figure:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(10),
     params:
         spec=spec_digest(LAYOUT.spec("figure", item="{figure}")),
         results=results_root,

@@ -13,15 +13,15 @@ rule fit:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(120),
         gpu=lambda wildcards: int(EXPERIMENTS[wildcards.experiment].gpu),
     params:
         spec=spec_digest(LAYOUT.cell_spec("fit")),
         checkpoint=LAYOUT.checkpoint(),
         cache=LAYOUT.compiled(),
     message:
-        "{wildcards.experiment}: fit {wildcards.guide} to {wildcards.model}, {wildcards.run}"
+        "{wildcards.experiment}: fit {wildcards.guide} to {wildcards.model}, {wildcards.label}"
     shell:
         "python -m svi_atlas fit {input.spec} "
         "--from data={input.data} checkpoint={params.checkpoint} cache={params.cache} "

@@ -9,8 +9,8 @@ rule reference:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(60),
     params:
         spec=spec_digest(LAYOUT.spec("reference")),
     message:

@@ -17,8 +17,8 @@ rule notebook:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(15),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(15),
     params:
         spec=spec_digest(LAYOUT.spec("notebook", item="{notebook}")),
         results=results_root,
@@ -42,8 +42,8 @@ rule index_notebook:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(15),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(15),
     params:
         spec=spec_digest(LAYOUT.index_spec()),
         results=results_root,
@@ -65,8 +65,8 @@ rule page:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=times_attempt(1000),
+        runtime=times_attempt(10),
     params:
         spec=spec_digest(LAYOUT.page_spec()),
     message:

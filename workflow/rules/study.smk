@@ -14,8 +14,8 @@ rule rates:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=times_attempt(1000),
+        runtime=times_attempt(10),
     params:
         spec=spec_digest(LAYOUT.spec("rates")),
         results=results_root,

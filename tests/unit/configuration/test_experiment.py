@@ -9,10 +9,10 @@ from svi_atlas.planning import run as plan
 from svi_atlas import problems
 from svi_atlas.errors import InputError
 from svi_atlas.configuration.schema import read_yaml
-from svi_atlas.configuration.experiment import (Catalogue, load_config, plan_experiment, read_experiment)
+from svi_atlas.configuration.experiment import (ProblemInfo, load_config, plan_experiment, read_experiment)
 
 COIN = problems.load("coin")
-CATALOGUE = Catalogue(tuple(COIN.models), tuple(COIN.guides), COIN.data_schema)
+CATALOGUE = ProblemInfo(tuple(COIN.models), tuple(COIN.guides), COIN.data_schema)
 
 GOOD = """\
 title: A coin
@@ -42,7 +42,7 @@ def planned(tmp_path):
 
 def test_a_grid_is_written_out_as_cells(planned):
     experiment = planned(GOOD)
-    cells = {(cell.guide, cell.run): cell for cell in experiment.cells}
+    cells = {(cell.guide, cell.label): cell for cell in experiment.cells}
     assert set(cells) == {
         (guide, f"particles-{number}") for guide in ("beta", "AutoNormal") for number in (1, 8)
     }
@@ -56,7 +56,7 @@ def test_a_grid_is_written_out_as_cells(planned):
 
 def test_a_named_fit_is_a_cell_of_its_own(planned):
     named = "named:\n  origin: {guide: beta, num_particles: 1, step_size: 5e-4, seed: 7}\n"
-    (cell,) = (cell for cell in planned(GOOD + named).cells if cell.run == "origin")
+    (cell,) = (cell for cell in planned(GOOD + named).cells if cell.label == "origin")
     assert (cell.seeds, cell.step_sizes, cell.num_particles) == ((7,), (0.0005,), 1)
 
 
@@ -97,7 +97,7 @@ def test_truth_values_from_the_command_line_are_words():
 
 
 CALIBRATION = """\
-calibration:
+sbc:
   good: {guide: beta, num_particles: 1, step_size: 0.01}
 """
 
@@ -120,13 +120,13 @@ def test_override_replaces_steps_and_draws_of_the_calibration(planned):
 
 
 BAD_CALIBRATION = {
-    "unknown guide": (("guide: beta", "guide: betta"), ["'calibration.good'", "unknown guide 'betta'", "did you mean 'beta'"]),
-    "unknown model": (("{guide", "{model: tails, guide"), ["'calibration.good'", "unknown model 'tails'"]),
-    "unknown key": (("{guide", "{guides: beta, guide"), ["'calibration.good'", "unknown key 'guides'", "simulations"]),
-    "missing key": ((", step_size: 0.01", ""), ["'calibration.good'", "missing key 'step_size'"]),
-    "too few simulations": (("0.01}", "0.01, simulations: 3}"), ["'calibration.good.simulations'", "at least 20"]),
+    "unknown guide": (("guide: beta", "guide: betta"), ["'sbc.good'", "unknown guide 'betta'", "did you mean 'beta'"]),
+    "unknown model": (("{guide", "{model: tails, guide"), ["'sbc.good'", "unknown model 'tails'"]),
+    "unknown key": (("{guide", "{guides: beta, guide"), ["'sbc.good'", "unknown key 'guides'", "simulations"]),
+    "missing key": ((", step_size: 0.01", ""), ["'sbc.good'", "missing key 'step_size'"]),
+    "too few simulations": (("0.01}", "0.01, simulations: 3}"), ["'sbc.good.simulations'", "at least 20"]),
     "a name with a slash": (("good", "a/b"), ["a/b"]),
-    "the same twice": (("good: {", "again: {guide: beta, num_particles: 1, step_size: 0.01}\n  good: {"), ["'calibration.good'", "same as 'calibration.again'"]),
+    "the same twice": (("good: {", "again: {guide: beta, num_particles: 1, step_size: 0.01}\n  good: {"), ["'sbc.good'", "same as 'sbc.again'"]),
 }  # fmt: skip
 
 
@@ -183,7 +183,7 @@ BAD = {
     "a cell twice": (("[beta, AutoNormal]", "[beta]\n    num_particles: [1]\n    step_sizes: [0.1]\n    seeds: 1\n  - guides: [beta]"), ["'grid[1]'", "already in another block"]),
     "a label that is a guide": (("num_steps: 100", "autoguides: {beta: {class: AutoNormal}}"), ["'autoguides.beta'", "already the name of a guide"]),
     "a label of no autoguide": (("num_steps: 100", "autoguides: {mine: {class: AutoDais}}"), ["'autoguides.mine.class'", "unknown autoguide 'AutoDais'", "AutoIAFNormal"]),
-    "a named fit like a cell": (("num_steps: 100", "named: {particles-1: {guide: beta, num_particles: 1, step_size: 0.1, seed: 1}}"), ["particles-1"]),
+    "a named fit like a cell": (("num_steps: 100", "single: {particles-1: {guide: beta, num_particles: 1, step_size: 0.1, seed: 1}}"), ["particles-1"]),
     "not a mapping": ((GOOD, "- a\n- b\n"), ["a mapping of keys to values is expected"]),
     "unreadable": (("grid:", "grid: [}"), ["line 5", "not readable as YAML"]),
     "a key twice": (("num_steps: 100", "num_steps: 100\nnum_steps: 200"), ["not readable as YAML", "num_steps"]),

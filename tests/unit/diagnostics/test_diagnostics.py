@@ -9,12 +9,12 @@ from arviz_stats.base import array_stats
 from scipy import stats
 
 from svi_atlas.diagnostics import drift
-from svi_atlas.diagnostics.between_seeds import seeds_agree
+from svi_atlas.diagnostics.between_seeds import between_seeds
 from svi_atlas.diagnostics.bounds import bounds
-from svi_atlas.diagnostics.drift import (_rhat_error, effective_size, loss_drift, loss_falls_faster, parameter_drift)
-from svi_atlas.diagnostics.elbo import average_gain, elbo
+from svi_atlas.diagnostics.drift import (_rhat_error, effective_size, loss_drift, loss_acceleration, parameter_drift)
+from svi_atlas.diagnostics.elbo import averaging_gain, elbo
 from svi_atlas.diagnostics.khat import khat, khat_limit
-from svi_atlas.diagnostics.final_loss import batch_mean, loss_tail
+from svi_atlas.diagnostics.final_loss import batch_mean, final_loss
 from svi_atlas.diagnostics.moments import moments
 from svi_atlas.diagnostics.rhat import split_rhat
 from svi_atlas.diagnostics.wasserstein import wasserstein
@@ -58,36 +58,36 @@ class TestLossTail:
     def test_tail_is_the_mean_of_the_last_twentieth(self, rng):
         loss = rng.normal(size=(2, 1000))
         expected = loss[:, -50:].mean(1)
-        np.testing.assert_allclose(loss_tail(loss)["loss_tail"], expected, rtol=1e-12)
+        np.testing.assert_allclose(final_loss(loss)["final_loss"], expected, rtol=1e-12)
 
     def test_tail_leaves_out_what_is_not_finite(self):
         loss = np.full((1, 1000), 3.0)
         loss[0, -1], loss[0, -9] = np.inf, np.nan
-        found = loss_tail(loss, log_evidence=-3.0)
-        assert found["loss_tail"][0] == 3.0
-        assert np.isfinite(found["loss_tail_se"][0])
+        found = final_loss(loss, log_evidence=-3.0)
+        assert found["final_loss"][0] == 3.0
+        assert np.isfinite(found["final_loss_se"][0])
 
     def test_nothing_finite_gives_no_number_and_no_warning(self):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            found = loss_tail(np.full((1, 1000), np.nan), log_evidence=0.0)
-        assert np.isnan(found["loss_tail"][0])
-        assert np.isnan(found["below_evidence"][0])
+            found = final_loss(np.full((1, 1000), np.nan), log_evidence=0.0)
+        assert np.isnan(found["final_loss"][0])
+        assert np.isnan(found["evidence_violation_z"][0])
 
     def test_loss_below_the_evidence_is_flagged(self, rng):
         noise = rng.normal(size=(2, 2000)) * 0.5
         log_evidence = -10.0
         losses = np.stack([10.0 + noise[0], 9.5 + noise[1]])
-        below = loss_tail(losses, log_evidence)["below_evidence"]
+        below = final_loss(losses, log_evidence)["evidence_violation_z"]
         assert abs(below[0]) < 4
         assert below[1] > 5
 
     def test_deterministic_loss_at_the_evidence_is_not_flagged(self):
         loss = np.full((1, 2000), 14.788322, np.float32)
-        assert loss_tail(loss, -14.788322)["below_evidence"][0] < 1
+        assert final_loss(loss, -14.788322)["evidence_violation_z"][0] < 1
 
-    def test_below_evidence_is_missing_without_evidence(self):
-        assert np.isnan(loss_tail(np.ones((1, 100)))["below_evidence"][0])
+    def test_evidence_violation_z_is_missing_without_evidence(self):
+        assert np.isnan(final_loss(np.ones((1, 100)))["evidence_violation_z"][0])
 
 
 class TestBatchMean:
@@ -226,7 +226,7 @@ class TestParameterDrift:
         snapshots = np.concatenate([0.1 * noise[:, ::-1], noise], axis=-1)
         found = parameter_drift(snapshots, SNAPSHOT_STEP, np.full(num_chains, 0.01))
         exact = [autoregression_error(round(steps / 10), coefficient) for steps in found["window"]]
-        ratio = found["average_mcse"] / exact
+        ratio = found["averaged_mcse"] / exact
         tolerance = 4 * ratio.std(ddof=1) / np.sqrt(num_chains)
         assert ratio.mean() == pytest.approx(1.0, abs=tolerance)
 
@@ -234,7 +234,7 @@ class TestParameterDrift:
         snapshots = 1.0 + 1e-7 * np.sin(np.arange(1000))[None, :, None]
         found = parameter_drift(snapshots, SNAPSHOT_STEP, np.array([0.01]))
         assert found["rhat"][0] == 1.0
-        assert found["average_mcse"][0] == 0.0
+        assert found["averaged_mcse"][0] == 0.0
         assert found["ess"][0] == (SNAPSHOT_STEP > 500).sum()
 
     def test_a_tiny_step_size_is_no_rest(self):
@@ -248,7 +248,7 @@ class TestParameterDrift:
         snapshots[0, -1] = np.nan
         found = parameter_drift(snapshots, SNAPSHOT_STEP, np.full(2, 0.01))
         assert np.isinf(found["rhat"][0])
-        assert np.isnan(found["average_mcse"][0])
+        assert np.isnan(found["averaged_mcse"][0])
         assert found["rhat"][1] < 1.1
 
     def test_few_snapshots(self, rng):
@@ -268,7 +268,7 @@ class TestElbo:
         assert found["kl"] == pytest.approx(kl, abs=4 * found["kl_se"])
         assert found["elbo"] == pytest.approx(log_evidence - kl, abs=4 * found["elbo_se"])
         assert 0 < found["elbo_se"] < 0.02
-        assert found["support_leak"] == 0
+        assert found["outside_support"] == 0
 
     def test_standard_error_is_the_spread_of_the_estimate(self, rng):
         weights = np.concatenate([gaussian_log_weights(rng, 500, 0.5, 1.3) for _ in range(1000)])
@@ -286,14 +286,14 @@ class TestElbo:
         weights = np.zeros((2, 1000))
         weights[1, :3] = -np.inf
         found = elbo(weights)
-        np.testing.assert_allclose(found["support_leak"], [0, 0.003])
+        np.testing.assert_allclose(found["outside_support"], [0, 0.003])
         np.testing.assert_allclose(found["elbo"], [0, 0])
 
-    def test_average_gain_of_a_shared_noise_is_precise(self, rng):
+    def test_averaging_gain_of_a_shared_noise_is_precise(self, rng):
         noise = rng.normal(size=(1, 1000)) * 10
-        found = average_gain(noise, noise + 0.25)
-        assert found["average_gain"][0] == pytest.approx(0.25)
-        assert found["average_gain_se"][0] < 1e-6
+        found = averaging_gain(noise, noise + 0.25)
+        assert found["averaging_gain"][0] == pytest.approx(0.25)
+        assert found["averaging_gain_se"][0] < 1e-6
 
 
 class TestKhat:
@@ -504,12 +504,12 @@ class TestLossFallsFaster:
     def test_tells_a_growing_fall(self, rng, shape, grows):
         losses = 50 * shape(np.linspace(0, 1, 8000))
         noisy = losses + autoregression(rng, (40, 8000), 0.5, 0.3)
-        found = loss_falls_faster(noisy)["falls_faster"]
+        found = loss_acceleration(noisy)["loss_acceleration_z"]
         assert (found > 5).all() if grows else (found < 5).all()
 
     @pytest.mark.parametrize("num_steps", [1, 8, 10, 16, 23])
     def test_is_missing_for_a_handful_of_steps(self, rng, num_steps):
-        found = loss_falls_faster(rng.normal(size=(2, num_steps)))["falls_faster"]
+        found = loss_acceleration(rng.normal(size=(2, num_steps)))["loss_acceleration_z"]
         np.testing.assert_array_equal(found, [np.nan, np.nan])
 
 
@@ -517,7 +517,7 @@ class TestAgreement:
     def test_equals_arviz(self, rng):
         snapshots = rng.normal(size=(4, 80, 2)) + rng.normal(size=(4, 1, 2))
         loss = rng.normal(size=(4, 400))
-        found = seeds_agree(snapshots, loss, np.zeros(4))
+        found = between_seeds(snapshots, loss, np.zeros(4))
         expected = max(
             float(
                 array_stats.rhat(
@@ -532,16 +532,16 @@ class TestAgreement:
         snapshots = rng.normal(size=(4, 400, 1))
         snapshots[2:] += 50.0
         loss = rng.normal(size=(4, 4000))
-        alike = seeds_agree(snapshots, loss, np.array([1, 1, 2, 2]))
+        alike = between_seeds(snapshots, loss, np.array([1, 1, 2, 2]))
         assert (alike["seeds_rhat"] < 1.1).all()
-        mixed = seeds_agree(snapshots, loss, np.array([1, 2, 1, 2]))
+        mixed = between_seeds(snapshots, loss, np.array([1, 2, 1, 2]))
         assert (mixed["seeds_rhat"] > 10).all()
         assert (mixed["seeds_rhat_loss"] < 1.3).all()
 
     def test_standard_error_is_the_spread_over_repetitions(self, rng):
         # Twelve seeds whose means differ, many times over.
         found = [
-            seeds_agree(
+            between_seeds(
                 rng.normal(size=(12, 400, 1)) + rng.normal(size=(12, 1, 1)),
                 np.ones((12, 400)),
                 np.ones(12),
@@ -557,7 +557,7 @@ class TestAgreement:
     def test_one_seed_and_broken_parameters(self, rng):
         snapshots = rng.normal(size=(3, 40, 1))
         snapshots[0, -1] = np.nan
-        found = seeds_agree(snapshots, np.ones((3, 80)), np.array([1, 1, 2]))
+        found = between_seeds(snapshots, np.ones((3, 80)), np.array([1, 1, 2]))
         np.testing.assert_array_equal(found["seeds_rhat"], [np.inf, np.inf, np.nan])
         np.testing.assert_array_equal(found["seeds_rhat_loss"], [1.0, 1.0, np.nan])
 

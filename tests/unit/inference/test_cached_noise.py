@@ -10,7 +10,7 @@ from numpyro import handlers
 from numpyro.infer import autoguide
 from numpyro.infer.util import log_density
 
-from svi_atlas.inference.acceleration.cached_noise import KnownNoise
+from svi_atlas.inference.acceleration.cached_noise import CacheBaseNoise
 
 KEY = jax.random.PRNGKey(5)
 LOC = jnp.array([0.3, -1.0, 2.0])
@@ -32,7 +32,7 @@ def test_draws_densities_and_gradients_are_the_same():
             lambda *p: draw_and_log_density(guide, *p), argnums=(0, 1), has_aux=True
         )(LOC, SCALE_TRIL)
 
-    (known, draw), (by_loc, by_scale) = density(KnownNoise(guide))
+    (known, draw), (by_loc, by_scale) = density(CacheBaseNoise(guide))
     (solved, same_draw), (solved_by_loc, solved_by_scale) = density(guide)
     np.testing.assert_array_equal(draw, same_draw)
     np.testing.assert_allclose(known, solved, rtol=1e-5)
@@ -50,7 +50,7 @@ def test_batches_of_matrices():
         with numpyro.plate("groups", 2):
             guide(loc, scale_tril)
 
-    known, draw = draw_and_log_density(KnownNoise(of_groups), loc, scale_tril)
+    known, draw = draw_and_log_density(CacheBaseNoise(of_groups), loc, scale_tril)
     solved, same_draw = draw_and_log_density(of_groups, loc, scale_tril)
     np.testing.assert_array_equal(draw, same_draw)
     np.testing.assert_allclose(known, solved, rtol=1e-5)
@@ -65,7 +65,7 @@ def test_only_what_can_be_known_is_replaced(plated):
             guide(loc, scale_tril)
 
     inner = expanded if plated else handlers.substitute(guide, {"z": LOC + 1})
-    known, draw = draw_and_log_density(KnownNoise(inner), LOC, SCALE_TRIL)
+    known, draw = draw_and_log_density(CacheBaseNoise(inner), LOC, SCALE_TRIL)
     solved, same_draw = draw_and_log_density(inner, LOC, SCALE_TRIL)
     np.testing.assert_array_equal(draw, same_draw)
     np.testing.assert_allclose(known, solved, rtol=1e-5)
@@ -84,5 +84,5 @@ def test_no_triangular_solve_is_left_in_a_full_rank_fit():
         return log_density(handlers.seed(guide, key), (None,), {}, params)[0]
 
     assert "triangular_solve" in str(jax.make_jaxpr(lambda key: log(full_rank, key))(KEY))
-    known = str(jax.make_jaxpr(lambda key: log(KnownNoise(full_rank), key))(KEY))
+    known = str(jax.make_jaxpr(lambda key: log(CacheBaseNoise(full_rank), key))(KEY))
     assert "triangular_solve" not in known

@@ -79,9 +79,9 @@ def assert_equals_svi_run(fits, position, result, parameters=True):
     if not parameters:
         return
     expected = flat(result.params)
-    assert fits.trace.keys() == expected.keys()
+    assert fits.path.keys() == expected.keys()
     for name, value in expected.items():
-        found = fits.trace[name][seed, step_size, -1]
+        found = fits.path[name][seed, step_size, -1]
         np.testing.assert_allclose(found, value, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
@@ -162,7 +162,7 @@ def test_number_of_steps_that_does_not_divide():
     assert fits.loss.shape == (2, 2, 1003)
     assert fits.snapshot_step[-1] == 1003
     assert (np.diff(fits.snapshot_step) > 0).all()
-    assert fits.trace["loc"].shape == (2, 2, len(fits.snapshot_step), 2)
+    assert fits.path["loc"].shape == (2, 2, len(fits.snapshot_step), 2)
     result = svi_run(plane, lambda: plane_normal, PLANE_DATA, 1, 0.03, 2, 1003)
     assert_equals_svi_run(fits, (1, 1), result)
 
@@ -172,7 +172,7 @@ def test_snapshots_are_the_parameters_at_their_step():
     for index in (7, len(fits.snapshot_step) - 1):
         step = int(fits.snapshot_step[index])
         result = svi_run(plane, lambda: plane_normal, PLANE_DATA, 1, 0.03, 1, step)
-        np.testing.assert_allclose(fits.trace["loc"][0, 1, index], result.params["loc"], rtol=1e-4)
+        np.testing.assert_allclose(fits.path["loc"][0, 1, index], result.params["loc"], rtol=1e-4)
 
 
 def test_iterates_are_the_last_one_and_the_mean_of_the_last_quarter():
@@ -193,7 +193,7 @@ def test_fewer_steps_than_snapshots(num_steps):
 def test_adding_a_seed_changes_no_other_fit():
     (fewer, _), more = default_fit(), plane_fit(seeds=(1, 2, 9))
     np.testing.assert_allclose(more.loss[:2], fewer.loss, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(more.trace["loc"][:2], fewer.trace["loc"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(more.path["loc"][:2], fewer.path["loc"], rtol=1e-5, atol=1e-6)
     assert not np.allclose(more.loss[2], fewer.loss[1], rtol=1e-3)
 
 
@@ -222,7 +222,7 @@ def test_losses_that_are_not_finite_are_counted_one_by_one():
     whole = edge_fit()
     bad = ~np.isfinite(whole.loss)
     assert (bad.mean(-1) > 0.005).all()
-    thin = edge_fit(budget_bytes=whole.loss.nbytes / 10)
+    thin = edge_fit(max_stored_bytes=whole.loss.nbytes / 10)
     assert thin.loss_stride == 10
     for fits in (whole, thin):
         np.testing.assert_allclose(fits.nonfinite, bad.mean(-1))
@@ -243,13 +243,13 @@ class Interrupted(Exception):
 
 def test_losses_and_snapshots_over_the_budget_are_thinned():
     whole, _ = default_fit()
-    thin = plane_fit(budget_bytes=whole.loss.nbytes / 4)
+    thin = plane_fit(max_stored_bytes=whole.loss.nbytes / 4)
     assert thin.loss_stride == 4
     means = whole.loss.reshape(2, 2, -1, 4).mean(-1)
     np.testing.assert_allclose(thin.loss, means, rtol=1e-6)
-    np.testing.assert_array_equal(thin.trace["loc"][:, :, -1], whole.trace["loc"][:, :, -1])
-    assert 20 <= thin.trace["loc"].shape[2] < whole.trace["loc"].shape[2] == 40
-    assert plane_fit(budget_bytes=1.0).trace["loc"].shape[2] == 20
+    np.testing.assert_array_equal(thin.path["loc"][:, :, -1], whole.path["loc"][:, :, -1])
+    assert 20 <= thin.path["loc"].shape[2] < whole.path["loc"].shape[2] == 40
+    assert plane_fit(max_stored_bytes=1.0).path["loc"].shape[2] == 20
 
 
 def test_resumed_fit_equals_an_uninterrupted_one(tmp_path):
@@ -269,8 +269,8 @@ def test_resumed_fit_equals_an_uninterrupted_one(tmp_path):
     assert len(resumed_lines) == 20 - 8
     assert "resumed at 160" in resumed_lines[0]
     np.testing.assert_array_equal(resumed.loss, whole.loss)
-    for name, values in whole.trace.items():
-        np.testing.assert_array_equal(resumed.trace[name], values)
+    for name, values in whole.path.items():
+        np.testing.assert_array_equal(resumed.path[name], values)
     for name, values in whole.iterates.items():
         np.testing.assert_array_equal(resumed.iterates[name], values)
 
@@ -384,24 +384,24 @@ def test_lack_of_memory_is_no_model_error():
         )
 
 
-ORIGIN_SETTINGS = {"step_sizes": (5e-4,), "seeds": (1,), "num_steps": 10_000}
+TUTORIAL_SETTINGS = {"step_sizes": (5e-4,), "seeds": (1,), "num_steps": 10_000}
 """Of the origin's beta runs."""
 
 
-def origin_run(num_particles):
+def tutorial_run(num_particles):
     return fit_cell(
         COIN_MODEL,
         coin_guide("beta"),
         COIN_DATA,
         num_particles=num_particles,
-        **ORIGIN_SETTINGS,
+        **TUTORIAL_SETTINGS,
     )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("num_particles", "published"), [(1, 14.7887), (32, 14.7885)])
 def test_named_origin_run(num_particles, published):
-    fits = origin_run(num_particles)
+    fits = tutorial_run(num_particles)
     result = svi_run(COIN_MODEL, coin_guide("beta"), COIN_DATA, num_particles, 5e-4, 1, 10_000)
     assert_equals_svi_run(fits, (0, 0), result)
     assert fits.loss[0, 0, -500:].mean() == pytest.approx(published, abs=0.003)
@@ -416,11 +416,11 @@ def test_origin_run_to_all_its_digits(num_particles, first, last_mean, alpha_q, 
     # The origin ran before JAX made its random bits partitionable; with that off, its printed losses
     # come out to every digit (and alpha_q, beta_q of 1 particle, which it prints as 12.3 and 8.6).
     with jax.threefry_partitionable(False):
-        fits = origin_run(num_particles)
+        fits = tutorial_run(num_particles)
     assert fits.loss[0, 0, 0] == pytest.approx(first, abs=6e-5)
     assert fits.loss[0, 0, -500:].mean() == pytest.approx(last_mean, abs=6e-5)
-    assert fits.trace["alpha_q"][0, 0, -1] == pytest.approx(alpha_q, rel=1e-3)
-    assert fits.trace["beta_q"][0, 0, -1] == pytest.approx(beta_q, rel=1e-3)
+    assert fits.path["alpha_q"][0, 0, -1] == pytest.approx(alpha_q, rel=1e-3)
+    assert fits.path["beta_q"][0, 0, -1] == pytest.approx(beta_q, rel=1e-3)
 
 
 @pytest.mark.slow

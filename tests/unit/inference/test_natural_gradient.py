@@ -25,7 +25,7 @@ def iterates(**values):
 
 def remaining(model, make_guide, data, num_draws=4000, **values):
     draws = Drawer(model, make_guide, data, SEEDS, (0.1,), num_draws)(iterates(**values))
-    return draws.to_go.ravel(), draws.to_go_se.ravel()
+    return draws.elbo_gap.ravel(), draws.elbo_gap_se.ravel()
 
 
 def normal(data):

@@ -7,11 +7,11 @@ from scipy import stats
 
 from svi_atlas import problems
 from svi_atlas.judgement.error_rates import rates, truth
-from svi_atlas.diagnostics.stopping_rules import usual_rules
+from svi_atlas.diagnostics.stopping_rules import stopping_rules
 from svi_atlas.records import Optimum
 from svi_atlas.problems.verdict_study import LOG_EVIDENCE, TARGETS
 
-THRESHOLDS = {"to_go": 0.001, "mean_error": 0.1, "sd_ratio": 0.1}
+THRESHOLDS = {"elbo_gap": 0.001, "mean_error": 0.1, "sd_ratio": 0.1}
 STUDY = problems.load("verdict_study")
 
 
@@ -136,17 +136,17 @@ def test_rates_are_counted_by_half_with_exact_intervals():
     )  # fmt: skip
     right = pd.Series([False] * 20 + [True] * 20 + [True] * 10)
     limits = dict.fromkeys(
-        ("nonfinite", "to_go", "rhat", "ess", "loss_drift", "average_gain", "support_leak",
-         "missed_mass", "khat", "mean_error", "sd_ratio", "tail_share", "below_evidence", "falls_faster"), 1.0,
+        ("nonfinite", "elbo_gap", "rhat", "ess", "loss_drift", "averaging_gain", "outside_support",
+         "missed_mass", "khat", "mean_error", "sd_ratio", "tail_share", "evidence_violation_z", "loss_acceleration_z"), 1.0,
     )  # fmt: skip
-    found = rates(table, right, {"choose": ("a",), "report": ("b",)}, limits)
-    row = found[(found["rule"] == "verdict") & (found["half"] == "choose")].iloc[0]
+    found = rates(table, right, {"tuning": ("a",), "held_out": ("b",)}, limits)
+    row = found[(found["rule"] == "verdict") & (found["split"] == "tuning")].iloc[0]
     counts = ["wrong", "wrong_called_adequate", "right", "right_called_adequate"]
     assert row[counts].tolist() == [20, 3, 20, 19]
     # Clopper and Pearson by their definition: quantiles of Beta distributions.
     assert row["wrong_rate_low"] == pytest.approx(stats.beta.ppf(0.025, 3, 18))
     assert row["wrong_rate_high"] == pytest.approx(stats.beta.ppf(0.975, 4, 17))
-    other = found[(found["rule"] == "verdict") & (found["half"] == "report")].iloc[0]
+    other = found[(found["rule"] == "verdict") & (found["split"] == "held_out")].iloc[0]
     assert other[counts].tolist() == [0, 0, 10, 5]
     assert np.isnan(other["wrong_rate"])
     flat = found[found["rule"].str.startswith("loss looks flat")]
@@ -158,7 +158,7 @@ class TestUsualRules:
 
     def found(self, loss, snapshots=None):
         snapshots = np.ones((1, 100, 1)) if snapshots is None else snapshots
-        return {k: v[0] for k, v in usual_rules(loss, snapshots, self.snapshot_step).items()}
+        return {k: v[0] for k, v in stopping_rules(loss, snapshots, self.snapshot_step).items()}
 
     def test_plateau_compares_the_last_two_tenths(self):
         loss = np.full((1, 1000), 7.0)

@@ -29,7 +29,7 @@ def fit(model, make_guide, *, step_sizes, num_steps, num_particles=32):
     )  # fmt: skip
     draws = Drawer(model, make_guide, {}, SEEDS, step_sizes, NUM_DRAWS)(fits.iterates)
     cell = {
-        "experiment": "planted", "model": "model", "guide": "guide", "run": "particles-32",
+        "experiment": "planted", "model": "model", "guide": "guide", "block": "grid", "label": "particles-32",
         "num_particles": num_particles, "num_steps": num_steps, "num_draws": NUM_DRAWS,
     }  # fmt: skip
     coords = {"step_size": list(step_sizes), "seed": list(SEEDS)}
@@ -176,7 +176,7 @@ def test_a_guide_that_leaves_the_support():
     )  # fmt: skip
     not_finite(found)
     assert (found["first_nonfinite"] <= 5).all()
-    assert (found["support_leak"] > 0.01).all()
+    assert (found["outside_support"] > 0.01).all()
     assert found["adequate"].isna().all()
 
 

@@ -12,9 +12,9 @@ def cell(step_size, verdicts, kl, num_particles=8, guide="beta"):
     """A row a seed: `verdicts` over the seeds, all with one KL divergence."""
     return pd.DataFrame(
         {
-            "model": "model", "guide": guide, "run": f"particles-{num_particles}",
+            "model": "model", "guide": guide, "block": "grid", "label": f"particles-{num_particles}",
             "num_particles": num_particles, "step_size": step_size, "seed": range(len(verdicts)),
-            "verdict": verdicts, "kl": kl, "loss_tail": 1.0, "mean_error": 0.1, "sd_ratio": 1.0,
+            "verdict": verdicts, "kl": kl, "final_loss": 1.0, "mean_error": 0.1, "sd_ratio": 1.0,
         }
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from svi_atlas.judgement.recommendation import NEXT, nothing_serves, recommend
+from svi_atlas.judgement.recommendation import NEXT, why_none_qualifies, recommend
 
 
 def setting(step_size, num_adequate, seconds, *, guide="beta", average=0, kl=0.01, seeds=20):
@@ -12,11 +12,11 @@ def setting(step_size, num_adequate, seconds, *, guide="beta", average=0, kl=0.0
     seed = np.arange(seeds)
     return pd.DataFrame(
         {
-            "model": "model", "guide": guide, "run": "particles-8", "num_particles": 8,
+            "model": "model", "guide": guide, "block": "grid", "label": "particles-8", "num_particles": 8,
             "num_steps": 1000, "step_size": step_size, "seed": seed, "seconds": seconds,
             "verdict": np.where(seed < num_adequate, "adequate", "not_converged"),
-            "verdict_average": np.where(seed < average, "adequate", "not_converged"),
-            "kl": kl, "kl_average": kl,
+            "verdict_averaged": np.where(seed < average, "adequate", "not_converged"),
+            "kl": kl, "kl_averaged": kl,
         }
     )  # fmt: skip
 
@@ -45,7 +45,7 @@ def test_equal_costs_are_ties_and_the_better_one_comes_first():
 
 def test_the_averaged_iterate_is_a_setting_of_its_own():
     chosen = found(setting(1e-2, 3, 1.0, average=20))
-    assert chosen["iterate"].tolist() == ["average"]
+    assert chosen["iterate"].tolist() == ["averaged"]
 
 
 def test_nothing_is_recommended_where_nothing_is_adequate():
@@ -54,21 +54,21 @@ def test_nothing_is_recommended_where_nothing_is_adequate():
 
 def test_nothing_is_recommended_where_all_fits_failed():
     # Such a table has no statistics.
-    failed = setting(1e-2, 0, 1.0).drop(columns=["seconds", "kl", "kl_average"])
-    failed = failed.assign(verdict="failed", verdict_average="failed")
+    failed = setting(1e-2, 0, 1.0).drop(columns=["seconds", "kl", "kl_averaged"])
+    failed = failed.assign(verdict="failed", verdict_averaged="failed")
     assert found(failed).empty
-    assert nothing_serves(failed) == "all fits failed"
+    assert why_none_qualifies(failed) == "all fits failed"
 
 
 def converged(guide="AutoNormal", **columns):
     table = setting(1e-2, 0, 1.0, guide=guide).assign(
-        verdict="inadequate", missed_mass=0.0, support_leak=0.0
+        verdict="inadequate", missed_mass=0.0, outside_support=0.0
     )
     return table.assign(**columns)
 
 
 def to_try(*tables):
-    why, _, what = nothing_serves(pd.concat(tables)).partition(". Try ")
+    why, _, what = why_none_qualifies(pd.concat(tables)).partition(". Try ")
     assert why == "no setting is adequate for 95 % of its seeds"
     return what
 
@@ -76,7 +76,7 @@ def to_try(*tables):
 def test_what_to_try_answers_what_is_wrong():
     assert to_try(setting(1e-2, 0, 1.0)) == NEXT["not_converged"]
     assert to_try(converged(missed_mass=0.5)) == NEXT["missed_mode"]
-    assert to_try(converged(support_leak=0.02)) == NEXT["support_leak"]
+    assert to_try(converged(outside_support=0.02)) == NEXT["outside_support"]
     assert to_try(converged()) == NEXT["mean_field"]
 
 
@@ -87,7 +87,7 @@ def test_a_family_that_was_tried_is_not_suggested():
     assert to_try(full_rank, converged("AutoBNAFNormal", verdict="failed")) == NEXT["flow"]
 
 
-@pytest.mark.parametrize("adequate", [{"num_adequate": 16}, {"num_adequate": 0, "average": 16}])
+@pytest.mark.parametrize("adequate", [{"num_adequate": 16}, {"num_adequate": 0, "averaged": 16}])
 def test_adequate_but_not_reliably_so_calls_for_no_other_family(adequate):
     unreliable = NEXT["unreliable"].format(guide="beta")
     some = setting(1e-2, **adequate, seconds=1.0)

@@ -14,7 +14,7 @@ from svi_atlas.judgement.step_size_forecast import power_law, smaller_step
 from svi_atlas.inference.draws import Drawer
 
 STEP_SIZES = (0.01, 0.0025, 0.04)
-THRESHOLDS = {"rhat": 1.1, "to_go": 0.0005}
+THRESHOLDS = {"rhat": 1.1, "elbo_gap": 0.0005}
 
 
 def normal(data):
@@ -69,9 +69,9 @@ def fits(step_sizes=(0.04, 0.01, 0.0025), **columns):
     )
     smaller = table["step_size"].map(dict(itertools.pairwise(step_sizes)))
     table = table.assign(
-        model="m", guide="g", run="particles-8", num_particles=8, num_parameters=4, rhat=1.01, verdict="adequate",
-        step_kl_average=9 * (table["step_size"] - smaller) ** 2,
-        to_go_average=9 * table["step_size"] ** 2 / 2 / 4, to_go_se_average=1e-5,
+        model="m", guide="g", block="grid", label="particles-8", num_particles=8, num_parameters=4, rhat=1.01, verdict="adequate",
+        step_kl_averaged=9 * (table["step_size"] - smaller) ** 2,
+        elbo_gap_averaged=9 * table["step_size"] ** 2 / 2 / 4, elbo_gap_se_averaged=1e-5,
     )  # fmt: skip
     return table.assign(**columns)
 
@@ -93,17 +93,17 @@ def test_fits_that_do_not_rest_and_named_fits_do_not_count():
     assert (none["pairs"] == 0).all()
     assert none["predicted"].isna().all()
     assert none["measured"].notna().all()
-    named = pd.concat([fits(), fits(run="single", step_kl_average=1.0)])
+    named = pd.concat([fits(), fits(block="single", label="single", step_kl_averaged=1.0)])
     pd.testing.assert_frame_equal(smaller_step(named, THRESHOLDS), smaller_step(fits(), THRESHOLDS))
 
 
 def test_a_measurement_drowned_in_its_error_is_missing():
-    assert smaller_step(fits(to_go_se_average=0.1), THRESHOLDS)["measured"].isna().all()
+    assert smaller_step(fits(elbo_gap_se_averaged=0.1), THRESHOLDS)["measured"].isna().all()
 
 
 def test_fits_that_failed_have_no_row():
     failed = fits(verdict="failed")[
-        ["model", "guide", "run", "num_particles", "step_size", "seed", "verdict"]
+        ["model", "guide", "label", "num_particles", "step_size", "seed", "verdict"]
     ]
     assert smaller_step(failed, THRESHOLDS).empty
     both = pd.concat([failed.assign(guide="other"), fits()], ignore_index=True)
@@ -111,6 +111,6 @@ def test_fits_that_failed_have_no_row():
 
 
 def test_a_single_step_size_forecasts_nothing():
-    found = smaller_step(fits(step_sizes=(0.01,), step_kl_average=np.nan), THRESHOLDS)
+    found = smaller_step(fits(step_sizes=(0.01,), step_kl_averaged=np.nan), THRESHOLDS)
     assert len(found) == 1
     assert found["predicted"].isna().all()

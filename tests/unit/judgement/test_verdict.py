@@ -12,7 +12,7 @@ THRESHOLDS = load_config({"experiments": ["coin"]}).thresholds
 GOOD = {
     "model": "headstails",
     "guide": "beta",
-    "run": "particles-1",
+    "block": "grid", "label": "particles-1",
     "num_draws": 4000,
     "message": None,
     "guide_factors": "",
@@ -20,17 +20,17 @@ GOOD = {
     "first_nonfinite": np.nan,
     "finite_parameters": 1.0,
     "loss_first": 18.0,
-    "loss_tail": 14.79,
-    "below_evidence": 0.3,
+    "final_loss": 14.79,
+    "evidence_violation_z": 0.3,
     "rhat": 1.01,
     "ess": 400.0,
     "window": 5000,
-    "falls_faster": -0.5,
+    "loss_acceleration_z": -0.5,
     "loss_drift": -0.0001,
     "loss_drift_se": 0.001,
-    "average_gain": 0.0001,
-    "average_gain_se": 0.0001,
-    "support_leak": 0.0,
+    "averaging_gain": 0.0001,
+    "averaging_gain_se": 0.0001,
+    "outside_support": 0.0,
     "missed_mass": 0.0,
     "missed_mode": "",
     "khat": 0.2,
@@ -39,10 +39,10 @@ GOOD = {
     "mean_error_se": 0.016,
     "sd_ratio": 1.01,
     "sd_ratio_se": 0.011,
-    "khat_average": 0.1,
-    "tail_share_average": 0.1,
-    "mean_error_average": 0.01,
-    "sd_ratio_average": 1.0,
+    "khat_averaged": 0.1,
+    "tail_share_averaged": 0.1,
+    "mean_error_averaged": 0.01,
+    "sd_ratio_averaged": 1.0,
 }
 
 
@@ -59,27 +59,27 @@ def test_a_good_fit_is_adequate():
 
 
 def test_a_growing_fall_is_no_matter_where_the_evidence_bounds_the_loss():
-    assert judged(falls_faster=9.0)["verdict"] == "adequate"
-    assert judged(falls_faster=4.0, below_evidence=np.nan)["verdict"] == "adequate"
+    assert judged(loss_acceleration_z=9.0)["verdict"] == "adequate"
+    assert judged(loss_acceleration_z=4.0, evidence_violation_z=np.nan)["verdict"] == "adequate"
 
 
-BAD_AVERAGE = {"mean_error_average": 0.5, "sd_ratio_average": 0.5, "khat_average": 1.5}
+BAD_AVERAGE = {"mean_error_averaged": 0.5, "sd_ratio_averaged": 0.5, "khat_averaged": 1.5}
 """The average is no better: the family is at fault, not the noise of the last iterate."""
 
 VIOLATIONS = [
     ("nonfinite", {"nonfinite": 0.2, "first_nonfinite": 17}, "diverged", ["20.00%", "step 17"]),
     ("finite_parameters", {"finite_parameters": 0.0}, "diverged", ["parameter is not finite"]),
-    ("below_evidence", {"below_evidence": 40.0, "loss_tail": -3.0}, "diverged", ["-3", "40"]),
+    ("evidence_violation_z", {"evidence_violation_z": 40.0, "final_loss": -3.0}, "diverged", ["-3", "40"]),
     (
-        "falls_faster",
-        {"falls_faster": 9.0, "below_evidence": np.nan, "loss_drift": -40.0},
+        "loss_acceleration_z",
+        {"loss_acceleration_z": 9.0, "evidence_violation_z": np.nan, "loss_drift": -40.0},
         "diverged",
         ["growing rate, by 40 nats", "no evidence is known"],
     ),
     ("guide_factors", {"guide_factors": "g"}, "diverged", ["factor site g"]),
     (
-        "to_go",
-        {"to_go": 0.003, "to_go_se": 0.0001},
+        "elbo_gap",
+        {"elbo_gap": 0.003, "elbo_gap_se": 0.0001},
         "not_converged",
         ["0.003 nats a parameter", "limit 0.0005"],
     ),
@@ -87,9 +87,9 @@ VIOLATIONS = [
     ("rhat", {"rhat": np.inf, "ess": np.nan}, "not_converged", ["R-hat is inf"]),
     ("ess", {"ess": 11.0}, "not_converged", ["worth 11 independent", "at least 25"]),
     ("loss_drift", {"loss_drift": -0.3}, "not_converged", ["0.300 nats per 1,000 steps"]),
-    ("average_gain", {"average_gain": 0.4}, "not_converged", ["gains 0.400 nats"]),
+    ("averaging_gain", {"averaging_gain": 0.4}, "not_converged", ["gains 0.400 nats"]),
     ("last_iterate", {"mean_error": 0.4}, "not_converged", ["jumps about the optimum", "0.40 sd"]),
-    ("support_leak", {"support_leak": 0.04}, "inadequate", ["4.00% of the guide's draws"]),
+    ("outside_support", {"outside_support": 0.04}, "inadequate", ["4.00% of the guide's draws"]),
     (
         "missed_mass",
         {"missed_mass": 0.5, "missed_mode": "x = 3"},
@@ -152,7 +152,7 @@ def test_a_failed_fit_keeps_its_message():
 
 
 def test_failed_fits_beside_others_and_alone():
-    failed = {key: GOOD[key] for key in ("model", "guide", "run", "num_draws", "guide_factors")}
+    failed = {key: GOOD[key] for key in ("model", "guide", "label", "num_draws", "guide_factors")}
     failed["message"] = "ValueError: no"
     both = judge(pd.DataFrame([GOOD, failed]), THRESHOLDS)
     assert both["verdict"].tolist() == ["adequate", "failed"]
@@ -163,7 +163,7 @@ def test_failed_fits_beside_others_and_alone():
 @pytest.mark.parametrize(
     "missing",
     [
-        ["mean_error", "sd_ratio", "mean_error_average", "sd_ratio_average"],
+        ["mean_error", "sd_ratio", "mean_error_averaged", "sd_ratio_averaged"],
         ["khat"],
         [name for name in GOOD if name.startswith(("mean_error", "sd_ratio", "khat", "support"))],
     ],
@@ -184,30 +184,30 @@ def test_what_is_known_can_still_condemn():
 
 
 def test_signs_of_drift_count_only_where_what_is_left_to_gain_is_not_known():
-    drifting = {"rhat": 1.7, "ess": 3.0, "loss_drift": -0.3, "average_gain": 0.4}
-    assert judged(**drifting, to_go=0.0001, to_go_se=0.0001)["verdict"] == "adequate"
-    assert judged(**drifting, to_go=0.0001, to_go_se=0.01)["verdict"] == "not_converged"
-    assert judged(to_go=0.0001, to_go_se=0.01)["verdict"] == "adequate"
-    assert judged(to_go=0.1, to_go_se=0.01)["verdict"] == "not_converged"
+    drifting = {"rhat": 1.7, "ess": 3.0, "loss_drift": -0.3, "averaging_gain": 0.4}
+    assert judged(**drifting, elbo_gap=0.0001, elbo_gap_se=0.0001)["verdict"] == "adequate"
+    assert judged(**drifting, elbo_gap=0.0001, elbo_gap_se=0.01)["verdict"] == "not_converged"
+    assert judged(elbo_gap=0.0001, elbo_gap_se=0.01)["verdict"] == "adequate"
+    assert judged(elbo_gap=0.1, elbo_gap_se=0.01)["verdict"] == "not_converged"
 
 
 @pytest.mark.parametrize(
-    ("changes", "last", "average"),
+    ("changes", "last", "averaged"),
     [
         ({"mean_error": 0.4}, "not_converged", "adequate"),
         ({"sd_ratio": 0.6, "khat": 0.9}, "not_converged", "adequate"),
-        ({"average_gain": 0.4}, "not_converged", "adequate"),
-        ({"mean_error_average": 0.4}, "adequate", "inadequate"),
-        ({"khat_average": 0.9}, "adequate", "inadequate"),
-        ({"support_leak": 0.04, "support_leak_average": 0.0}, "inadequate", "adequate"),
+        ({"averaging_gain": 0.4}, "not_converged", "adequate"),
+        ({"mean_error_averaged": 0.4}, "adequate", "inadequate"),
+        ({"khat_averaged": 0.9}, "adequate", "inadequate"),
+        ({"outside_support": 0.04, "outside_support_averaged": 0.0}, "inadequate", "adequate"),
         # What is left to gain is known of each iterate.
         (
-            {"to_go": 0.1, "to_go_se": 0.01, "to_go_average": 0.0001, "to_go_se_average": 0.0001},
+            {"elbo_gap": 0.1, "elbo_gap_se": 0.01, "elbo_gap_averaged": 0.0001, "elbo_gap_se_averaged": 0.0001},
             "not_converged",
             "adequate",
         ),
         (
-            {"to_go": 0.0001, "to_go_se": 0.0001, "to_go_average": 0.1, "to_go_se_average": 0.01},
+            {"elbo_gap": 0.0001, "elbo_gap_se": 0.0001, "elbo_gap_averaged": 0.1, "elbo_gap_se_averaged": 0.01},
             "adequate",
             "not_converged",
         ),
@@ -219,19 +219,19 @@ def test_signs_of_drift_count_only_where_what_is_left_to_gain_is_not_known():
 )
 def test_the_averaged_iterate_has_a_verdict_of_its_own(changes, last, average):
     found = judged(**changes)
-    assert (found["verdict"], found["verdict_average"]) == (last, average)
+    assert (found["verdict"], found["verdict_averaged"]) == (last, average)
 
 
 @pytest.mark.parametrize(
     ("gain", "better"),
-    [(0.05, "average"), (0.019, ""), (0.0, ""), (-0.019, ""), (-0.05, "last"), (np.nan, "")],
+    [(0.05, "averaged"), (0.019, ""), (0.0, ""), (-0.019, ""), (-0.05, "last"), (np.nan, "")],
 )
 def test_the_better_iterate_gains_more_than_two_errors(gain, better):
-    assert judged(average_gain=gain, average_gain_se=0.01)["better_iterate"] == better
+    assert judged(averaging_gain=gain, averaging_gain_se=0.01)["better_iterate"] == better
 
 
 def test_unknown_evidence_and_modes_are_no_violation():
-    assert judged(below_evidence=np.nan, missed_mass=np.nan)["verdict"] == "adequate"
+    assert judged(evidence_violation_z=np.nan, missed_mass=np.nan)["verdict"] == "adequate"
 
 
 def test_a_fall_within_its_error_is_no_drift():
@@ -264,7 +264,7 @@ def test_the_limit_of_khat_depends_on_the_draws(num_draws):
 @pytest.mark.parametrize(
     ("name", "value", "changes"),
     [
-        ("to_go", 0.00005, {"to_go": 0.0001, "to_go_se": 0.00001}),
+        ("elbo_gap", 0.00005, {"elbo_gap": 0.0001, "elbo_gap_se": 0.00001}),
         ("rhat", 1.005, {}),
         ("ess", 500, {}),
         ("mean_error", 0.005, BAD_AVERAGE),
@@ -272,12 +272,12 @@ def test_the_limit_of_khat_depends_on_the_draws(num_draws):
         ("khat", 0.1, BAD_AVERAGE),
         ("tail_share", 0.001, {"khat": 3.0, "tail_share": 0.004, **BAD_AVERAGE}),
         ("nonfinite", 0.001, {"nonfinite": 0.005}),
-        ("support_leak", 0.0001, {"support_leak": 0.0005}),
-        ("average_gain", 0.00005, {}),
+        ("outside_support", 0.0001, {"outside_support": 0.0005}),
+        ("averaging_gain", 0.00005, {}),
         ("loss_drift", 0.00005, {"loss_drift_se": 0.00001}),
         ("missed_mass", -0.01, {}),
-        ("below_evidence", 0.2, {}),
-        ("falls_faster", 3.0, {"falls_faster": 4.0, "below_evidence": np.nan}),
+        ("evidence_violation_z", 0.2, {}),
+        ("loss_acceleration_z", 3.0, {"loss_acceleration_z": 4.0, "evidence_violation_z": np.nan}),
     ],
 )
 def test_each_threshold_matters(name, value, changes):

@@ -17,7 +17,7 @@ TABLE = pd.DataFrame(
     {
         "model": "headstails",
         "guide": ["beta", "beta", "beta", "normal"],
-        "run": ["origin", "particles-1", "particles-1", "particles-1"],
+        "label": ["origin", "particles-1", "particles-1", "particles-1"],
         "step_size": [0.0005, 0.001, 0.001, 0.001],
         "seed": [1, 1, 2, 1],
         "param.alpha_q": [12.3, 13.1, 12.8, np.nan],
@@ -28,7 +28,7 @@ TABLE = pd.DataFrame(
 
 ROW = {
     "name": "alpha_q of the origin",
-    "where": {"run": "origin"},
+    "where": {"block": "single", "label": "origin"},
     "column": "param.alpha_q",
     "expect": 12.3,
     "tolerance": 0.05,
@@ -67,7 +67,7 @@ def test_the_edge_of_the_tolerance():
     ("statistic", "value"), [("mean", 12.95), ("median", 12.95), ("min", 12.8), ("max", 13.1)]
 )
 def test_several_fits_become_one_value(statistic, value):
-    where = {"guide": "beta", "run": "particles-1"}
+    where = {"guide": "beta", "block": "grid", "label": "particles-1"}
     found = compared(where=where, statistic=statistic, expect=value, tolerance=1e-9)
     assert found["value"] == pytest.approx(value)
     assert found["ok"]
@@ -83,7 +83,7 @@ def test_step_sizes_are_selected_by_value():
 
 
 def test_words():
-    where = {"guide": "beta", "run": "particles-1"}
+    where = {"guide": "beta", "block": "grid", "label": "particles-1"}
     word = {"column": "verdict", "expect": "adequate", "where": where}
     assert compared(**word, tolerance=0.5)["ok"]
     found = compared(**word, tolerance=0.4)
@@ -113,7 +113,7 @@ def test_rows_that_cannot_be_compared(changes, words):
 
 
 def test_a_value_whose_fits_are_not_run_is_out_and_says_so():
-    row = compared(where={"run": "origen"})
+    row = compared(where={"label": "origen"})
     assert not row["ok"]
     assert np.isnan(row["value"])
     assert row["why"].startswith("not run")
@@ -196,9 +196,9 @@ def test_summary_tells_where_the_cpu_time_went(results):
 
 
 def test_error_rates_are_compared_where_there_are_any():
-    rates = pd.DataFrame({"rule": ["verdict", "eye"], "half": "report", "wrong_rate": [0.01, 0.7]})
+    rates = pd.DataFrame({"rule": ["verdict", "eye"], "split": "held_out", "wrong_rate": [0.01, 0.7]})
     row = {
-        **ROW, "table": "rates", "where": {"rule": "verdict", "half": "report"},
+        **ROW, "table": "rates", "where": {"rule": "verdict", "split": "held_out"},
         "column": "wrong_rate", "expect": 0, "tolerance": 0.02, "kind": "promised",
     }  # fmt: skip
     (row,) = checked({"rows": [row]}, "expected", "file")["rows"]

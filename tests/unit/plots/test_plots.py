@@ -28,7 +28,7 @@ class Table:
 def test_seeds_counts_the_fits_that_go_wrong_and_how_far():
     verdict = ["adequate"] * 15 + ["diverged"] * 5
     results = Table(
-        model="m", guide="g", run="particles-1", num_particles=1, step_size=0.01,
+        model="m", guide="g", block="grid", label="particles-1", num_particles=1, step_size=0.01,
         seed=range(20), verdict=verdict, kl=[1e-3] * 18 + [np.nan, np.inf], kl_se=1e-4,
     )  # fmt: skip
     left, right = seeds.draw(results).axes

@@ -366,15 +366,15 @@ def perfect_fit(reference):
             "site.x": (("iterate", *dims, "draw"), of_iterates(draws)),
             "log_joint": (("iterate", *dims, "draw"), of_iterates(log_guide)),
             "log_guide": (("iterate", *dims, "draw"), of_iterates(log_guide)),
-            "to_go": (("iterate", *dims), np.zeros((2, 1, 1))),
-            "to_go_se": (("iterate", *dims), np.full((2, 1, 1), 1e-6)),
+            "elbo_gap": (("iterate", *dims), np.zeros((2, 1, 1))),
+            "elbo_gap_se": (("iterate", *dims), np.full((2, 1, 1), 1e-6)),
             "step_kl": (("iterate", *dims), np.full((2, 1, 1), np.nan)),
             "step_kl_se": (("iterate", *dims), np.full((2, 1, 1), np.nan)),
             "nonfinite": (dims, np.zeros((1, 1))),
             "first_nonfinite": (dims, np.full((1, 1), np.nan)),
         },
         {"seed": [0], "step_size": [0.01], "snapshot_step": ("snapshot", np.arange(4, 2001, 4))},
-        {"experiment": "e", "model": "m", "guide": "g", "run": "r", "num_particles": 1,
+        {"experiment": "e", "model": "m", "guide": "g", "block": "single", "label": "r", "num_particles": 1,
          "num_steps": 2000, "num_draws": 1000, "seconds_run": 1.0},
     )  # fmt: skip
     table = diagnose(fits, to_dataset(reference))
@@ -391,7 +391,7 @@ def test_a_reference_that_has_not_mixed_judges_nothing():
     unmixed = Reference(**right, log_evidence=0.0, method="NUTS", unreliable=reason)
     table, verdict = perfect_fit(unmixed)
     assert table["reference_unreliable"].tolist() == [reason]
-    for column in ("mean_error", "sd_ratio", "kl", "below_evidence"):
+    for column in ("mean_error", "sd_ratio", "kl", "evidence_violation_z"):
         assert table[column].isna().all(), column
     assert verdict["adequate"] is pd.NA
     assert verdict["verdict"] != "adequate"

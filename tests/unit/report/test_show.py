@@ -30,7 +30,7 @@ def test_only_tables_of_several_columns_with_long_texts_are_shown_row_by_row():
 def test_evidence_names_run_and_guide_in_one_cell():
     fits = pd.DataFrame(
         {
-            "run": ["origin"], "guide": ["beta"], "num_particles": [1], "step_size": [5e-4],
+            "label": ["origin"], "guide": ["beta"], "num_particles": [1], "step_size": [5e-4],
             "converged": [False], "adequate": [True], "verdict": ["not_converged"],
             "reason": ["it drifts"],
         }
@@ -65,9 +65,9 @@ def test_contents_list_headings_written_and_displayed():
 def test_where_every_fit_failed_the_forecast_is_an_empty_table():
     fits = pd.DataFrame(
         {
-            "model": "m", "guide": "g", "run": "particles-1", "num_particles": 1,
+            "model": "m", "guide": "g", "block": "grid", "label": "particles-1", "num_particles": 1,
             "step_size": [0.1, 0.2], "seed": 1, "verdict": "failed", "message": "ValueError",
         }
     )  # fmt: skip
-    fits.attrs["spec"] = '{"thresholds": {"rhat": 1.1, "to_go": 0.0005}}'
+    fits.attrs["spec"] = '{"thresholds": {"rhat": 1.1, "elbo_gap": 0.0005}}'
     assert "<tbody></tbody>" in nb.smaller_step(fits).data

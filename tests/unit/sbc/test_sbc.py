@@ -18,7 +18,7 @@ from scipy import stats
 
 from svi_atlas import problems
 from svi_atlas.results import store
-from svi_atlas.sbc.ranks import count_below
+from svi_atlas.sbc.ranks import rank_statistics
 from svi_atlas.sbc import uniformity as tests
 from svi_atlas.inference.fit import fit_data_sets, flat
 from svi_atlas.errors import InputError
@@ -178,7 +178,7 @@ def coin():
         model, make_guide, data, data_sets,
         num_particles=4, step_size=0.01, seeds=tuple(range(SIMULATIONS)), num_steps=1000,
     )  # fmt: skip
-    below = count_below(
+    below = rank_statistics(
         model, make_guide, data, data_sets, truth, fitted, keys(SIMULATIONS, "draws"), DRAWS
     )
     return truth["latent_fairness"], data_sets["obs"].sum(1), fitted, below["latent_fairness"]

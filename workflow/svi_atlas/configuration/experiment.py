@@ -38,14 +38,15 @@ class Config:
 class Cell:
     """All fits that share one compiled program; step sizes and seeds are batched inside it.
 
-    `run` is "particles-<P>" for a cell of the grid, or the name of a named fit. `num_draws` draws
+    `block` is "grid" or "single"; `label` is "particles-<P>" in the grid, else the name of the single fit. `num_draws` draws
     are made from each fitted guide; `num_mock` mock data sets for predictive checks.
     """
 
     experiment: str
     model: str
     guide: str
-    run: str
+    block: str
+    label: str
     num_particles: int
     step_sizes: tuple[float, ...]
     seeds: tuple[int, ...]
@@ -56,7 +57,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class SbcSettings:
     """A guide refitted to `simulations` data sets drawn from the model, all in one program."""
 
     experiment: str
@@ -72,7 +73,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class ProblemInfo:
     """What a problem file offers: its models and guides by name, the schema of its data settings.
 
     not_simulated: why no data can be drawn from a model, for the models where this is known.
@@ -95,11 +96,11 @@ class Experiment:
     problem: str
     data: dict[str, Any]
     num_snapshots: int
-    budget_mb: float
+    max_stored_mb: float
     study: dict[str, list[str]] | None
     autoguides: dict[str, dict[str, Any]]
     cells: tuple[Cell, ...]
-    calibrations: tuple[Calibration, ...]
+    sbc: tuple[SbcSettings, ...]
     figures: tuple[str, ...]
     notebooks: tuple[str, ...]
     heavy: bool
@@ -143,14 +144,14 @@ def read_experiment(path: str | Path, override: dict[str, Any]) -> dict[str, Any
         block["seeds"] = block["seeds"] if seeds is None else seeds
         if "num_steps" in override:
             block.pop("num_steps", None)
-    for fit in [*raw["named"].values(), *raw["calibration"].values()]:
+    for fit in [*raw["single"].values(), *raw["sbc"].values()]:
         for key in {"num_steps", "num_draws"} & set(override):
             fit.pop(key, None)
     return raw
 
 
 def plan_experiment(
-    name: str, path: str | Path, raw: dict[str, Any], catalogue: Catalogue
+    name: str, path: str | Path, raw: dict[str, Any], catalogue: ProblemInfo
 ) -> Experiment:
     """Write the cells out and check every name against what the problem offers. Raises InputError."""
     check(raw["data"], catalogue.data_schema, str(path), ("data",))
@@ -158,15 +159,15 @@ def plan_experiment(
     guides = (*catalogue.guides, *raw["autoguides"], *AUTOGUIDES)
     cells: dict[tuple[str, str, str], Cell] = {}
 
-    def add(where: str, model: str, guide: str, run: str, **settings: Any) -> None:
+    def add(where: str, model: str, guide: str, label: str, **settings: Any) -> None:
         _check_name(path, where, "model", model, catalogue.models)
         _check_name(path, where, "guide", guide, guides)
-        if (model, guide, run) in cells:
+        if (model, guide, label) in cells:
             raise InputError(
-                f"{path}: key {where!r}: model {model!r}, guide {guide!r}, {run} is already in "
+                f"{path}: key {where!r}: model {model!r}, guide {guide!r}, {label} is already in "
                 "another block of the grid; remove it from one of them"
             )
-        cells[model, guide, run] = Cell(name, model, guide, run, **settings)
+        cells[model, guide, label] = Cell(name, model, guide, block, label, **settings)
 
     for index, block in enumerate(raw["grid"]):
         for model in block.get("models", catalogue.models):
@@ -176,6 +177,7 @@ def plan_experiment(
                         f"grid[{index}]",
                         model,
                         guide,
+                        "grid",
                         f"particles-{num_particles}",
                         num_particles=num_particles,
                         step_sizes=tuple(sorted(map(float, block["step_sizes"]))),
@@ -185,12 +187,13 @@ def plan_experiment(
                         num_mock=0,
                         optimizer=block.get("optimizer", raw["optimizer"]),
                     )
-    for run, fit in raw["named"].items():
+    for label, fit in raw["single"].items():
         add(
-            f"named.{run}",
-            _model_of(path, f"named.{run}", fit, catalogue),
+            f"single.{label}",
+            _model_of(path, f"single.{label}", fit, catalogue),
             fit["guide"],
-            run,
+            "single",
+            label,
             num_particles=fit["num_particles"],
             step_sizes=(float(fit["step_size"]),),
             seeds=(fit["seed"],),
@@ -206,11 +209,11 @@ def plan_experiment(
         problem=raw["problem"],
         data=raw["data"],
         num_snapshots=raw["num_snapshots"],
-        budget_mb=float(raw["budget_mb"]),
+        max_stored_mb=float(raw["max_stored_mb"]),
         study=_checked_study(path, raw.get("study"), catalogue),
         autoguides=raw["autoguides"],
         cells=tuple(cells.values()),
-        calibrations=_calibrations(name, path, raw, catalogue),
+        sbc=_sbc(name, path, raw, catalogue),
         figures=_figures(path, raw),
         notebooks=tuple(raw["notebooks"]),
         heavy=raw["heavy"],
@@ -218,7 +221,7 @@ def plan_experiment(
     )
 
 
-def _model_of(path, where: str, entry: dict[str, Any], catalogue: Catalogue) -> str:
+def _model_of(path, where: str, entry: dict[str, Any], catalogue: ProblemInfo) -> str:
     """The model an entry names, or the problem's only one."""
     if "model" not in entry and len(catalogue.models) > 1:
         raise InputError(
@@ -227,13 +230,13 @@ def _model_of(path, where: str, entry: dict[str, Any], catalogue: Catalogue) -> 
     return entry.get("model", catalogue.models[0])
 
 
-def _calibrations(
-    experiment: str, path, raw: dict[str, Any], catalogue: Catalogue
-) -> tuple[Calibration, ...]:
+def _sbc(
+    experiment: str, path, raw: dict[str, Any], catalogue: ProblemInfo
+) -> tuple[SbcSettings, ...]:
     guides = (*catalogue.guides, *raw["autoguides"], *AUTOGUIDES)
-    found: dict[tuple, Calibration] = {}
-    for name, entry in raw["calibration"].items():
-        where = f"calibration.{name}"
+    found: dict[tuple, SbcSettings] = {}
+    for name, entry in raw["sbc"].items():
+        where = f"sbc.{name}"
         model = _model_of(path, where, entry, catalogue)
         _check_name(path, where, "model", model, catalogue.models)
         _check_name(path, where, "guide", entry["guide"], guides)
@@ -243,7 +246,7 @@ def _calibrations(
                 f"{catalogue.not_simulated[model]}; give it proper priors and sample statements, or "
                 "remove the key"
             )
-        one = Calibration(
+        one = SbcSettings(
             experiment,
             name,
             model,
@@ -258,7 +261,7 @@ def _calibrations(
         settings = tuple(value for key, value in asdict(one).items() if key != "name")
         if settings in found:
             raise InputError(
-                f"{path}: key {where!r}: the same as {'calibration.' + found[settings].name!r}; "
+                f"{path}: key {where!r}: the same as {'sbc.' + found[settings].name!r}; "
                 "remove one of them"
             )
         found[settings] = one
@@ -268,15 +271,15 @@ def _calibrations(
 def _figures(path, raw: dict[str, Any]) -> tuple[str, ...]:
     """The figures asked for, with that of the calibration if there is one."""
     figures = raw["figures"]
-    if "calibration" in figures and not raw["calibration"]:
+    if "sbc" in figures and not raw["sbc"]:
         raise InputError(
-            f"{path}: key 'figures': the figure 'calibration' needs the key 'calibration'; add it or "
+            f"{path}: key 'figures': the figure 'sbc' needs the key 'sbc'; add it or "
             "remove the figure"
         )
-    return tuple(dict.fromkeys([*figures, *(["calibration"] if raw["calibration"] else [])]))
+    return tuple(dict.fromkeys([*figures, *(["sbc"] if raw["sbc"] else [])]))
 
 
-def _checked_study(path, study: dict[str, list[str]] | None, catalogue: Catalogue):
+def _checked_study(path, study: dict[str, list[str]] | None, catalogue: ProblemInfo):
     if study is None:
         return None
     if not catalogue.has_optimum:
@@ -287,7 +290,7 @@ def _checked_study(path, study: dict[str, list[str]] | None, catalogue: Catalogu
     for half, models in study.items():
         for model in models:
             _check_name(path, f"study.{half}", "model", model, catalogue.models)
-    both = sorted(set(study["choose"]) & set(study["report"]))
+    both = sorted(set(study["tuning"]) & set(study["held_out"]))
     if both:
         raise InputError(
             f"{path}: key 'study': {', '.join(both)} is in both halves; remove it from one"
@@ -307,7 +310,7 @@ def _check_name(path: str | Path, where: str, what: str, name: str, allowed) -> 
         )
 
 
-def _check_autoguides(labels: dict[str, dict], catalogue: Catalogue, path: str) -> None:
+def _check_autoguides(labels: dict[str, dict], catalogue: ProblemInfo, path: str) -> None:
     for label, entry in labels.items():
         where = f"autoguides.{label}"
         _check_name(path, f"{where}.class", "autoguide", entry["class"], AUTOGUIDES)

@@ -19,7 +19,7 @@ BATCHES = 20
 """Means of the losses of so many batches are compared, since single losses are mostly noise."""
 
 
-def seeds_agree(
+def between_seeds(
     snapshots: np.ndarray, loss: np.ndarray, group: np.ndarray
 ) -> dict[str, np.ndarray]:
     """R-hat over the seeds that share their settings.

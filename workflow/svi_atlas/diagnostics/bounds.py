@@ -35,12 +35,12 @@ def bounds(
         relative_error = squares.std(-1, ddof=1) / np.sqrt(squares.shape[-1]) / mean
         cubo = highest[:, 0] + 0.5 * np.log(mean)
         distance = np.maximum(2 * (cubo - elbo), 0.0)
-        of_average = weights.std(-1, ddof=1) / np.sqrt(weights.shape[-1])
+        of_averaged = weights.std(-1, ddof=1) / np.sqrt(weights.shape[-1])
         found = {
             "cubo": cubo,
             "cubo_se": 0.5 * relative_error,
             "d2": distance,
-            "d2_se": np.hypot(relative_error, 2 * of_average),
+            "d2_se": np.hypot(relative_error, 2 * of_averaged),
             "w1_bound": 2 * np.sqrt(num_components * np.expm1(distance)),
         }
     unknown = ~(khat <= RELIABLE_KHAT) | ~np.isfinite(weights).all(-1)

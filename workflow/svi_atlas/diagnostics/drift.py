@@ -37,26 +37,26 @@ def loss_drift(loss: np.ndarray, num_batches: int = 40, stride: int = 1) -> dict
     return {"loss_drift": slope, "loss_drift_se": error}
 
 
-def loss_falls_faster(
+def loss_acceleration(
     loss: np.ndarray, num_batches: int = 40, stride: int = 1
 ) -> dict[str, np.ndarray]:
     """Whether the loss falls at a growing rate, quarter by quarter of the run.
 
-    loss: (fit, step), as for `loss_drift`. Returns `falls_faster` (fit,): the trends of the last
+    loss: (fit, step), as for `loss_drift`. Returns `loss_acceleration_z` (fit,): the trends of the last
     three quarters are compared with those just before; this is the smaller of the two growths of the
     fall, in their standard errors, and of the fall at first, in its own. NaN for fewer losses than
     three quarters need.
     """
     quarter = _quarter(loss)
     if loss.shape[-1] < 3 * quarter:
-        return {"falls_faster": np.full(len(loss), np.nan)}
+        return {"loss_acceleration_z": np.full(len(loss), np.nan)}
     ends = [loss.shape[-1] - age * quarter for age in (2, 1, 0)]
     slopes, errors = np.stack(
         [_trend(loss[:, end - quarter : end], num_batches, stride) for end in ends], axis=1
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         growth = (slopes[:-1] - slopes[1:]) / np.hypot(errors[:-1], errors[1:])
-        return {"falls_faster": np.minimum(growth.min(0), -slopes[0] / errors[0])}
+        return {"loss_acceleration_z": np.minimum(growth.min(0), -slopes[0] / errors[0])}
 
 
 def _quarter(loss: np.ndarray) -> int:
@@ -87,7 +87,7 @@ def parameter_drift(
     effective sample size of the number of snapshots.
     Returns, each (fit,): `rhat`, the largest split R-hat (infinite if a parameter is not finite);
     `ess`, the smallest effective sample size; `rhat_se` and `ess_se`, their standard errors (of those
-    parameters; 0 for parameters at rest); `average_mcse`, the largest Monte Carlo standard error of
+    parameters; 0 for parameters at rest); `averaged_mcse`, the largest Monte Carlo standard error of
     a parameter's average over the window (unconstrained units); `window`, its length in steps.
     """
     if not snapshots.shape[-1]:  # a guide without parameters is at rest
@@ -95,7 +95,7 @@ def parameter_drift(
     num_fits = len(snapshots)
     each = np.arange(num_fits)
     lengths = _windows(snapshot_step)
-    rhat, ess, rhat_se, ess_se, average_mcse = np.full((5, num_fits, len(lengths)), np.nan)
+    rhat, ess, rhat_se, ess_se, averaged_mcse = np.full((5, num_fits, len(lengths)), np.nan)
     for index, (count, steps) in enumerate(lengths):
         window = snapshots[:, -count:].astype(float)
         still = np.minimum(AT_REST * step_size * steps, AT_REST_RANGE)
@@ -115,14 +115,14 @@ def parameter_drift(
         rhat_se[:, index] = np.where(usable, drift_error, np.nan)
         ess[:, index] = np.where(usable, sizes[each, least], 0.0)
         ess_se[:, index] = np.where(usable, size_errors[each, least], np.nan)
-        average_mcse[:, index] = np.where(usable, errors.max(1), np.nan)
+        averaged_mcse[:, index] = np.where(usable, errors.max(1), np.nan)
     best = ess.argmax(-1)
     return {
         "rhat": rhat[each, best],
         "rhat_se": rhat_se[each, best],
         "ess": np.where(np.isfinite(rhat[each, best]), ess[each, best], np.nan),
         "ess_se": ess_se[each, best],
-        "average_mcse": average_mcse[each, best],
+        "averaged_mcse": averaged_mcse[each, best],
         "window": np.array([steps for _, steps in lengths])[best],
     }
 

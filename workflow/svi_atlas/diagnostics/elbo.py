@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-MOST_LEAK = 0.01
+MAX_OUTSIDE_SUPPORT = 0.01
 """Share of draws outside the model's support above which a KL divergence says nothing."""
 
 
@@ -13,28 +13,28 @@ def elbo(log_weight: np.ndarray, log_evidence: float = np.nan) -> dict[str, np.n
 
     log_weight: (fit, draw), ln p(data, z) - ln q(z) with z from the guide q. Draws where the model's
     density is zero or undefined are left out: strictly such a guide's ELBO is minus infinity, so
-    their share is returned as `support_leak`, and above MOST_LEAK there is no KL divergence (NaN).
-    Returns `elbo`, `elbo_se`, `kl`, `kl_se`, `support_leak`, each (fit,).
+    their share is returned as `outside_support`, and above MAX_OUTSIDE_SUPPORT there is no KL divergence (NaN).
+    Returns `elbo`, `elbo_se`, `kl`, `kl_se`, `outside_support`, each (fit,).
     """
     mean, error, leak = _mean(log_weight)
     return {
         "elbo": mean,
         "elbo_se": error,
-        "kl": np.where(leak > MOST_LEAK, np.nan, log_evidence - mean),
-        "kl_se": np.where(np.isnan(log_evidence) | (leak > MOST_LEAK), np.nan, error),
-        "support_leak": leak,
+        "kl": np.where(leak > MAX_OUTSIDE_SUPPORT, np.nan, log_evidence - mean),
+        "kl_se": np.where(np.isnan(log_evidence) | (leak > MAX_OUTSIDE_SUPPORT), np.nan, error),
+        "outside_support": leak,
     }
 
 
-def average_gain(last: np.ndarray, average: np.ndarray) -> dict[str, np.ndarray]:
+def averaging_gain(last: np.ndarray, average: np.ndarray) -> dict[str, np.ndarray]:
     """How much higher the ELBO is at the averaged iterate than at the last one (nats).
 
     last, average: log weights (fit, draw) from the same random numbers, so that the difference has
-    a small error. Returns `average_gain`, `average_gain_se`, each (fit,).
+    a small error. Returns `averaging_gain`, `averaging_gain_se`, each (fit,).
     """
     with np.errstate(invalid="ignore"):
-        gain, error, _ = _mean(average.astype(float) - last)
-    return {"average_gain": gain, "average_gain_se": error}
+        gain, error, _ = _mean(param_averaged.astype(float) - last)
+    return {"averaging_gain": gain, "averaging_gain_se": error}
 
 
 def _mean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 TAIL_SHARE = 0.05
-"""Share of the steps, from the end, whose mean loss is the fit's `loss_tail`."""
+"""Share of the steps, from the end, whose mean loss is the fit's `final_loss`."""
 
 
-def loss_tail(loss: np.ndarray, log_evidence: float = np.nan) -> dict[str, np.ndarray]:
+def final_loss(loss: np.ndarray, log_evidence: float = np.nan) -> dict[str, np.ndarray]:
     """Mean of the last 5 % of the losses, non-finite ones left out, and how far it is out of bounds.
 
     loss: (fit, step), nats; log_evidence: nats, NaN if unknown. No ELBO exceeds the log evidence, so
-    no loss can stay below its negative: `below_evidence` (fit,) is how many standard errors (batch
+    no loss can stay below its negative: `evidence_violation_z` (fit,) is how many standard errors (batch
     means) the tail lies below, NaN if the evidence is unknown.
-    Returns `loss_tail`, `loss_tail_se`, `below_evidence`, each (fit,).
+    Returns `final_loss`, `final_loss_se`, `evidence_violation_z`, each (fit,).
     """
     count = max(1, round(TAIL_SHARE * loss.shape[-1]))
     tail = np.where(np.isfinite(loss[:, -count:]), loss[:, -count:].astype(float), np.nan)
     mean, error = batch_mean(tail)
     below = (-log_evidence - mean) / np.maximum(error, 1e-4 * np.maximum(1.0, np.abs(mean)))
-    return {"loss_tail": mean, "loss_tail_se": error, "below_evidence": below}
+    return {"final_loss": mean, "final_loss_se": error, "evidence_violation_z": below}
 
 
 def batch_mean(values: np.ndarray, num_batches: int = 20) -> tuple[np.ndarray, np.ndarray]:

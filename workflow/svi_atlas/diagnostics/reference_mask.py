@@ -8,7 +8,7 @@ import xarray as xr
 OF_POSTERIOR = ("mean.", "sd.", "draw.", "mode_")
 
 
-def trusted(reference: xr.Dataset) -> xr.Dataset:
+def mask_unreliable(reference: xr.Dataset) -> xr.Dataset:
     """The reference as it is, or with nothing known in it where it is marked unreliable."""
     if not reference.attrs.get("unreliable"):
         return reference

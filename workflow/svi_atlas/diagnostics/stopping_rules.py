@@ -16,7 +16,7 @@ STAN_WINDOW = 10
 """Relative changes of the ELBO that Stan's rule looks back on."""
 
 
-def usual_rules(
+def stopping_rules(
     loss: np.ndarray, snapshots: np.ndarray, snapshot_step: np.ndarray, stride: int = 1
 ) -> dict[str, np.ndarray]:
     """What three common rules compare with their tolerances at the end of a fit.

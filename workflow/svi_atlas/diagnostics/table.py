@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from svi_atlas.diagnostics.between_seeds import seeds_agree
+from svi_atlas.diagnostics.between_seeds import between_seeds
 from svi_atlas.diagnostics.bounds import bounds
-from svi_atlas.diagnostics.drift import loss_drift, loss_falls_faster, parameter_drift
-from svi_atlas.diagnostics.elbo import average_gain, elbo
+from svi_atlas.diagnostics.drift import loss_drift, loss_acceleration, parameter_drift
+from svi_atlas.diagnostics.elbo import averaging_gain, elbo
 from svi_atlas.diagnostics.khat import khat
-from svi_atlas.diagnostics.final_loss import loss_tail
+from svi_atlas.diagnostics.final_loss import final_loss
 from svi_atlas.diagnostics.missed_modes import missed_modes
 from svi_atlas.diagnostics.moments import moments
-from svi_atlas.diagnostics.reference_mask import trusted
-from svi_atlas.diagnostics.stopping_rules import usual_rules
+from svi_atlas.diagnostics.reference_mask import mask_unreliable
+from svi_atlas.diagnostics.stopping_rules import stopping_rules
 from svi_atlas.diagnostics.wasserstein import wasserstein
 
 MOST_COMPONENTS = 16
@@ -29,9 +29,9 @@ def diagnose(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
     """One row a fit: what it is, its statistics, its scalar parameters.
 
     fits: a cell as the fit stage wrote it; reference: the posterior to compare with. Statistics of
-    the averaged iterate end in `_average`.
+    the averaged iterate end in `_averaged`.
     """
-    names = ("experiment", "model", "guide", "run", "num_particles", "num_steps", "num_draws")
+    names = ("experiment", "model", "guide", "block", "label", "num_particles", "num_steps", "num_draws")
     step_size, seed = np.meshgrid(fits["step_size"], fits["seed"])
     table = pd.DataFrame({name: fits.attrs[name] for name in names}, index=range(step_size.size))
     table["step_size"], table["seed"] = step_size.ravel(), seed.ravel()
@@ -41,11 +41,11 @@ def diagnose(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
     table["reference_unreliable"] = reference.attrs.get("unreliable", "")
     if "message" in fits.attrs:
         return table
-    statistics = _statistics(fits, trusted(reference), step_size.ravel())
+    statistics = _statistics(fits, mask_unreliable(reference), step_size.ravel())
     parameters = {
         column: values
         for prefix in ("param", "derived")
-        for index, iterate in enumerate(("last", "average"))
+        for index, iterate in enumerate(("last", "averaged"))
         for column, values in _columns(fits, prefix, index, iterate).items()
     }
     seconds = {"seconds": np.full(len(table), fits.attrs["seconds_run"] / len(table))}
@@ -73,22 +73,22 @@ def _statistics(
         "nonfinite": _fit_first(fits["nonfinite"]),
         "first_nonfinite": _fit_first(fits["first_nonfinite"]),
         "finite_parameters": np.isfinite(snapshots[:, -1]).all(-1).astype(float),
-        **loss_tail(loss, np.nan if _is_point(fits) else log_evidence),
+        **final_loss(loss, np.nan if _is_point(fits) else log_evidence),
         **loss_drift(loss, stride=stride),
-        **({} if _is_point(fits) else loss_falls_faster(loss, stride=stride)),
+        **({} if _is_point(fits) else loss_acceleration(loss, stride=stride)),
         **parameter_drift(snapshots, fits["snapshot_step"].to_numpy(), step_size),
-        **seeds_agree(snapshots, loss, step_size),
-        **average_gain(last, average),
+        **between_seeds(snapshots, loss, step_size),
+        **averaging_gain(last, average),
         "num_parameters": np.full(len(step_size), snapshots.shape[-1]),
         **_of_gradients(fits, snapshots.shape[-1]),
-        **usual_rules(loss, snapshots, fits["snapshot_step"].to_numpy(), stride),
+        **stopping_rules(loss, snapshots, fits["snapshot_step"].to_numpy(), stride),
     }
     components = sum(
         int(np.prod(fits[name].shape[4:]))
         for name in fits.data_vars
         if str(name).startswith("site.")
     )
-    for index, weights, suffix in ((0, last, ""), (1, average, "_average")):
+    for index, weights, suffix in ((0, last, ""), (1, average, "_averaged")):
         of_iterate = {**elbo(weights, log_evidence), **khat(weights)}
         of_iterate |= {
             **bounds(weights, of_iterate["elbo"], of_iterate["khat"], components),
@@ -102,8 +102,8 @@ def _of_gradients(fits: xr.Dataset, num_parameters: int) -> dict[str, np.ndarray
     """What is left to gain by optimising on, nats per parameter, and the symmetrised KL divergence to
     the guide at the next smaller step size, nats (see `evaluate.Draws`)."""
     found = {}
-    for index, suffix in ((0, ""), (1, "_average")):
-        for name, unit in (("to_go", num_parameters), ("step_kl", 1)):
+    for index, suffix in ((0, ""), (1, "_averaged")):
+        for name, unit in (("elbo_gap", num_parameters), ("step_kl", 1)):
             for column in (name, f"{name}_se"):
                 values = _fit_first(fits[column].isel(iterate=index)).astype(float)
                 found[column + suffix] = values / unit
@@ -144,9 +144,9 @@ def _fit_first(array: xr.DataArray) -> np.ndarray:
 
 
 def _columns(fits: xr.Dataset, prefix: str, index: int, iterate: str) -> dict[str, np.ndarray]:
-    """`param.alpha_q`, `average.loc[0]`, ...: parameters and derived quantities of few components."""
+    """`param.alpha_q`, `param_averaged.loc[0]`, ...: parameters and derived quantities of few components."""
     start = (
-        prefix if iterate == "last" else {"param": "average", "derived": "derived_average"}[prefix]
+        prefix if iterate == "last" else {"param": "averaged", "derived": "derived_averaged"}[prefix]
     )
     found = {}
     for name in fits.data_vars:

@@ -20,7 +20,7 @@ from numpyro.optim import Adam
 from svi_atlas.inference.fit import ModelError, constrain_function, flat
 from svi_atlas.inference.guides import posterior_guide
 from svi_atlas.inference.keys import purpose_key
-from svi_atlas.inference.full_data import WholeData
+from svi_atlas.inference.full_data import NoSubsampling
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Draws:
     log_joint: (..., draw), ln p(data, z), the model's unnormalised log density, nats.
     log_guide: (..., draw), ln q(z), nats. A `factor` in a guide is no part of q and is left out.
     guide_factors: names of such factor sites.
-    to_go: (iterate, seed, step_size), the gain of ELBO (nats) a natural gradient step to the best
-        member of the guide's family would bring, and to_go_se, its standard error; NaN for guides of
+    elbo_gap: (iterate, seed, step_size), the gain of ELBO (nats) a natural gradient step to the best
+        member of the guide's family would bring, and elbo_gap_se, its standard error; NaN for guides of
         more than MOST_PARAMETERS parameters, and where a gradient is not finite.
     step_kl: (iterate, seed, step_size), the symmetrised Kullback-Leibler divergence (nats) between a
         fit's guide and that of the same seed at the next smaller step size, and step_kl_se, its
@@ -47,8 +47,8 @@ class Draws:
     log_joint: np.ndarray
     log_guide: np.ndarray
     guide_factors: tuple[str, ...]
-    to_go: np.ndarray
-    to_go_se: np.ndarray
+    elbo_gap: np.ndarray
+    elbo_gap_se: np.ndarray
     step_kl: np.ndarray
     step_kl_se: np.ndarray
 
@@ -99,7 +99,7 @@ class Drawer:
                 draws, gradients, scores = _each(partial(one_draw, vector), keys, at_once)
                 others = (ravel_pytree(other)[0] for other in neighbours)
                 distances = jnp.stack([_distance(scores, other - vector) for other in others])
-                remaining = _to_go(gradients, scores)
+                remaining = _elbo_gap(gradients, scores)
             else:
                 one_draw = partial(_without_gradients, of_guide, of_model, fit.guide_params)
                 draws = _each(one_draw, keys, at_once)
@@ -190,7 +190,7 @@ def _of_guide(guide, data, factors, params, key, drawn=None):
 
     Names of the guide's factor sites are added to `factors` when traced.
     """
-    seeded = handlers.substitute(handlers.seed(WholeData(guide), key), data=drawn or {})
+    seeded = handlers.substitute(handlers.seed(NoSubsampling(guide), key), data=drawn or {})
     logs, trace = compute_log_probs(seeded, (data,), {}, params)
     latent = [name for name in logs if not trace[name]["is_observed"]]
     factors.update(set(logs) - set(latent))
@@ -204,7 +204,7 @@ def _of_model(model, data, params, drawn, key):
 
     Raises ModelError for a model that looks at minibatches and cannot look at all data.
     """
-    whole = WholeData(model)
+    whole = NoSubsampling(model)
     seeded = handlers.substitute(handlers.seed(whole, key), data=drawn)
     try:
         logs, trace = compute_log_probs(seeded, (data,), {}, params)
@@ -244,7 +244,7 @@ def _with_gradients(of_guide, of_model, constrain, vector, key):
     return draw, gradient, score
 
 
-def _to_go(gradients: jax.Array, scores: jax.Array) -> jax.Array:
+def _elbo_gap(gradients: jax.Array, scores: jax.Array) -> jax.Array:
     """Half the squared length of the gradient of the ELBO in the metric of the guide's Fisher matrix.
 
     Near the optimum of a family that holds the posterior the ELBO falls by half the squared Fisher

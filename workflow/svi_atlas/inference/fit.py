@@ -24,7 +24,7 @@ from svi_atlas.inference.acceleration import fast_random
 from svi_atlas.inference.checkpoint import Checkpoint
 from svi_atlas.inference.acceleration.hoist import largest_array, split_by_key
 from svi_atlas.inference.keys import replica_key
-from svi_atlas.inference.acceleration.cached_noise import KnownNoise
+from svi_atlas.inference.acceleration.cached_noise import CacheBaseNoise
 
 CHUNKS = 20
 """Parts a fit is run in, with a progress line and a chance to save after each."""
@@ -52,7 +52,7 @@ class Fits:
     nonfinite: (seed, step_size), share of the steps whose loss is not finite; first_nonfinite, the
         first of them, counted from 1, NaN if there is none.
     snapshot_step: (snapshot,), steps done at each snapshot.
-    unconstrained, trace: parameters at the snapshots by name, unconstrained and constrained,
+    unconstrained, path: parameters at the snapshots by name, unconstrained and constrained,
         (seed, step_size, snapshot, *shape).
     iterates: unconstrained parameters (a pytree), (iterate, seed, step_size, *shape): after the
         last step, and the mean of the snapshots of the last AVERAGE_SHARE of the steps.
@@ -65,7 +65,7 @@ class Fits:
     first_nonfinite: np.ndarray
     snapshot_step: np.ndarray
     unconstrained: dict[str, np.ndarray]
-    trace: dict[str, np.ndarray]
+    path: dict[str, np.ndarray]
     iterates: dict[str, Any]
     seconds_compile: float
     seconds_run: float
@@ -83,7 +83,7 @@ def fit_cell(
     num_steps: int,
     optimizer: str = "Adam",
     num_snapshots: int = 1000,
-    budget_bytes: float = 64e6,
+    max_stored_bytes: float = 64e6,
     report: Callable[[str], None] = lambda line: None,
     checkpoint: Checkpoint | None = None,
     at_start: Callable[[Any], None] = lambda unconstrained: None,
@@ -91,7 +91,7 @@ def fit_cell(
     """Fit every (seed, step size) of a cell.
 
     data: arrays by name, handed to model and guide as their one argument.
-    budget_bytes: most bytes of the losses, and of the snapshots; beyond it losses are averaged over
+    max_stored_bytes: most bytes of the losses, and of the snapshots; beyond it losses are averaged over
         blocks of steps, and fewer snapshots are kept.
     report: receives a progress line a chunk. checkpoint: saved to, and resumed from.
     at_start: called before the first step with the unconstrained parameters, a pytree of (seed,
@@ -106,9 +106,9 @@ def fit_cell(
     started = time.perf_counter()
     init, _ = _compiled(jax.jit(program.init), keys, rates, data)
     state, start = init(keys, rates, data)
-    parts = _parts(state, num_steps, num_snapshots, budget_bytes)
+    parts = _parts(state, num_steps, num_snapshots, max_stored_bytes)
     replicas = len(seeds) * len(step_sizes)
-    loss_stride = _loss_stride(parts, 4 * num_steps * replicas / budget_bytes)
+    loss_stride = _loss_stride(parts, 4 * num_steps * replicas / max_stored_bytes)
     jitted = jax.jit(program.advance, static_argnums=(3, 4, 5))
     advance = {
         part: _compiled(jitted, state, rates, data, *part, loss_stride) for part in set(parts)
@@ -142,7 +142,7 @@ def fit_cell(
         first_nonfinite=nonfinite.first_of(snapshot_step),
         snapshot_step=snapshot_step,
         unconstrained=flat(unconstrained),
-        trace=flat(constrained),
+        path=flat(constrained),
         iterates=jax.tree.map(
             lambda leaf: np.stack([leaf[:, :, -1], leaf[:, :, window].mean(2)]), unconstrained
         ),
@@ -211,7 +211,7 @@ class _Program:
     def _svi(self, guide, step_size) -> SVI:
         optimizer = getattr(optim, self._optimizer)(step_size=step_size)
         loss = Trace_ELBO(num_particles=self._num_particles)
-        return SVI(self._model, KnownNoise(guide), optimizer, loss)
+        return SVI(self._model, CacheBaseNoise(guide), optimizer, loss)
 
     def init(self, keys, rates, data):
         """Before the first step: the optimiser's state (seed, step_size, ...) with keys (seed, 2), and
@@ -402,13 +402,13 @@ def _loss_stride(parts: list[tuple[int, int]], excess: float) -> int:
     return next((size for size in divisors if size >= excess), whole)
 
 
-def _parts(state, num_steps: int, num_snapshots: int, budget_bytes: float) -> list[tuple[int, int]]:
+def _parts(state, num_steps: int, num_snapshots: int, max_stored_bytes: float) -> list[tuple[int, int]]:
     """The parts a fit is run in, each (number of snapshots, steps to each).
 
     All alike, but for a shorter one where the numbers do not divide.
     """
     parameter_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(state[0])) / 3
-    affordable = int(budget_bytes / max(parameter_bytes, 1))
+    affordable = int(max_stored_bytes / max(parameter_bytes, 1))
     least = -(-num_steps // max(20, min(num_snapshots, affordable)))
     even = (size for size in range(least, 2 * least) if num_steps % size == 0)
     stride = next(even, least)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from numpyro.primitives import Messenger
 
 
-class WholeData(Messenger):
+class NoSubsampling(Messenger):
     """Effect handler under which every plate takes all of its rows.
 
     A fit may look at a minibatch a step (`numpyro.plate(..., subsample_size=...)`), which makes its

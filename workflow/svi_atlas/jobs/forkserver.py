@@ -3,7 +3,7 @@
 Importing them costs a job 2 to 3 s of CPU time, often more than its work. The main process of a run
 starts a server, which imports other people's libraries, never ours, and forks once a job; the job then
 imports the library afresh, so that it sees the code as it is. A job that finds no server runs by
-itself: on the nodes of a cluster, in another environment, or with SVI_ATLAS_WARM=off.
+itself: on the nodes of a cluster, in another environment, or with SVI_ATLAS_FORKSERVER=off.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from socketserver import BaseRequestHandler, ForkingMixIn, UnixStreamServer
 
-VARIABLE = "SVI_ATLAS_WARM"
+VARIABLE = "SVI_ATLAS_FORKSERVER"
 """Environment variable that tells jobs the environment and the address of the server, or "off"."""
 
 LIBRARIES = (

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from svi_atlas.results.paths import Layout
-from svi_atlas.results.store import published
+from svi_atlas.results.store import atomic_outputs
 
 PER_MB = 1024 if sys.platform == "linux" else 1024**2
 """Units of the kernel's peak memory in a MB."""
@@ -42,7 +42,7 @@ def run(
     """
     started = time.perf_counter()
     text = spec_file.read_text()
-    with published(outputs, spec_file, text) as temporary:
+    with atomic_outputs(outputs, spec_file, text) as temporary:
         stage(Job(json.loads(text), text, inputs, temporary, threads))
     _record_cost(Layout.cost(spec_file), time.perf_counter() - started)
 

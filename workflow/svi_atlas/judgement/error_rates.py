@@ -49,7 +49,7 @@ def truth(
         close = np.array([_is_close(each, mean, sd, thresholds) for each in optima[model, guide]])
         found.loc[fits.index, "distance"] = distance.min(0) / num_parameters
         adequate[fits.index] = close[distance.argmin(0)]
-    found["is_converged"] = found["distance"] <= thresholds["to_go"]
+    found["is_converged"] = found["distance"] <= thresholds["elbo_gap"]
     found["is_adequate"] = adequate
     found["is_right"] = found["is_converged"] & found["is_adequate"]
     return found
@@ -58,12 +58,12 @@ def truth(
 def rates(
     table: pd.DataFrame,
     right: pd.Series,
-    halves: Mapping[str, tuple[str, ...]],
+    splits: Mapping[str, tuple[str, ...]],
     thresholds: Mapping[str, float],
 ) -> pd.DataFrame:
-    """One row a rule and half: counts of wrong and right fits, those called adequate, and both rates.
+    """One row per rule and split: counts of wrong and right fits, those called adequate, and both rates.
 
-    halves: models by half, "choose" for choosing thresholds, "report" for reporting only. The rates
+    splits: models by split, "tuning" for choosing thresholds, "held_out" for reporting only. The rates
     have exact 95 % intervals (Clopper and Pearson 1934).
     """
     within = within_limits(table, thresholds)
@@ -71,9 +71,9 @@ def rates(
     rules |= {f"{name} alone": within[name] for name in within if not within[name].all()}
     rows = []
     for rule, called in rules.items():
-        for half, models in halves.items():
+        for split, models in splits.items():
             chosen = table["model"].isin(models)
-            row: dict[str, Any] = {"rule": rule, "half": half}
+            row: dict[str, Any] = {"rule": rule, "split": split}
             for name, kind in (("wrong", ~right), ("right", right)):
                 count = int((chosen & kind).sum())
                 positive = int((chosen & kind & called).sum())

@@ -11,13 +11,9 @@ EQUAL = 1e-3
 ROUNDING = 1e-6
 """Nats. A KL divergence this close to zero is zero."""
 
-GRID = "particles-"
-"""The run of a cell of the grid starts with this; other runs are named fits."""
-
-
 def grid_fits(table: pd.DataFrame) -> pd.DataFrame:
-    """The fits of the grid, without named ones, from a table with one row a fit."""
-    return table[table["run"].str.startswith(GRID)]
+    """The fits of the grid, without single ones, from a table with one row a fit."""
+    return table[table["block"] == "grid"]
 
 
 def best_settings(table: pd.DataFrame) -> pd.DataFrame:
@@ -27,24 +23,24 @@ def best_settings(table: pd.DataFrame) -> pd.DataFrame:
     the smallest median KL divergence, to EQUAL nats, then the fewest particles. Of step sizes that
     still tie (a guide fitted as a point, without noise) it is the middle one. Returns one row a
     (model, guide) with `run`, `num_particles`, `step_size`, `fits` (count), `adequate` and
-    `converged` (shares), and medians over the seeds: `kl` (nats), `loss_tail` (nats), `mean_error`
+    `converged` (shares), and medians over the seeds: `kl` (nats), `final_loss` (nats), `mean_error`
     (posterior sds), `sd_ratio`. A guide whose every fit failed has no row.
     """
     grid = grid_fits(table)
     grid = grid[grid["verdict"] != "failed"]
-    missing = {"loss_tail", "kl", "mean_error", "sd_ratio"} - set(grid)
+    missing = {"final_loss", "kl", "mean_error", "sd_ratio"} - set(grid)
     grid = grid.assign(
         is_adequate=grid["verdict"] == "adequate",
         is_converged=grid["verdict"].isin(["adequate", "inadequate"]),
         **dict.fromkeys(missing),
     )
-    keys = ["model", "guide", "run", "num_particles", "step_size"]
+    keys = ["model", "guide", "label", "num_particles", "step_size"]
     medians = grid.groupby(keys, as_index=False).agg(
         fits=("seed", "size"),
         adequate=("is_adequate", "mean"),
         converged=("is_converged", "mean"),
         kl=("kl", "median"),
-        loss_tail=("loss_tail", "median"),
+        final_loss=("final_loss", "median"),
         mean_error=("mean_error", "median"),
         sd_ratio=("sd_ratio", "median"),
     )

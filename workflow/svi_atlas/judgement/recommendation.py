@@ -24,7 +24,7 @@ NEXT = {
     "not_converged": "more steps, more particles or a smaller step size: no fit has reached the "
     "best that its guide can do",
     "missed_mode": "a guide with several modes, such as a mixture of Normals",
-    "support_leak": "a guide with the support of the model's sites: a truncated distribution, or an "
+    "outside_support": "a guide with the support of the model's sites: a truncated distribution, or an "
     "autoguide, which transforms",
     "mean_field": "`AutoMultivariateNormal`, which has the correlations that a mean-field guide lacks",
     "full_rank": "a normalising flow, `AutoBNAFNormal` or `AutoIAFNormal`, for what a Gaussian cannot do",
@@ -35,7 +35,7 @@ NEXT = {
 
 FULL_RANK, FLOWS = {"AutoMultivariateNormal"}, {"AutoBNAFNormal", "AutoIAFNormal"}
 
-SETTING = ["model", "guide", "run", "num_particles", "num_steps", "step_size", "iterate"]
+SETTING = ["model", "guide", "label", "num_particles", "num_steps", "step_size", "iterate"]
 
 
 def recommend(table: pd.DataFrame, reliable: float = RELIABLE) -> pd.DataFrame:
@@ -53,7 +53,7 @@ def recommend(table: pd.DataFrame, reliable: float = RELIABLE) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True) if found else settings.assign(chosen=[])
 
 
-def nothing_serves(table: pd.DataFrame) -> str:
+def why_none_qualifies(table: pd.DataFrame) -> str:
     """Why no setting of a model can be recommended, and what to try next, in words.
 
     table: the model's rows of `fits.parquet`.
@@ -65,7 +65,7 @@ def nothing_serves(table: pd.DataFrame) -> str:
 
 
 def _next(table: pd.DataFrame) -> str:
-    adequate = (table[["verdict", "verdict_average"]] == "adequate").any(axis=1)
+    adequate = (table[["verdict", "verdict_averaged"]] == "adequate").any(axis=1)
     if adequate.any():
         return NEXT["unreliable"].format(guide=adequate.groupby(table["guide"]).mean().idxmax())
     converged = table[table["verdict"] == "inadequate"]
@@ -75,8 +75,8 @@ def _next(table: pd.DataFrame) -> str:
     closest = closest.head(max(1, len(closest) // 2))
     if "missed_mass" in closest and (closest["missed_mass"] > 0).mean() > 0.5:
         return NEXT["missed_mode"]
-    if (closest["support_leak"] > 0).mean() > 0.5:
-        return NEXT["support_leak"]
+    if (closest["outside_support"] > 0).mean() > 0.5:
+        return NEXT["outside_support"]
     tried = set(table["guide"])
     if not tried & FULL_RANK:
         return NEXT["mean_field"]
@@ -88,13 +88,13 @@ def _settings(table: pd.DataFrame) -> pd.DataFrame:
     grid = grid_fits(table)
     grid = grid[grid["verdict"] != "failed"]
     # If every fit failed the table has no statistics.
-    statistics = ["seconds", "kl", "kl_average"]
+    statistics = ["seconds", "kl", "kl_averaged"]
     grid = grid.reindex(columns=grid.columns.union(statistics, sort=False))
     iterates = [
         grid.assign(
             iterate=iterate, good=grid[f"verdict{suffix}"] == "adequate", kl=grid[f"kl{suffix}"]
         )
-        for iterate, suffix in (("last", ""), ("average", "_average"))
+        for iterate, suffix in (("last", ""), ("averaged", "_averaged"))
     ]
     both = pd.concat(iterates, ignore_index=True)
     return both.groupby(SETTING, sort=False, as_index=False).agg(

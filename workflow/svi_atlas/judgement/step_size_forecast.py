@@ -4,7 +4,7 @@ RABVI (Welandawe, Andersen, Vehtari, Huggins 2022, "Robust, automated, and accur
 inference", section 4): at rest, the averaged iterate of a step size g is off the optimum by a multiple of
 g^kappa, so that the symmetrised KL divergences between the averages of successive step sizes tell how far
 the optimum is from the last of them. RABVI decides with it whether to go on; here it is a forecast beside
-`to_go`, which measures what is left to gain at each step size. What a fit lacks for other reasons, such as
+`elbo_gap`, which measures what is left to gain at each step size. What a fit lacks for other reasons, such as
 steps too few to arrive or noise that the averages share (all step sizes of a seed see the same draws), the
 forecast does not see.
 """
@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 
 from svi_atlas.judgement.ranking import grid_fits
-from svi_atlas.judgement.verdict import to_go_known
+from svi_atlas.judgement.verdict import elbo_gap_known
 
 KAPPA = np.linspace(0.5, 1.0, 51)
 """Powers of the step size that RABVI allows. One pair of step sizes tells none; the least is assumed."""
 
-SETTING = ["model", "guide", "run", "num_particles"]
+SETTING = ["model", "guide", "label", "num_particles"]
 
 COLUMNS = ["step_size", "pairs", "kappa", "predicted", "halving", "measured"]
 
@@ -33,7 +33,7 @@ def smaller_step(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Dat
     table: `fits.parquet`. Pairs of averages count where both fits are at rest (split R-hat), medians
     over the seeds. Columns: the setting, `step_size`, `pairs` (pairs of step sizes it rests on), `kappa`,
     `predicted` (nats, the ELBO that the averaged iterate lacks, half the symmetrised KL divergence to the
-    optimum), `halving` (nats, what half the step size would gain of it) and `measured` (nats, `to_go` of
+    optimum), `halving` (nats, what half the step size would gain of it) and `measured` (nats, `elbo_gap` of
     the averaged iterate, where it is known). Without a pair at rest all but the last are NaN;
     fits that failed have no row.
     """
@@ -49,12 +49,12 @@ def smaller_step(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Dat
 
 
 def _of_setting(fits: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
-    left = fits["to_go_average"] * fits["num_parameters"]
-    left = left.where(to_go_known(fits, thresholds, "_average"))
+    left = fits["elbo_gap_averaged"] * fits["num_parameters"]
+    left = left.where(elbo_gap_known(fits, thresholds, "_averaged"))
     # (step_size, seed), the smallest step size first.
     rhat, apart, measured = (
         fits.assign(value=values).pivot(index="step_size", columns="seed", values="value")
-        for values in (fits["rhat"], fits["step_kl_average"], left)
+        for values in (fits["rhat"], fits["step_kl_averaged"], left)
     )
     step_size, rests = rhat.index.to_numpy(float), rhat.to_numpy() <= thresholds["rhat"]
     between = apart.iloc[1:].where(rests[1:] & rests[:-1]).median(axis=1).to_numpy()

@@ -37,14 +37,14 @@ class Check:
     indirect: bool = False
 
 
-def to_go_known(table: pd.DataFrame, limit: Mapping[str, float], suffix: str = "") -> pd.Series:
+def elbo_gap_known(table: pd.DataFrame, limit: Mapping[str, float], suffix: str = "") -> pd.Series:
     """Where the estimate of what is left to gain is precise enough to decide, (fit,)."""
-    to_go, error = table[f"to_go{suffix}"], table[f"to_go_se{suffix}"]
-    return (error <= limit["to_go"] / 2) | (to_go - 3 * error > limit["to_go"])
+    elbo_gap, error = table[f"elbo_gap{suffix}"], table[f"elbo_gap_se{suffix}"]
+    return (error <= limit["elbo_gap"] / 2) | (elbo_gap - 3 * error > limit["elbo_gap"])
 
 
-def _to_go_excess(table, limit):
-    return (table["to_go"] - limit["to_go"]).where(to_go_known(table, limit))
+def _elbo_gap_excess(table, limit):
+    return (table["elbo_gap"] - limit["elbo_gap"]).where(elbo_gap_known(table, limit))
 
 
 def _loss_fall(table, limit):
@@ -54,9 +54,9 @@ def _loss_fall(table, limit):
     return (fall - limit["loss_drift"]).where(sure | fall.isna(), -np.inf)
 
 
-def _falls_faster(table, limit):
+def _loss_acceleration(table, limit):
     """A growing fall, asked only where no evidence bounds the loss."""
-    return (table["falls_faster"] - limit["falls_faster"]).where(table["below_evidence"].isna())
+    return (table["loss_acceleration_z"] - limit["loss_acceleration_z"]).where(table["evidence_violation_z"].isna())
 
 
 def _khat_excess(table, limit, suffix=""):
@@ -82,7 +82,7 @@ def _average_better(table, limit):
         pd.concat(
             [of(table, limit, suffix) for of in (_khat_excess, _mean_excess, _sd_excess)], axis=1
         ).max(axis=1)
-        for suffix in ("", "_average")
+        for suffix in ("", "_averaged")
     ]
     return excess[0].where(excess[1] <= 0, -np.inf).where(excess[0].notna())
 
@@ -94,21 +94,21 @@ CHECKS = (
     Check("diverged", "finite_parameters", None,
           lambda table, limit: 0.5 - table["finite_parameters"],
           "a parameter is not finite at the end of the fit"),
-    Check("diverged", "below_evidence", None,
-          lambda table, limit: table["below_evidence"] - limit["below_evidence"],
-          "the loss, {loss_tail:.4g}, lies {below_evidence:.3g} standard errors below minus the log "
+    Check("diverged", "evidence_violation_z", None,
+          lambda table, limit: table["evidence_violation_z"] - limit["evidence_violation_z"],
+          "the loss, {final_loss:.4g}, lies {evidence_violation_z:.3g} standard errors below minus the log "
           "evidence, which no ELBO can: it falls without bound"),
-    Check("diverged", "falls_faster", None, _falls_faster,
+    Check("diverged", "loss_acceleration_z", None, _loss_acceleration,
           "the loss falls at a growing rate, by {fall:.3g} nats per 1,000 steps at the end of the run, "
           "and no evidence is known that bounds it"),
     Check("diverged", "guide_factors", None,
           lambda table, limit: (table["guide_factors"] != "").astype(float) - 0.5,
           "the guide has the factor site {guide_factors}, which is no part of a density that can be "
           "drawn from: its loss is no negative ELBO and has no lower bound (it went from "
-          "{loss_first:.4g} to {loss_tail:.4g})"),
-    Check("converged", "to_go", "to_go_se", _to_go_excess,
-          "the optimum of the guide's family is not reached: about {to_go:.2g} nats a parameter are "
-          "left to gain (limit {limit_to_go:g})"),
+          "{loss_first:.4g} to {final_loss:.4g})"),
+    Check("converged", "elbo_gap", "elbo_gap_se", _elbo_gap_excess,
+          "the optimum of the guide's family is not reached: about {elbo_gap:.2g} nats a parameter are "
+          "left to gain (limit {limit_elbo_gap:g})"),
     Check("converged", "rhat", "rhat_se",
           lambda table, limit: table["rhat"] - limit["rhat"],
           "the parameters still drift: split R-hat is {rhat:.2f} over the best window of the last "
@@ -122,19 +122,19 @@ CHECKS = (
     Check("converged", "loss_drift", "loss_drift_se", _loss_fall,
           "the loss still falls, by {fall:.3f} nats per 1,000 steps (limit {limit_loss_drift:g})",
           indirect=True),
-    Check("converged", "average_gain", "average_gain_se",
-          lambda table, limit: table["average_gain"] - limit["average_gain"],
+    Check("converged", "averaging_gain", "averaging_gain_se",
+          lambda table, limit: table["averaging_gain"] - limit["averaging_gain"],
           "the last iterate jumps about the optimum: averaging the iterates gains "
-          "{average_gain:.3f} nats (limit {limit_average_gain:g})",
+          "{averaging_gain:.3f} nats (limit {limit_averaging_gain:g})",
           indirect=True),
     Check("converged", "last_iterate", None, _average_better,
           "the last iterate jumps about the optimum: it is off (mean {mean_error:.2f} sd, sd ratio "
-          "{sd_ratio:.2f}) where the average of the iterates is not ({mean_error_average:.2f} sd, "
-          "{sd_ratio_average:.2f})",
+          "{sd_ratio:.2f}) where the average of the iterates is not ({mean_error_averaged:.2f} sd, "
+          "{sd_ratio_averaged:.2f})",
           indirect=True),
-    Check("adequate", "support_leak", None,
-          lambda table, limit: table["support_leak"] - limit["support_leak"],
-          "{support_leak:.2%} of the guide's draws fall where the model's density is zero"),
+    Check("adequate", "outside_support", None,
+          lambda table, limit: table["outside_support"] - limit["outside_support"],
+          "{outside_support:.2%} of the guide's draws fall where the model's density is zero"),
     Check("adequate", "missed_mass", None,
           lambda table, limit: table["missed_mass"] - limit["missed_mass"],
           "the guide misses the mode at {missed_mode}, with {missed_mass:.0%} of the posterior"),
@@ -164,8 +164,8 @@ def judge(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
 
     table: the statistics, a row a fit, with `message` set for fits that failed. Returns the columns
     `converged`, `adequate`, `verdict` and `reason`; `borderline`, the statistics within one standard
-    error of their limit; `verdict_average`, of the averaged iterate; and `better_iterate`, "last" or
-    "average" where their ELBOs differ by more than two standard errors, else "".
+    error of their limit; `verdict_averaged`, of the averaged iterate; and `better_iterate`, "last" or
+    "averaged" where their ELBOs differ by more than two standard errors, else "".
     """
     table = table.reindex(columns=table.columns.union(_columns(), sort=False))
     excess = _excess(table, thresholds)
@@ -181,13 +181,13 @@ def judge(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
         _reason(row, answers["verdict"][index], violated.loc[index], limits)
         for index, row in zip(table.index, table.to_dict("records"), strict=True)
     ]
-    average = _of_average(table)
-    gain, error = table["average_gain"], table["average_gain_se"]
-    better = pd.Series("", index=table.index).mask(gain > 2 * error, "average")
+    average = _of_averaged(table)
+    gain, error = table["averaging_gain"], table["averaging_gain_se"]
+    better = pd.Series("", index=table.index).mask(gain > 2 * error, "averaged")
     return answers.assign(
         reason=reasons,
         borderline=borderline.str.strip(),
-        verdict_average=_answers(average, _excess(average, thresholds))["verdict"],
+        verdict_averaged=_answers(average, _excess(average, thresholds))["verdict"],
         better_iterate=better.mask(gain < -2 * error, "last"),
     )
 
@@ -214,11 +214,11 @@ def _answers(table: pd.DataFrame, excess: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"converged": converged, "adequate": adequate, "verdict": verdict})
 
 
-def _of_average(table: pd.DataFrame) -> pd.DataFrame:
+def _of_averaged(table: pd.DataFrame) -> pd.DataFrame:
     """The table with the averaged iterate in the place of the last one."""
     names = [str(name) for name in table if f"{name}_average" in table]
     return table.assign(
-        **{name: table[f"{name}_average"] for name in names}, average_gain=0.0, average_gain_se=0.0
+        **{name: table[f"{name}_average"] for name in names}, averaging_gain=0.0, averaging_gain_se=0.0
     )
 
 
@@ -232,7 +232,7 @@ def within_limits(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Da
 
 def _excess(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
     """How far each statistic is beyond its limit, as the verdict asks it."""
-    known = to_go_known(table, thresholds)
+    known = elbo_gap_known(table, thresholds)
     excess = {}
     for check in CHECKS:
         own = check.excess(table, thresholds).astype(float)

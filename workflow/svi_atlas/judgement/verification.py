@@ -98,9 +98,9 @@ def summary(results: str, experiments: list[str]) -> str:
         counts = table["verdict"].value_counts()
         listed = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)
         lines.append(f"{experiment}: {len(table):,} fits: {listed}")
-        failed = table[table["verdict"] == "failed"].drop_duplicates(["model", "guide", "run"])
+        failed = table[table["verdict"] == "failed"].drop_duplicates(["model", "guide", "label"])
         lines += [
-            f"  failed: {row.model}, {row.guide}, {row.run}: {row.message}"
+            f"  failed: {row.model}, {row.guide}, {row.label}: {row.message}"
             for row in failed.itertuples()
         ]
         costs.append(Results(results, experiment).costs())

@@ -18,7 +18,7 @@ from svi_atlas.planning import code_digest as spec
 from svi_atlas.errors import InputError
 from svi_atlas.results.paths import Layout
 from svi_atlas.configuration.schema import checked, did_you_mean, read_yaml
-from svi_atlas.configuration.experiment import (Catalogue, Cell, Config, Experiment, load_config, plan_experiment, read_experiment)
+from svi_atlas.configuration.experiment import (ProblemInfo, Cell, Config, Experiment, load_config, plan_experiment, read_experiment)
 
 PROBLEMS = spec.PACKAGE / "problems"
 
@@ -170,7 +170,7 @@ def _problem_code(problem: str, *modules: str) -> dict[str, Any]:
     return spec.code_of(*modules, f"problems.{problem}")
 
 
-def _catalogues(problems: dict[str, Path], cache: Path) -> dict[str, Catalogue]:
+def _catalogues(problems: dict[str, Path], cache: Path) -> dict[str, ProblemInfo]:
     """Models and guides of each problem, asked of the problem itself in a process with JAX.
 
     Answers are kept by code digest, so that an unchanged problem costs nothing.
@@ -195,7 +195,7 @@ def _catalogues(problems: dict[str, Path], cache: Path) -> dict[str, Catalogue]:
             spec.write_if_changed(files[problem], spec.canonical(content))
     contents = {problem: json.loads(file.read_text()) for problem, file in files.items()}
     return {
-        problem: Catalogue(
+        problem: ProblemInfo(
             tuple(found["models"]),
             tuple(found["guides"]),
             found["data_schema"],
@@ -243,7 +243,7 @@ def _expected_rows(path: Path, where: str) -> list[dict[str, Any]]:
 
 
 def _cell_id(cell: Cell) -> dict[str, str]:
-    return {"model": cell.model, "guide": cell.guide, "run": cell.run}
+    return {"model": cell.model, "guide": cell.guide, "label": cell.label}
 
 
 def _experiment_specs(run: Run, experiment: Experiment) -> dict[str, dict[str, Any]]:
@@ -269,7 +269,7 @@ def _experiment_specs(run: Run, experiment: Experiment) -> dict[str, dict[str, A
             "cell": vars(cell),
             "autoguide": experiment.autoguides.get(cell.guide),
             "num_snapshots": experiment.num_snapshots,
-            "budget_mb": experiment.budget_mb,
+            "max_stored_mb": experiment.max_stored_mb,
             "gpu": experiment.gpu and not run.config.allow_cpu,
             "code": fit_code,
         }

@@ -40,9 +40,9 @@ def families(table: pd.DataFrame) -> list[Family]:
     several = grid["model"].nunique() > 1
     found = []
     for (model, guide), rows in grid.groupby(["model", "guide"], sort=False):
-        cells = rows.drop_duplicates("run").sort_values("num_particles")
+        cells = rows.drop_duplicates("label").sort_values("num_particles")
         label = f"{guide}\non {model}" if several else str(guide)
-        runs = dict(zip(cells["num_particles"], cells["run"], strict=True))
+        runs = dict(zip(cells["num_particles"], cells["label"], strict=True))
         found.append(Family(str(model), str(guide), label, runs))
     return found
 
@@ -65,7 +65,7 @@ def distance(table: pd.DataFrame) -> tuple[pd.Series, pd.Series, str]:
 def named_fit(results: Results, run: str) -> xr.Dataset:
     """The one fit of a named run, without its seed and step size dimensions. Raises InputError."""
     table = results.table()
-    row = table[table["run"] == run]
+    row = table[table["label"] == run]
     if row.empty:
         raise InputError(
             f"config/experiments/{results.experiment}.yaml: key 'named': this figure shows the "

@@ -33,7 +33,7 @@ def draw(results: Results) -> Figure:
     """
     table = results.table()
     families = _fits.families(table)
-    grid = table[table["run"].isin({run for family in families for run in family.runs.values()})]
+    grid = table[table["label"].isin({run for family in families for run in family.runs.values()})]
     colours = _style.scale_colours(grid["step_size"])
     alone = [family for family in families if len(family.runs) == 1]
     together = [family for family in families if len(family.runs) > 1]

@@ -37,10 +37,10 @@ def _draw_rate(
     axes: Axes, rates: pd.DataFrame, names: list[str], column: str, good: tuple[float, float]
 ) -> None:
     axes.axvspan(100 * good[0], 100 * good[1], color=_style.VERDICT_COLOURS["adequate"], alpha=0.18)
-    for half, shift, face in (("choose", -0.15, "white"), ("report", 0.15, "#1B3A57")):
-        of_half = rates[rates["half"] == half].set_index("rule").loc[names]
-        rate = 100 * of_half[column].to_numpy()
-        interval = 100 * np.array([of_half[f"{column}_low"], of_half[f"{column}_high"]])
+    for split, shift, face in (("tuning", -0.15, "white"), ("held_out", 0.15, "#1B3A57")):
+        of_split = rates[rates["split"] == split].set_index("rule").loc[names]
+        rate = 100 * of_split[column].to_numpy()
+        interval = 100 * np.array([of_split[f"{column}_low"], of_split[f"{column}_high"]])
         axes.errorbar(
             rate,
             np.arange(len(names)) + shift,
@@ -50,6 +50,6 @@ def _draw_rate(
             color="#1B3A57",
             mfc=face,
             lw=1,
-            label={"choose": "half for choosing", "report": "half for reporting"}[half],
+            label={"tuning": "half for choosing", "held_out": "half for reporting"}[split],
         )
     axes.set_xlim(-3, 103)

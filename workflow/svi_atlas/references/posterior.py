@@ -17,7 +17,7 @@ from numpyro.infer.initialization import init_to_uniform
 from numpyro.infer.util import initialize_model
 
 from svi_atlas.errors import InputError
-from svi_atlas.inference.full_data import WholeData
+from svi_atlas.inference.full_data import NoSubsampling
 
 FEW, MANY = 2**10, 2**16
 """Numbers of positions that are evaluated at once."""
@@ -52,7 +52,7 @@ class Posterior:
     @classmethod
     def of(cls, model: Callable, data: Mapping[str, Any], where: str) -> Posterior:
         """The posterior of `model` given `data`. Raises InputError where there is none to compute."""
-        model = WholeData(model)
+        model = NoSubsampling(model)
         try:
             return cls._traced(model, data, where, double=True)
         except InputError:

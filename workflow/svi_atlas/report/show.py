@@ -14,7 +14,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from svi_atlas.judgement.ranking import best_settings, grid_fits
-from svi_atlas.judgement.recommendation import nothing_serves, recommend
+from svi_atlas.judgement.recommendation import why_none_qualifies, recommend
 from svi_atlas.judgement.step_size_forecast import smaller_step as forecast_smaller_step
 from svi_atlas.judgement.verdict import VERDICTS
 from svi_atlas.results.store import Results
@@ -82,7 +82,7 @@ smaller ones.
 
 __all__ = [
     "CALIBRATION", "ORDER", "SMALLER_STEP", "best", "best_settings", "breakable", "calibration", "counts",
-    "downloads", "evidence", "failures", "figure", "grid_fits", "measured", "nothing_serves",
+    "downloads", "evidence", "failures", "figure", "grid_fits", "measured", "why_none_qualifies",
     "number", "provenance", "recommend", "rerun", "say", "smaller_step",
     "table", "verdict", "verification",
 ]  # fmt: skip
@@ -240,7 +240,7 @@ def best(fits: pd.DataFrame) -> HTML:
 
 def smaller_step(fits: pd.DataFrame) -> HTML:
     """What a smaller step size would buy at the best setting of every guide."""
-    keys = ["model", "guide", "run", "num_particles", "step_size"]
+    keys = ["model", "guide", "label", "num_particles", "step_size"]
     forecast = forecast_smaller_step(fits, json.loads(fits.attrs["spec"])["thresholds"])
     found = best_settings(fits)[keys].merge(forecast, on=keys)
     return _by_setting(
@@ -271,7 +271,7 @@ def evidence(fits: pd.DataFrame) -> HTML:
         "reason": "reason",
     }  # fmt: skip
     answers = {True: "yes", False: "no"}
-    both = zip(fits["run"], fits["guide"], strict=True)
+    both = zip(fits["label"], fits["guide"], strict=True)
     shown = fits.assign(
         fit=pd.Series(
             [HTML(f"{breakable(run)}<br>{breakable(guide)}") for run, guide in both],
@@ -286,9 +286,9 @@ def evidence(fits: pd.DataFrame) -> HTML:
 
 def failures(fits: pd.DataFrame) -> HTML | Markdown:
     """The cells that failed, with their messages, and the fits that diverged, by setting."""
-    failed = fits[fits["verdict"] == "failed"].drop_duplicates(["model", "guide", "run"])
+    failed = fits[fits["verdict"] == "failed"].drop_duplicates(["model", "guide", "label"])
     diverged = fits[fits["verdict"] == "diverged"]
-    keys = ["model", "guide", "run", "step_size"]
+    keys = ["model", "guide", "label", "step_size"]
     groups = diverged.groupby(keys, sort=False)
     rows = pd.concat(
         [
@@ -303,7 +303,7 @@ def failures(fits: pd.DataFrame) -> HTML | Markdown:
         return Markdown("No fit failed and none diverged.")
     rows["step_size"] = rows["step_size"].where(rows["what"] == "diverged")
     headings = {
-        "what": "verdict", "model": "model", "guide": "guide", "run": "run",
+        "what": "verdict", "model": "model", "guide": "guide", "label": "label",
         "step_size": "step size", "fits": "fits", "why": "message or reason",
     }  # fmt: skip
     return table(rows, headings)
@@ -367,7 +367,7 @@ def _number_or_text(value) -> str:
 def provenance(results: Results) -> HTML:
     """Where the numbers come from: data, reference, device, package versions, cost."""
     fits = results.table()
-    model, guide, run = fits.iloc[0][["model", "guide", "run"]]
+    model, guide, run = fits.iloc[0][["model", "guide", "label"]]
     first = results.fit(model, guide, run).attrs
     spec = json.loads(first["spec"])
     seconds = fits["seconds"].sum() if "seconds" in fits else np.nan
@@ -375,7 +375,7 @@ def provenance(results: Results) -> HTML:
     rows = {
         "problem": results.data().attrs.get("source", results.experiment),
         "reference posterior": results.reference(model).attrs.get("method", "none"),
-        "fits": f"{len(fits):,} in {len(fits.drop_duplicates(['model', 'guide', 'run']))} cells",
+        "fits": f"{len(fits):,} in {len(fits.drop_duplicates(['model', 'guide', 'label']))} cells",
         "time of optimisation": f"{number(float(seconds))} s in all",
         "device": first["device"],
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),

@@ -31,11 +31,11 @@ class Layout:
     def diagnostics(self, cell: Cell | None = None) -> str:
         return f"{self.root}/{_cell(cell, 'diagnostics')}.parquet"
 
-    def fit_of(self, experiment: str, model: str, guide: str, run: str) -> str:
-        return self.fit().format(experiment=experiment, model=model, guide=guide, run=run)
+    def fit_of(self, experiment: str, model: str, guide: str, label: str) -> str:
+        return self.fit().format(experiment=experiment, model=model, guide=guide, label=label)
 
-    def diagnostics_of(self, experiment: str, model: str, guide: str, run: str) -> str:
-        return self.diagnostics().format(experiment=experiment, model=model, guide=guide, run=run)
+    def diagnostics_of(self, experiment: str, model: str, guide: str, label: str) -> str:
+        return self.diagnostics().format(experiment=experiment, model=model, guide=guide, label=label)
 
     def checkpoint(self, cell: Cell | None = None) -> str:
         return f"{self.root}/{_cell(cell, 'checkpoints')}.npz"
@@ -102,10 +102,10 @@ class Layout:
         return folder.with_name("costs") / spec.relative_to(folder)
 
 
-CELL = "{model}/{guide}/{run}"
+CELL = "{model}/{guide}/{label}"
 
 
 def _cell(cell: Cell | None, kind: str) -> str:
     if cell is None:
         return f"{{experiment}}/{kind}/{CELL}"
-    return f"{cell.experiment}/{kind}/{cell.model}/{cell.guide}/{cell.run}"
+    return f"{cell.experiment}/{kind}/{cell.model}/{cell.guide}/{cell.label}"

@@ -20,7 +20,7 @@ FORMAT_VERSION = 1
 
 
 @contextmanager
-def published(
+def atomic_outputs(
     outputs: dict[str, Path], spec_file: Path, spec_text: str
 ) -> Iterator[dict[str, Path]]:
     """Temporary paths to write to; on success they are renamed into place, all or none.
@@ -138,7 +138,7 @@ class Results:
         """One row a simulation and parameter of an entry of `calibration`."""
         return read_table(self.layout.refits(self.experiment, name))
 
-    def fit(self, model: str, guide: str, run: str) -> xr.Dataset:
+    def fit(self, model: str, guide: str, label: str) -> xr.Dataset:
         """Losses, snapshots, parameters and draws of one cell; losses kept as means stand repeated."""
         fits = read_dataset(self.layout.fit_of(self.experiment, model, guide, run))
         stride = int(fits["loss"].attrs.get("stride", 1)) if "loss" in fits else 1

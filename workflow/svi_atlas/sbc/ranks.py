@@ -18,7 +18,7 @@ from numpyro import handlers
 from svi_atlas.inference.draws import fitted
 
 
-def count_below(
+def rank_statistics(
     model: Callable,
     make_guide: Callable[[], Callable],
     data: Mapping[str, Any],

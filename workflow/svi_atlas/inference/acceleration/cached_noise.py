@@ -16,7 +16,7 @@ import numpyro.distributions as dist
 from numpyro.primitives import Messenger
 
 
-class KnownNoise(Messenger):
+class CacheBaseNoise(Messenger):
     """Effect handler for a guide: multivariate Normals drawn inside keep the noise of their draws.
 
     Those that a plate expands are left as they are.

@@ -40,7 +40,7 @@ def run(job: Job) -> None:
         dataset = xr.Dataset(attrs={"message": str(error)})
     coords = {"step_size": cell["step_sizes"], "seed": cell["seeds"]}
     dataset = dataset.assign_coords(coords).assign_attrs(
-        **{name: cell[name] for name in ("experiment", "model", "guide", "run")},
+        **{name: cell[name] for name in ("experiment", "model", "guide", "block", "label")},
         num_particles=cell["num_particles"],
         num_steps=cell["num_steps"],
         num_draws=cell["num_draws"],
@@ -99,7 +99,7 @@ def _fit_and_draw(
         num_steps=cell["num_steps"],
         optimizer=cell["optimizer"],
         num_snapshots=spec["num_snapshots"],
-        budget_bytes=spec["budget_mb"] * 1e6,
+        max_stored_bytes=spec["max_stored_mb"] * 1e6,
         report=_report,
         checkpoint=checkpoint,
         at_start=at_start,
@@ -131,7 +131,7 @@ def to_dataset(fits: Fits, draws: Draws, mock: dict[str, np.ndarray]) -> xr.Data
     variables: dict[str, Any] = {"loss": ((*fit, "step"), fits.loss, of_loss)}
     for name in ("nonfinite", "first_nonfinite"):
         variables[name] = (fit, getattr(fits, name))
-    for prefix, arrays in (("unconstrained", fits.unconstrained), ("trace", fits.trace)):
+    for prefix, arrays in (("unconstrained", fits.unconstrained), ("path", fits.path)):
         for name, values in arrays.items():
             own = f"unconstrained_{name}" if prefix == "unconstrained" else name
             dims = (*fit, "snapshot", *_own_dims(own, values.ndim - 3))
@@ -146,13 +146,13 @@ def to_dataset(fits: Fits, draws: Draws, mock: dict[str, np.ndarray]) -> xr.Data
     for name in ("log_joint", "log_guide"):
         values = getattr(draws, name)
         variables[name] = (("iterate", *fit, "draw"), values, {"units": "nats"})
-    for name in ("to_go", "to_go_se", "step_kl", "step_kl_se"):
+    for name in ("elbo_gap", "elbo_gap_se", "step_kl", "step_kl_se"):
         variables[name] = (("iterate", *fit), getattr(draws, name), {"units": "nats"})
     for name, values in mock.items():
         dims = (*fit, "mock", *_own_dims(name, values.ndim - 3))
         variables[name] = (dims, values)
     coords = {
-        "iterate": np.array(["last", "average"], dtype=object),
+        "iterate": np.array(["last", "averaged"], dtype=object),
         "snapshot_step": ("snapshot", fits.snapshot_step),
     }
     seconds = {"seconds_compile": fits.seconds_compile, "seconds_run": fits.seconds_run}

@@ -21,5 +21,5 @@ def run(job: Job) -> None:
     known = truth(table, optima, posterior, thresholds)
     result = rates(table, known["is_right"], job.spec["study"], thresholds)
     store.write_table(result, job.outputs["csv"], job.spec_text)
-    keep = ["model", "guide", "run", "num_particles", "step_size", "seed", "verdict"]
+    keep = ["model", "guide", "label", "num_particles", "step_size", "seed", "verdict"]
     store.write_table(table[keep].join(known), job.outputs["truth"], job.spec_text)

@@ -21,10 +21,10 @@ def run(job: Job) -> None:
         [part.drop(columns=weights_of_networks(part)) for part in parts], ignore_index=True
     )
     table = pd.concat([statistics, verdicts], axis=1)
-    failed = table[table["verdict"] == "failed"].drop_duplicates(["model", "guide", "run"])
+    failed = table[table["verdict"] == "failed"].drop_duplicates(["model", "guide", "label"])
     if job.spec["strict"] and len(failed):
         lines = (
-            f"  {row.model}, {row.guide}, {row.run}: {row.message}" for row in failed.itertuples()
+            f"  {row.model}, {row.guide}, {row.label}: {row.message}" for row in failed.itertuples()
         )
         raise InputError("strict is true and these fits failed:\n" + "\n".join(lines))
     store.write_table(table, job.outputs["parquet"], job.spec_text)

@@ -32,7 +32,7 @@ def draw(results: Results) -> Figure:
         fits.append((_fits.named_fit(results, run), label, colour))
     table = results.table()
     for guide, (run, step_size) in CELLS.items():
-        if not ((table["guide"] == guide) & (table["run"] == run)).any():
+        if not ((table["guide"] == guide) & (table["label"] == run)).any():
             continue
         model = table.loc[table["guide"] == guide, "model"].iloc[0]
         fit = results.fit(model, guide, run).sel(step_size=step_size, method="nearest")
@@ -41,12 +41,12 @@ def draw(results: Results) -> Figure:
         if "message" in fit.attrs:
             left.plot([], [], color=colour, label=f"{label}: failed")
             continue
-        many = "seed" in fit["trace.sig2_q"].dims
+        many = "seed" in fit["path.sig2_q"].dims
         style = {"color": colour, "lw": 0.4 if many else 1.5, "alpha": 0.55 if many else 1.0}
         steps = fit["snapshot_step"]
         left.plot(steps, _paths(fit, "sig2_q"), **style)
         left.plot([], [], color=colour, label=label)
-        if "trace.theta" in fit:
+        if "path.theta" in fit:
             right.plot(steps, np.degrees(_paths(fit, "theta")), **style)
     for axes, exact in ((left, CAUCHY_SCALE), (right, 45.0)):
         axes.axhline(exact, color=_style.EXACT, lw=0.9, ls="--")
@@ -60,4 +60,4 @@ def draw(results: Results) -> Figure:
 
 def _paths(fit: xr.Dataset, name: str) -> np.ndarray:
     """(snapshot,) or (snapshot, seed)."""
-    return fit[f"trace.{name}"].transpose("snapshot", ...).to_numpy()
+    return fit[f"path.{name}"].transpose("snapshot", ...).to_numpy()

@@ -24,14 +24,14 @@ def draw(results: Results) -> Figure:
             _style.note(axes, "not fitted, or failed")
             continue
         setting, grid = best.loc[guide], grid_fits(table)
-        same = (grid["guide"] == guide) & (grid["run"] == setting["run"])
-        fits = grid[same & (grid["step_size"] == setting["step_size"])].sort_values("loss_tail")
+        same = (grid["guide"] == guide) & (grid["label"] == setting["label"])
+        fits = grid[same & (grid["step_size"] == setting["step_size"])].sort_values("final_loss")
         chosen = fits.iloc[(len(fits) - 1) // 2]
-        fit = results.fit(chosen["model"], guide, chosen["run"])
+        fit = results.fit(chosen["model"], guide, chosen["label"])
         fit = fit.sel(seed=chosen["seed"], step_size=chosen["step_size"])
         count = show_draws(axes, fit, _style.guide_colour(guide))
         axes.set_title(
-            f"{guide}\nloss {chosen['loss_tail']:.3f}, "
+            f"{guide}\nloss {chosen['final_loss']:.3f}, "
             f"{_style.particles(chosen['num_particles'])}, "
             f"step {_style.plain_number(chosen['step_size'])}, {count:,} draws",
             fontsize=8.5,

@@ -32,7 +32,7 @@ def draw(results: Results) -> Figure:
     table = grid_fits(results.table())
     table = table[table["verdict"] != "failed"]
     laplace = table["guide"].isin(NO_ELBO)
-    table = table.assign(final=table["loss_tail"].mask(laplace, -table["elbo"]))
+    table = table.assign(final=table["final_loss"].mask(laplace, -table["elbo"]))
     colours = _style.scale_colours(table["num_particles"], _style.PARTICLES)
     guides = list(dict.fromkeys(table["guide"]))
     figure, ((axes,),) = _style.panels(1, 1, (9.2, 0.52 * len(guides) + 1.5))

@@ -19,7 +19,7 @@ COLOURS = ("#0072B2", "#E69F00")
 def draw(results: Results) -> Figure:
     """Loss above minus the log evidence by step; its end by seed; where the parameters end."""
     table = results.table()
-    rows = table[(table["guide"] == GUIDE) & (table["run"] == RUN)]
+    rows = table[(table["guide"] == GUIDE) & (table["label"] == RUN)]
     figure, ((left, middle, right),) = _style.panels(1, 3, (10.8, 3.6))
     floor = _fits.negative_log_evidence(results)
     if rows.empty:
@@ -36,7 +36,7 @@ def draw(results: Results) -> Figure:
         above = np.where(means - floor > 0, means - floor, np.nan)
         left.plot(_fits.centres(edges), above.T, color=colour, lw=0.5, alpha=0.6)
         middle.errorbar(
-            cell["seed"], cell["loss_tail"], cell["loss_tail_se"], fmt="o", ms=3, lw=0.8,
+            cell["seed"], cell["final_loss"], cell["final_loss_se"], fmt="o", ms=3, lw=0.8,
             color=colour, label=label,
         )  # fmt: skip
         right.plot(cell["derived.theta_degrees"], cell["param.sig2_q"], "o", ms=3.5, alpha=0.75,

@@ -31,7 +31,7 @@ def draw(results: Results) -> Figure:
             _style.note(axes, f"failed: {_style.short(fits.attrs['message'])}")
             continue
         fit = fits.sel(step_size=step_size).isel(snapshot=slice(every - 1, None, every))
-        values = fit["trace.weight"].transpose("snapshot", "seed")
+        values = fit["path.weight"].transpose("snapshot", "seed")
         axes.plot(fit["snapshot_step"], values, color=_style.guide_colour(GUIDE), lw=0.6, alpha=0.7)
         axes.axhline(0.5, color=_style.EXACT, lw=0.9, ls="--")
     row[0].set_ylim(-0.02, 1.02)

@@ -14,7 +14,7 @@ GUIDES = ("beta", "normal", "truncated_normal", "AutoNormal")
 def density(guide: str, fit: pd.Series, fairness: np.ndarray, prefix: str = "param") -> np.ndarray:
     """Density of a fitted guide at `fairness` (point,), inside (0, 1).
 
-    fit: a row of `fits.parquet`; prefix: "param" for the last iterate, "average" for the average.
+    fit: a row of `fits.parquet`; prefix: "param" for the last iterate, "averaged" for the average.
     """
 
     def parameter(name: str) -> float:
@@ -41,7 +41,7 @@ def typical_fits(table: pd.DataFrame) -> dict[str, pd.Series]:
         fits = grid_fits(table)
         fits = fits[
             (fits["guide"] == best.guide)
-            & (fits["run"] == best.run)
+            & (fits["label"] == best.label)
             & (fits["step_size"] == best.step_size)
         ].sort_values("kl")
         found[best.guide] = fits.iloc[(len(fits) - 1) // 2]

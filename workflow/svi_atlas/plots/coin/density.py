@@ -12,7 +12,7 @@ from svi_atlas.plots import _style
 from svi_atlas.plots.coin._densities import density, typical_fits
 from svi_atlas.results.store import Results
 
-ORIGIN_RUN = "origin_beta_1_particle"
+TUTORIAL_RUN = "tutorial_beta_1_particle"
 
 
 def draw(results: Results) -> Figure:
@@ -38,7 +38,7 @@ def draw(results: Results) -> Figure:
         )
         curve = density(guide, fit, fairness)
         curves.append((label, curve, _style.guide_colour(guide), "-"))
-    origin = table[table["run"] == ORIGIN_RUN]
+    origin = table[table["label"] == TUTORIAL_RUN]
     if len(origin) and origin.iloc[0]["verdict"] != "failed":
         curve = density("beta", origin.iloc[0], fairness)
         colour = _style.guide_colour("beta")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from svi_atlas.plots import _fits, _style
 from svi_atlas.results.store import Results
 
-RUNS = ("origin_beta_1_particle", "origin_beta_32_particles")
+RUNS = ("tutorial_beta_1_particle", "tutorial_beta_32_particles")
 COLOURS = ("#E69F00", "#0072B2")
 NUM_BINS = 45
 
@@ -33,7 +33,7 @@ def draw(results: Results) -> Figure:
         row[0].fill_between(steps, mean - spread, mean + spread, color=colour, alpha=0.25, lw=0)
         row[0].plot(steps, mean, color=colour, label=label)
         for axes, name in zip(row[1:], optimum, strict=True):
-            axes.plot(fit["snapshot_step"], fit[f"trace.{name}"], color=colour)
+            axes.plot(fit["snapshot_step"], fit[f"path.{name}"], color=colour)
     floor = _fits.negative_log_evidence(results)
     row[0].axhline(floor, color=_style.EXACT, lw=0.9, ls="--")
     row[0].set_xscale("log")

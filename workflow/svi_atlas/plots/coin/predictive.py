@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.coin._densities import density
-from svi_atlas.plots.coin.origin_loss import RUNS
+from svi_atlas.plots.coin.tutorial_loss import RUNS
 from svi_atlas.results.store import Results
 
 NUM_BARS = 50
@@ -31,7 +31,7 @@ def draw(results: Results) -> Figure:
         axes.hist(draws, np.linspace(0, 1, NUM_BARS + 1), density=True, color="#cfcfcf",
                   label="draws from the guide")  # fmt: skip
         axes.plot(fairness, exact, color=_style.EXACT, lw=1.2, ls="--", label="exact posterior")
-        curve = density(guide, table[table["run"] == run].iloc[0], fairness)
+        curve = density(guide, table[table["label"] == run].iloc[0], fairness)
         axes.plot(fairness, curve, color=_style.guide_colour(guide), label="fitted density")
         axes.set_title(f"{len(draws):,} draws", loc="right", color="#777777", fontsize=8)
         axes.set_xlim(0.15, 1)

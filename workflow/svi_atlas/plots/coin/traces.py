@@ -36,7 +36,7 @@ def draw(results: Results) -> Figure:
             every = max(1, fit.sizes["snapshot"] // NUM_POINTS)
             thinned = fit.sel(step_size=step_size).isel(snapshot=slice(every - 1, None, every))
             for name, colour in COLOURS.items():
-                values = thinned[f"trace.{name}"].transpose("snapshot", "seed").to_numpy()
+                values = thinned[f"path.{name}"].transpose("snapshot", "seed").to_numpy()
                 axes.plot(thinned["snapshot_step"], values, color=colour, lw=0.5, alpha=0.6)
                 shown.append(values.ravel())
                 axes.axhline(exact[name], color=_style.EXACT, lw=0.9, ls="--")

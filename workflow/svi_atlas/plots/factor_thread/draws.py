@@ -17,7 +17,7 @@ def draw(results: Results) -> Figure:
     figure, (row,) = _style.panels(1, 2, (8.6, 4.3), sharey=True)
     angle = np.linspace(0, 2 * np.pi, 200)
     for axes, (guide, colour) in zip(row, GUIDES.items(), strict=True):
-        fit = _fits.named_fit(results, f"origin_factor_{guide}")
+        fit = _fits.named_fit(results, f"thread_factor_{guide}")
         axes.set_title(f"{guide} guide")
         if "message" in fit.attrs:
             _style.note(axes, f"failed: {_style.short(fit.attrs['message'])}")

@@ -10,7 +10,7 @@ from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.factor_thread._exact import SIGMA1, SIGMA2
 from svi_atlas.results.store import Results
 
-RUN = "origin_factor_sample"
+RUN = "thread_factor_sample"
 EXACT = {"sig1_q": SIGMA1, "sig2_q": SIGMA2}
 COLOURS = {"sig1_q": "#0072B2", "sig2_q": "#009E73"}
 
@@ -25,7 +25,7 @@ def draw(results: Results) -> Figure:
         _style.note(row[0], f"failed: {_style.short(fit.attrs['message'])}")
     else:
         for name, colour in COLOURS.items():
-            row[0].plot(fit["snapshot_step"], fit[f"trace.{name}"], color=colour, label=name)
+            row[0].plot(fit["snapshot_step"], fit[f"path.{name}"], color=colour, label=name)
             row[0].axhline(EXACT[name], color=_style.EXACT, lw=0.9, ls="--")
         row[0].legend(loc="center right")
     row[0].set_xlabel("step")

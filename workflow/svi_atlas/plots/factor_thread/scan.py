@@ -37,7 +37,7 @@ def draw(results: Results) -> Figure:
             chosen = (table["guide"] == guide) & (table["num_particles"] == count)
             aside = 1.25 ** (index - (len(counts) - 1) / 2)
             marker = "osD^v"[index % 5]
-            _points(middle, table[chosen], "loss_tail", aside, marker, colour)
+            _points(middle, table[chosen], "final_loss", aside, marker, colour)
             _points(right, table[chosen], "param.sig1_q", aside, marker, colour)
     _signed_log(middle, 20)
     for axes in (left, middle):

@@ -56,10 +56,10 @@ def of_fits(results: Results, model: str = MODEL) -> pd.DataFrame:
         columns=dict(zip(derived, QUANTITIES, strict=True))
     )
     found["source"] = np.where(found["var_first"].notna(), "parameters", "draws")
-    without = found[found["source"] == "draws"].drop_duplicates(["guide", "run"])
-    for guide, run in zip(without["guide"], without["run"], strict=True):
+    without = found[found["source"] == "draws"].drop_duplicates(["guide", "label"])
+    for guide, run in zip(without["guide"], without["label"], strict=True):
         from_draws = _from_draws(results, model, guide, run)
-        chosen = (found["guide"] == guide) & (found["run"] == run)
+        chosen = (found["guide"] == guide) & (found["label"] == run)
         for name in QUANTITIES:
             found.loc[chosen, name] = [
                 from_draws[name][seed, step_size]
@@ -71,7 +71,7 @@ def of_fits(results: Results, model: str = MODEL) -> pd.DataFrame:
     return found
 
 
-def _from_draws(results: Results, model: str, guide: str, run: str) -> dict[str, dict]:
+def _from_draws(results: Results, model: str, guide: str, label: str) -> dict[str, dict]:
     fit = results.fit(model, guide, run).sel(iterate="last")
     first, second = ("x", "y") if model == MODEL else ("s", "x")
     draws = np.stack([fit[f"site.{name}"].to_numpy() for name in (first, second)], -1)
@@ -105,8 +105,8 @@ def at_setting(
         best = best_settings(grid)
         if best.empty:
             return grid
-        setting = best.iloc[0]["run"], best.iloc[0]["step_size"]
-    return grid[(grid["run"] == setting[0]) & np.isclose(grid["step_size"], setting[1])]
+        setting = best.iloc[0]["label"], best.iloc[0]["step_size"]
+    return grid[(grid["label"] == setting[0]) & np.isclose(grid["step_size"], setting[1])]
 
 
 def shared_setting(table: pd.DataFrame) -> tuple[str, float]:
@@ -115,8 +115,8 @@ def shared_setting(table: pd.DataFrame) -> tuple[str, float]:
     usable = (grid["model"] == MODEL) & (grid["verdict"] != "failed")
     both = grid[usable & grid["guide"].isin(GUIDES)]
     both = both.assign(at_rest=both["converged"].fillna(False).astype(float))
-    by_guide = both.groupby(["run", "step_size", "guide"])[["at_rest", "kl"]].mean()
-    settings = by_guide.groupby(["run", "step_size"]).agg({"at_rest": "min", "kl": "mean"})
+    by_guide = both.groupby(["label", "step_size", "guide"])[["at_rest", "kl"]].mean()
+    settings = by_guide.groupby(["label", "step_size"]).agg({"at_rest": "min", "kl": "mean"})
     settings["most"] = settings["at_rest"] > 0.5
     return settings.sort_values(["most", "kl"], ascending=[False, True]).index[0]
 

@@ -26,7 +26,7 @@ def draw(results: Results) -> Figure:
         for axes in (left, middle, right):
             _style.note(axes, f"no fit of {GUIDE} to {MODEL}")
         return figure
-    cell = results.fit(MODEL, GUIDE, fit["run"]).sel(iterate="last", step_size=fit["step_size"])
+    cell = results.fit(MODEL, GUIDE, fit["label"]).sel(iterate="last", step_size=fit["step_size"])
     one = cell.sel(seed=fit["seed"])
     mean, scale = one["param.auto_loc"].to_numpy(), one["param.auto_scale_tril"].to_numpy()
     naive = scale @ scale.T

@@ -11,7 +11,7 @@ from svi_atlas.plots import _style
 from svi_atlas.plots.rotated_gaussian._gaussian import (EXACT, GUIDES, MODEL, at_setting, covariance_of, draw_ellipses, shared_setting, typical_fit)
 from svi_atlas.results.store import Results
 
-ORIGIN_RUN = "origin_full_rank"
+TUTORIAL_RUN = "tutorial_full_rank"
 NUM_DRAWS = 5000
 REACH = 8.5
 
@@ -27,14 +27,14 @@ def draw(results: Results) -> Figure:
     _draw_points(row[1], exact[:NUM_DRAWS], "#777777", "exact")
     setting = shared_setting(table)
     for axes, guide in zip(row[2:], GUIDES, strict=True):
-        origin = table[(table["run"] == ORIGIN_RUN) & (table["guide"] == guide)]
+        origin = table[(table["label"] == TUTORIAL_RUN) & (table["guide"] == guide)]
         typical = typical_fit(at_setting(table, MODEL, guide, setting))
         fit = origin.iloc[0] if len(origin) else typical
         if fit is None or fit["verdict"] == "failed":
             axes.set_title(guide)
             _style.note(axes, "no fit" if fit is None else f"failed: {fit['message']}")
             continue
-        cell = results.fit(MODEL, guide, fit["run"]).sel(
+        cell = results.fit(MODEL, guide, fit["label"]).sel(
             iterate="last", seed=fit["seed"], step_size=fit["step_size"]
         )
         points = np.stack([cell[f"site.{site}"].to_numpy() for site in ("x", "y")], -1)

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.plots import _style
 from svi_atlas.plots.rotated_gaussian._gaussian import (EXACT, MODEL, QUANTITIES, of_fits, quantities)
-from svi_atlas.plots.rotated_gaussian.draws import ORIGIN_RUN
+from svi_atlas.plots.rotated_gaussian.draws import TUTORIAL_RUN
 from svi_atlas.results.store import Results
 
 NAMES = {
@@ -49,7 +49,7 @@ def draw(results: Results) -> Figure:
                 axes.axhline(exact[name], color=_style.EXACT, lw=0.9, ls="--", zorder=1)
             _draw_spread(axes, of_guide, name, colours)
         if guide == "AutoMultivariateNormal":
-            _draw_origin(axes_row, fits[fits["run"] == ORIGIN_RUN])
+            _draw_origin(axes_row, fits[fits["label"] == TUTORIAL_RUN])
         draws = (of_guide["source"] == "draws").all()
         axes_row[0].set_ylabel(
             _broken(guide) + ("\n(from draws)" if draws else ""), rotation=0, ha="right",

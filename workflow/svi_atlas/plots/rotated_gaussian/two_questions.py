@@ -37,7 +37,7 @@ def draw(results: Results) -> Figure:
     floor = _fits.negative_log_evidence(results, MODEL)
     run, step_size = shared_setting(table)
     for guide in GUIDES:
-        if ((grid["guide"] == guide) & (grid["run"] == run)).any():
+        if ((grid["guide"] == guide) & (grid["label"] == run)).any():
             _draw_course(
                 left, middle, results.fit(MODEL, guide, run).sel(step_size=step_size), guide
             )
@@ -81,8 +81,8 @@ def _draw_course(left: Axes, middle: Axes, cell: xr.Dataset, guide: str) -> None
 def _variance_of_x(cell: xr.Dataset, guide: str) -> np.ndarray:
     """Variance of x of the guide at the snapshots, (seed, snapshot)."""
     if guide == "AutoNormal":
-        return cell["trace.x_auto_scale"].transpose("seed", "snapshot").to_numpy() ** 2
-    scale = cell["trace.auto_scale_tril"].transpose("seed", "snapshot", ...).to_numpy()
+        return cell["path.x_auto_scale"].transpose("seed", "snapshot").to_numpy() ** 2
+    scale = cell["path.auto_scale_tril"].transpose("seed", "snapshot", ...).to_numpy()
     return (scale[:, :, 0] ** 2).sum(-1)
 
 

@@ -32,7 +32,7 @@ def draw(results: Results) -> Figure:
     a seed, a bar the median.
     """
     table = results.table()
-    leak = json.loads(table.attrs["spec"])["thresholds"]["support_leak"]
+    leak = json.loads(table.attrs["spec"])["thresholds"]["outside_support"]
     table = grid_fits(table)
     families = _fits.families(table)
     count = shared_count(families)
@@ -42,7 +42,7 @@ def draw(results: Results) -> Figure:
         colour = _colour(family.guide)
         run = family.runs[count] if count in family.runs else family.runs[min(family.runs)]
         cell = of(table, family)
-        cell = cell[cell["run"] == run]
+        cell = cell[cell["label"] == run]
         best = best_settings(of(counted(cell), family))
         if best.empty:
             time.text(

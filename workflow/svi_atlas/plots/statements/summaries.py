@@ -31,7 +31,7 @@ def draw(results: Results) -> Figure:
     table = results.table()
     limits = json.loads(table.attrs["spec"])["thresholds"]
     figure, ((left, right),) = _style.panels(1, 2, (9.6, 3.7), sharex=True)
-    fits = with_kl(table, limits["support_leak"])
+    fits = with_kl(table, limits["outside_support"])
     if fits.empty:
         for axes in (left, right):
             _style.note(axes, "no fit has a known KL")

@@ -11,7 +11,7 @@ from svi_atlas.errors import InputError
 from svi_atlas.plots import _fits
 from svi_atlas.results.store import Results
 
-RUN = "origin_beta_32_particles"
+RUN = "tutorial_beta_32_particles"
 START = 10.0
 """Where the guide's two parameters start."""
 
@@ -63,8 +63,8 @@ def course(results: Results, num_points: int, run: str = RUN) -> Course:
     shown = np.unique(np.geomspace(1, last, num_points).round().astype(int)) - 1
     return Course(
         step=np.append(0, fit["snapshot_step"].to_numpy()[shown]),
-        alpha_q=np.append(START, fit["trace.alpha_q"].to_numpy()[shown].astype(float)),
-        beta_q=np.append(START, fit["trace.beta_q"].to_numpy()[shown].astype(float)),
+        alpha_q=np.append(START, fit["path.alpha_q"].to_numpy()[shown].astype(float)),
+        beta_q=np.append(START, fit["path.beta_q"].to_numpy()[shown].astype(float)),
         alpha=float(obs.sum()) + 1,
         beta=float(obs.size - obs.sum()) + 1,
     )

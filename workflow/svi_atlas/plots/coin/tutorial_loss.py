@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from svi_atlas.plots import _fits, _style
 from svi_atlas.results.store import Results
 
-RUNS = ("origin_beta_1_particle", "origin_beta_32_particles", "origin_normal")
+RUNS = ("tutorial_beta_1_particle", "tutorial_beta_32_particles", "tutorial_normal")
 BAND = "#c9c9c9"
 NUM_BINS = 200
 WINDOW_SHARE = 0.05

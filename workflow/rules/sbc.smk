@@ -13,8 +13,8 @@ rule refit:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        mem_mb=times_attempt(2000),
+        runtime=times_attempt(120),
     params:
         spec=spec_digest(LAYOUT.spec("refit", item="{calibration}")),
         cache=LAYOUT.compiled(),
@@ -36,8 +36,8 @@ rule calibration:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=times_attempt(1000),
+        runtime=times_attempt(10),
     params:
         spec=spec_digest(LAYOUT.spec("calibration")),
         results=results_root,

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.bimodal._draws import show_draws
 from svi_atlas.plots.bimodal._exact import show_density
-from svi_atlas.plots.bimodal.origin_loss import RUN
+from svi_atlas.plots.bimodal.tutorial_loss import RUN
 from svi_atlas.results.store import Results
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from svi_atlas import problems
 from svi_atlas.results import store
-from svi_atlas.sbc.ranks import count_below
+from svi_atlas.sbc.ranks import rank_statistics
 from svi_atlas.inference.fit import ModelError, fit_data_sets
 from svi_atlas.errors import InputError
 from svi_atlas.inference.guide_check import check_guide, raise_errors
@@ -49,7 +49,7 @@ def run(job: Job) -> None:
             optimizer=settings["optimizer"],
         )
         _report(f"fitted {len(seeds)} data sets in {time.perf_counter() - started:.1f} s")
-        below = count_below(
+        below = rank_statistics(
             model,
             make_guide,
             data,

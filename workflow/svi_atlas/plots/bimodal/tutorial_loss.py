@@ -14,7 +14,7 @@ from svi_atlas.plots import _fits, _style
 from svi_atlas.plots.bimodal._exact import normal_mixture_optimum
 from svi_atlas.results.store import Results
 
-RUN = "origin_normal_mixture"
+RUN = "tutorial_normal_mixture"
 BAND = "#c9c9c9"
 NUM_BINS = 200
 
