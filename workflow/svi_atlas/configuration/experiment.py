@@ -159,7 +159,9 @@ def plan_experiment(
     guides = (*catalogue.guides, *raw["autoguides"], *AUTOGUIDES)
     cells: dict[tuple[str, str, str], Cell] = {}
 
-    def add(where: str, model: str, guide: str, label: str, **settings: Any) -> None:
+    def add(
+        where: str, model: str, guide: str, block: str, label: str, **settings: Any
+    ) -> None:
         _check_name(path, where, "model", model, catalogue.models)
         _check_name(path, where, "guide", guide, guides)
         if (model, guide, label) in cells:
