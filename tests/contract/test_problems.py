@@ -15,15 +15,15 @@ from numpyro.infer import MCMC, NUTS, SVI, Trace_ELBO, init_to_uniform, init_to_
 from numpyro.optim import Adam
 
 from support import ROOT
-from svi_atlas.planning import run as plan
 from svi_atlas import problems
+from svi_atlas.configuration.experiment import ProblemInfo, plan_experiment, read_experiment
+from svi_atlas.configuration.schema import check, read_yaml
 from svi_atlas.inference.draws import Drawer
+from svi_atlas.inference.full_data import NoSubsampling
 from svi_atlas.inference.guides import guide_factory
 from svi_atlas.inference.keys import purpose_key
+from svi_atlas.planning import run as plan
 from svi_atlas.references import make_references
-from svi_atlas.configuration.schema import check, read_yaml
-from svi_atlas.configuration.experiment import ProblemInfo, plan_experiment, read_experiment
-from svi_atlas.inference.full_data import NoSubsampling
 
 NAMES = sorted(path.stem for path in plan.PROBLEMS.glob("[a-z]*.py") if path.stem != "base")
 

@@ -3,9 +3,9 @@
 import pytest
 
 from support import COIN, CONFIG, LINE, Project, forget_files
-from svi_atlas.planning import run as plan
-from svi_atlas.errors import InputError
 from svi_atlas.configuration.schema import read_yaml
+from svi_atlas.errors import InputError
+from svi_atlas.planning import run as plan
 
 COIN_FILE = "config/experiments/coin.yaml"
 LINE_FILE = "config/experiments/line.yaml"

@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 
 from support import Project
-from svi_atlas.results import store
 from svi_atlas.configuration.schema import read_yaml
+from svi_atlas.results import store
 
 FOLDER = "results/heavy_reduced"
 

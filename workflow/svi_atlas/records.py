@@ -48,7 +48,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Optimum:
+class FamilyOptimum:
     """A Gaussian of a guide's family that is nearest to the posterior, over the single site `x`.
 
     mean: (dimension,); covariance: (dimension, dimension).
@@ -89,4 +89,4 @@ class Problem:
     reference: MakeReference | Mapping[str, MakeReference] | None = None
     data_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
     derived: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
-    optimum: Callable[[str, str], Sequence[Optimum]] | None = None
+    optimum: Callable[[str, str], Sequence[FamilyOptimum]] | None = None

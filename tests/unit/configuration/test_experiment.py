@@ -5,11 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from svi_atlas.planning import run as plan
 from svi_atlas import problems
-from svi_atlas.errors import InputError
+from svi_atlas.configuration.experiment import (
+    ProblemInfo,
+    load_config,
+    plan_experiment,
+    read_experiment,
+)
 from svi_atlas.configuration.schema import read_yaml
-from svi_atlas.configuration.experiment import (ProblemInfo, load_config, plan_experiment, read_experiment)
+from svi_atlas.errors import InputError
+from svi_atlas.planning import run as plan
 
 COIN = problems.load("coin")
 CATALOGUE = ProblemInfo(tuple(COIN.models), tuple(COIN.guides), COIN.data_schema)

@@ -11,10 +11,16 @@ from scipy import stats
 from svi_atlas.diagnostics import drift
 from svi_atlas.diagnostics.between_seeds import between_seeds
 from svi_atlas.diagnostics.bounds import bounds
-from svi_atlas.diagnostics.drift import (_rhat_error, effective_size, loss_drift, loss_acceleration, parameter_drift)
+from svi_atlas.diagnostics.drift import (
+    _rhat_error,
+    effective_size,
+    loss_acceleration,
+    loss_drift,
+    parameter_drift,
+)
 from svi_atlas.diagnostics.elbo import averaging_gain, elbo
-from svi_atlas.diagnostics.khat import khat, khat_limit
 from svi_atlas.diagnostics.final_loss import batch_mean, final_loss
+from svi_atlas.diagnostics.khat import khat, khat_limit
 from svi_atlas.diagnostics.moments import moments
 from svi_atlas.diagnostics.rhat import split_rhat
 from svi_atlas.diagnostics.wasserstein import wasserstein

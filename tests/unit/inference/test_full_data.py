@@ -10,12 +10,13 @@ from numpyro import handlers
 from numpyro.infer.autoguide import AutoNormal
 from numpyro.infer.util import log_density
 
-from svi_atlas.inference import fit as engine, draws as evaluate
+from svi_atlas.inference import draws as evaluate
+from svi_atlas.inference import fit as engine
 from svi_atlas.inference.acceleration import hoist
-from svi_atlas.inference.fit import ModelError, fit_cell
 from svi_atlas.inference.draws import Drawer
-from svi_atlas.references.posterior import Posterior
+from svi_atlas.inference.fit import ModelError, fit_cell
 from svi_atlas.inference.full_data import NoSubsampling
+from svi_atlas.references.posterior import Posterior
 
 ROWS, BATCH = 60, 7
 DATA = {"y": np.random.default_rng(0).normal(1.0, 1.0, ROWS).astype(np.float32)}

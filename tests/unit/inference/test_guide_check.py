@@ -8,8 +8,8 @@ from numpyro.distributions import constraints
 from numpyro.infer import autoguide
 
 from svi_atlas import problems
-from svi_atlas.inference.fit import ModelError
 from svi_atlas.inference.draws import Drawer
+from svi_atlas.inference.fit import ModelError
 from svi_atlas.inference.guide_check import check_guide, check_support, raise_errors
 from svi_atlas.inference.keys import purpose_key
 

@@ -6,10 +6,10 @@ import pytest
 from scipy import stats
 
 from svi_atlas import problems
-from svi_atlas.judgement.error_rates import rates, truth
 from svi_atlas.diagnostics.stopping_rules import stopping_rules
-from svi_atlas.records import Optimum
+from svi_atlas.judgement.error_rates import rates, truth
 from svi_atlas.problems.verdict_study import LOG_EVIDENCE, TARGETS
+from svi_atlas.records import FamilyOptimum
 
 THRESHOLDS = {"elbo_gap": 0.001, "mean_error": 0.1, "sd_ratio": 0.1}
 STUDY = problems.load("verdict_study")
@@ -31,7 +31,7 @@ def mean_field_fits(mean, scale, model="m"):
 
 
 class TestTruth:
-    optimum = Optimum(np.array([1.0, -2.0]), np.diag([0.5, 2.0]) ** 2)
+    optimum = FamilyOptimum(np.array([1.0, -2.0]), np.diag([0.5, 2.0]) ** 2)
     posterior = (np.array([1.0, -2.0]), np.array([0.5, 2.0]))
 
     def found(self, fits, posterior=None):
@@ -72,7 +72,7 @@ class TestTruth:
 
     def test_of_several_optima_the_nearest_counts(self):
         scale = np.diag([1.0, 1.0])
-        optima = [Optimum(np.full(2, place), scale) for place in (-3.0, 3.0)]
+        optima = [FamilyOptimum(np.full(2, place), scale) for place in (-3.0, 3.0)]
         fits = [mean_field_fits([place] * 2, [1.0] * 2) for place in (-3.0, 0.0, 3.0)]
         table = pd.concat(fits, ignore_index=True)
         posterior = {"m": (np.full(2, 3.0), np.ones(2))}

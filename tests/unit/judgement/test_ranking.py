@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from svi_atlas.judgement.ranking import best_settings
 from svi_atlas.jobs.stages.table import weights_of_networks
+from svi_atlas.judgement.ranking import best_settings
 
 
 def cell(step_size, verdicts, kl, num_particles=8, guide="beta"):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from svi_atlas.judgement.recommendation import NEXT, why_none_qualifies, recommend
+from svi_atlas.judgement.recommendation import NEXT, recommend, why_none_qualifies
 
 
 def setting(step_size, num_adequate, seconds, *, guide="beta", average=0, kl=0.01, seeds=20):

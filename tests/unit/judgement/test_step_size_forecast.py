@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from numpyro.infer import autoguide
 
-from svi_atlas.judgement.step_size_forecast import power_law, smaller_step
 from svi_atlas.inference.draws import Drawer
+from svi_atlas.judgement.step_size_forecast import power_law, smaller_step
 
 STEP_SIZES = (0.01, 0.0025, 0.04)
 THRESHOLDS = {"rhat": 1.1, "elbo_gap": 0.0005}

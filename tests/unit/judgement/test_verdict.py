@@ -4,15 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from svi_atlas.judgement.verdict import CHECKS, VERDICTS, judge
 from svi_atlas.configuration.experiment import load_config
+from svi_atlas.judgement.verdict import CHECKS, VERDICTS, judge
 
 THRESHOLDS = load_config({"experiments": ["coin"]}).thresholds
 
 GOOD = {
     "model": "headstails",
     "guide": "beta",
-    "block": "grid", "label": "particles-1",
+    "block": "grid",
+    "label": "particles-1",
     "num_draws": 4000,
     "message": None,
     "guide_factors": "",
@@ -69,7 +70,12 @@ BAD_AVERAGE = {"mean_error_averaged": 0.5, "sd_ratio_averaged": 0.5, "khat_avera
 VIOLATIONS = [
     ("nonfinite", {"nonfinite": 0.2, "first_nonfinite": 17}, "diverged", ["20.00%", "step 17"]),
     ("finite_parameters", {"finite_parameters": 0.0}, "diverged", ["parameter is not finite"]),
-    ("evidence_violation_z", {"evidence_violation_z": 40.0, "final_loss": -3.0}, "diverged", ["-3", "40"]),
+    (
+        "evidence_violation_z",
+        {"evidence_violation_z": 40.0, "final_loss": -3.0},
+        "diverged",
+        ["-3", "40"],
+    ),
     (
         "loss_acceleration_z",
         {"loss_acceleration_z": 9.0, "evidence_violation_z": np.nan, "loss_drift": -40.0},
@@ -202,12 +208,22 @@ def test_signs_of_drift_count_only_where_what_is_left_to_gain_is_not_known():
         ({"outside_support": 0.04, "outside_support_averaged": 0.0}, "inadequate", "adequate"),
         # What is left to gain is known of each iterate.
         (
-            {"elbo_gap": 0.1, "elbo_gap_se": 0.01, "elbo_gap_averaged": 0.0001, "elbo_gap_se_averaged": 0.0001},
+            {
+                "elbo_gap": 0.1,
+                "elbo_gap_se": 0.01,
+                "elbo_gap_averaged": 0.0001,
+                "elbo_gap_se_averaged": 0.0001,
+            },
             "not_converged",
             "adequate",
         ),
         (
-            {"elbo_gap": 0.0001, "elbo_gap_se": 0.0001, "elbo_gap_averaged": 0.1, "elbo_gap_se_averaged": 0.01},
+            {
+                "elbo_gap": 0.0001,
+                "elbo_gap_se": 0.0001,
+                "elbo_gap_averaged": 0.1,
+                "elbo_gap_se_averaged": 0.01,
+            },
             "adequate",
             "not_converged",
         ),

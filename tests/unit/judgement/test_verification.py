@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from svi_atlas import cli
-from svi_atlas.results import store
-from svi_atlas.errors import InputError
-from svi_atlas.results.paths import Layout
 from svi_atlas.configuration.schema import checked
+from svi_atlas.errors import InputError
 from svi_atlas.judgement.verification import check, compare, summary
+from svi_atlas.results import store
+from svi_atlas.results.paths import Layout
 
 TABLE = pd.DataFrame(
     {
@@ -196,7 +196,9 @@ def test_summary_tells_where_the_cpu_time_went(results):
 
 
 def test_error_rates_are_compared_where_there_are_any():
-    rates = pd.DataFrame({"rule": ["verdict", "eye"], "split": "held_out", "wrong_rate": [0.01, 0.7]})
+    rates = pd.DataFrame(
+        {"rule": ["verdict", "eye"], "split": "held_out", "wrong_rate": [0.01, 0.7]}
+    )
     row = {
         **ROW, "table": "rates", "where": {"rule": "verdict", "split": "held_out"},
         "column": "wrong_rate", "expect": 0, "tolerance": 0.02, "kind": "promised",

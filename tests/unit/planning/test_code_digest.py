@@ -6,8 +6,8 @@ import os
 import pytest
 
 from support import forget_files
-from svi_atlas.planning import code_digest as spec
 from svi_atlas.errors import InputError
+from svi_atlas.planning import code_digest as spec
 
 STAGES = ("data", "reference", "fit", "diagnose", "table", "figure", "verify", "notebook", "page")
 

@@ -8,8 +8,8 @@ from scipy import special, stats
 
 from svi_atlas import problems
 from svi_atlas.inference.keys import purpose_key
-from svi_atlas.references import importance as _importance
 from svi_atlas.problems import hierarchical_regression
+from svi_atlas.references import importance as _importance
 from svi_atlas.references.posterior import Posterior
 from svi_atlas.references.quadrature import by_quadrature
 

@@ -10,20 +10,20 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from svi_atlas.jobs import job
 from svi_atlas import problems
-from svi_atlas.results import store
+from svi_atlas.configuration.experiment import load_config
 from svi_atlas.diagnostics.table import diagnose
-from svi_atlas.judgement.verdict import judge
 from svi_atlas.errors import InputError
 from svi_atlas.inference.keys import purpose_key
+from svi_atlas.jobs import job
+from svi_atlas.jobs.stages import data as data_stage
+from svi_atlas.jobs.stages import reference as reference_stage
+from svi_atlas.judgement.verdict import judge
 from svi_atlas.records import Problem, Reference
 from svi_atlas.references import make_references, nuts, to_dataset
 from svi_atlas.references.posterior import Posterior
 from svi_atlas.references.quadrature import by_quadrature
-from svi_atlas.configuration.experiment import load_config
-from svi_atlas.jobs.stages import data as data_stage
-from svi_atlas.jobs.stages import reference as reference_stage
+from svi_atlas.results import store
 
 KEY = purpose_key(0, "reference")
 

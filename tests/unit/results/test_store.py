@@ -9,11 +9,11 @@ import pytest
 import xarray as xr
 
 from svi_atlas import cli
-from svi_atlas.jobs import job
-from svi_atlas.results import store
 from svi_atlas.errors import StaleSpecError
+from svi_atlas.jobs import job
 from svi_atlas.jobs.stages import data as data_stage
 from svi_atlas.jobs.stages import reference as reference_stage
+from svi_atlas.results import store
 
 
 @pytest.fixture

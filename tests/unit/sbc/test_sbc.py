@@ -17,19 +17,19 @@ from numpyro.infer.autoguide import AutoNormal
 from scipy import stats
 
 from svi_atlas import problems
-from svi_atlas.results import store
-from svi_atlas.sbc.ranks import rank_statistics
-from svi_atlas.sbc import uniformity as tests
-from svi_atlas.inference.fit import fit_data_sets, flat
 from svi_atlas.errors import InputError
+from svi_atlas.inference.fit import fit_data_sets, flat
 from svi_atlas.inference.guides import guide_factory
-from svi_atlas.jobs.job import Job
 from svi_atlas.inference.keys import purpose_key
-from svi_atlas.results.paths import Layout
-from svi_atlas.plots import calibration as calibration_figure
-from svi_atlas.sbc.simulate import prior_predictive, why_not_simulated
-from svi_atlas.report import show as notebook
+from svi_atlas.jobs.job import Job
 from svi_atlas.jobs.stages import calibration, refit
+from svi_atlas.plots import calibration as calibration_figure
+from svi_atlas.report import show as notebook
+from svi_atlas.results import store
+from svi_atlas.results.paths import Layout
+from svi_atlas.sbc import uniformity as tests
+from svi_atlas.sbc.ranks import rank_statistics
+from svi_atlas.sbc.simulate import prior_predictive, why_not_simulated
 
 SIMULATIONS, DRAWS = 300, 500
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from svi_atlas.errors import InputError
 from svi_atlas.configuration.schema import check, checked, did_you_mean, read_yaml
+from svi_atlas.errors import InputError
 
 AUTOGUIDES = (
     "AutoBNAFNormal",
@@ -159,9 +159,7 @@ def plan_experiment(
     guides = (*catalogue.guides, *raw["autoguides"], *AUTOGUIDES)
     cells: dict[tuple[str, str, str], Cell] = {}
 
-    def add(
-        where: str, model: str, guide: str, block: str, label: str, **settings: Any
-    ) -> None:
+    def add(where: str, model: str, guide: str, block: str, label: str, **settings: Any) -> None:
         _check_name(path, where, "model", model, catalogue.models)
         _check_name(path, where, "guide", guide, guides)
         if (model, guide, label) in cells:

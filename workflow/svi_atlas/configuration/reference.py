@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from svi_atlas.configuration.schema import schema
 from svi_atlas.configuration.experiment import AUTOGUIDES
+from svi_atlas.configuration.schema import schema
 
 INTRODUCTION = """\
 # Configuration

@@ -1,1 +1,1 @@
-"""Statistics of fits, one a file, on plain arrays; `verdict` turns them into verdicts."""
+"""Statistics of fits, one method per file, on plain arrays."""

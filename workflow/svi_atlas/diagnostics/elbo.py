@@ -33,7 +33,7 @@ def averaging_gain(last: np.ndarray, average: np.ndarray) -> dict[str, np.ndarra
     a small error. Returns `averaging_gain`, `averaging_gain_se`, each (fit,).
     """
     with np.errstate(invalid="ignore"):
-        gain, error, _ = _mean(param_averaged.astype(float) - last)
+        gain, error, _ = _mean(average.astype(float) - last)
     return {"averaging_gain": gain, "averaging_gain_se": error}
 
 

@@ -11,10 +11,10 @@ import xarray as xr
 
 from svi_atlas.diagnostics.between_seeds import between_seeds
 from svi_atlas.diagnostics.bounds import bounds
-from svi_atlas.diagnostics.drift import loss_drift, loss_acceleration, parameter_drift
+from svi_atlas.diagnostics.drift import loss_acceleration, loss_drift, parameter_drift
 from svi_atlas.diagnostics.elbo import averaging_gain, elbo
-from svi_atlas.diagnostics.khat import khat
 from svi_atlas.diagnostics.final_loss import final_loss
+from svi_atlas.diagnostics.khat import khat
 from svi_atlas.diagnostics.missed_modes import missed_modes
 from svi_atlas.diagnostics.moments import moments
 from svi_atlas.diagnostics.reference_mask import mask_unreliable
@@ -31,7 +31,16 @@ def diagnose(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
     fits: a cell as the fit stage wrote it; reference: the posterior to compare with. Statistics of
     the averaged iterate end in `_averaged`.
     """
-    names = ("experiment", "model", "guide", "block", "label", "num_particles", "num_steps", "num_draws")
+    names = (
+        "experiment",
+        "model",
+        "guide",
+        "block",
+        "label",
+        "num_particles",
+        "num_steps",
+        "num_draws",
+    )
     step_size, seed = np.meshgrid(fits["step_size"], fits["seed"])
     table = pd.DataFrame({name: fits.attrs[name] for name in names}, index=range(step_size.size))
     table["step_size"], table["seed"] = step_size.ravel(), seed.ravel()
@@ -146,7 +155,9 @@ def _fit_first(array: xr.DataArray) -> np.ndarray:
 def _columns(fits: xr.Dataset, prefix: str, index: int, iterate: str) -> dict[str, np.ndarray]:
     """`param.alpha_q`, `param_averaged.loc[0]`, ...: parameters and derived quantities of few components."""
     start = (
-        prefix if iterate == "last" else {"param": "averaged", "derived": "derived_averaged"}[prefix]
+        prefix
+        if iterate == "last"
+        else {"param": "averaged", "derived": "derived_averaged"}[prefix]
     )
     found = {}
     for name in fits.data_vars:

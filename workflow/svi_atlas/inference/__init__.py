@@ -1,0 +1,1 @@
+"""Batched stochastic variational inference in JAX: guides, fits and draws from fitted guides."""

@@ -18,9 +18,9 @@ from numpyro.infer.util import compute_log_probs
 from numpyro.optim import Adam
 
 from svi_atlas.inference.fit import ModelError, constrain_function, flat
+from svi_atlas.inference.full_data import NoSubsampling
 from svi_atlas.inference.guides import posterior_guide
 from svi_atlas.inference.keys import purpose_key
-from svi_atlas.inference.full_data import NoSubsampling
 
 
 @dataclass(frozen=True)

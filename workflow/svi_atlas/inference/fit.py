@@ -21,10 +21,10 @@ from numpyro.infer import SVI, Trace_ELBO
 from numpyro.infer.svi import SVIState
 
 from svi_atlas.inference.acceleration import fast_random
-from svi_atlas.inference.checkpoint import Checkpoint
-from svi_atlas.inference.acceleration.hoist import largest_array, split_by_key
-from svi_atlas.inference.keys import replica_key
 from svi_atlas.inference.acceleration.cached_noise import CacheBaseNoise
+from svi_atlas.inference.acceleration.hoist import largest_array, split_by_key
+from svi_atlas.inference.checkpoint import Checkpoint
+from svi_atlas.inference.keys import replica_key
 
 CHUNKS = 20
 """Parts a fit is run in, with a progress line and a chance to save after each."""
@@ -402,7 +402,9 @@ def _loss_stride(parts: list[tuple[int, int]], excess: float) -> int:
     return next((size for size in divisors if size >= excess), whole)
 
 
-def _parts(state, num_steps: int, num_snapshots: int, max_stored_bytes: float) -> list[tuple[int, int]]:
+def _parts(
+    state, num_steps: int, num_snapshots: int, max_stored_bytes: float
+) -> list[tuple[int, int]]:
     """The parts a fit is run in, each (number of snapshots, steps to each).
 
     All alike, but for a shorter one where the numbers do not divide.

@@ -1,0 +1,1 @@
+"""How one job runs: its spec, its process and the stages of the workflow."""

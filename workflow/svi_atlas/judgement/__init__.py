@@ -1,0 +1,1 @@
+"""From statistics to judgements: verdicts, rankings, recommendations, error rates."""

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from svi_atlas.judgement.verdict import within_limits
-from svi_atlas.records import Optimum
+from svi_atlas.records import FamilyOptimum
 
 RULES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "verdict": lambda table: table["verdict"] == "adequate",
@@ -26,7 +26,7 @@ RULES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 
 def truth(
     table: pd.DataFrame,
-    optima: Mapping[tuple[str, str], Sequence[Optimum]],
+    optima: Mapping[tuple[str, str], Sequence[FamilyOptimum]],
     posterior: Mapping[str, tuple[np.ndarray, np.ndarray]],
     thresholds: Mapping[str, float],
 ) -> pd.DataFrame:
@@ -91,7 +91,7 @@ def _rate(positive: int, count: int, name: str) -> dict[str, float]:
 
 
 def _is_close(
-    optimum: Optimum, mean: np.ndarray, sd: np.ndarray, thresholds: Mapping[str, float]
+    optimum: FamilyOptimum, mean: np.ndarray, sd: np.ndarray, thresholds: Mapping[str, float]
 ) -> bool:
     """Whether its means and sds are the posterior's, within the thresholds."""
     error = np.abs(optimum.mean - mean) / sd
@@ -102,7 +102,7 @@ def _is_close(
     )
 
 
-def _distance(fits: pd.DataFrame, guide: str, optimum: Optimum) -> np.ndarray:
+def _distance(fits: pd.DataFrame, guide: str, optimum: FamilyOptimum) -> np.ndarray:
     """KL(fitted Gaussian||optimum), nats, (fit,); infinite where the fit is not finite."""
     size = len(optimum.mean)
     if guide == "AutoMultivariateNormal":

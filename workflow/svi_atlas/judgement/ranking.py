@@ -11,6 +11,7 @@ EQUAL = 1e-3
 ROUNDING = 1e-6
 """Nats. A KL divergence this close to zero is zero."""
 
+
 def grid_fits(table: pd.DataFrame) -> pd.DataFrame:
     """The fits of the grid, without single ones, from a table with one row a fit."""
     return table[table["block"] == "grid"]

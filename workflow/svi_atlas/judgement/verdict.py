@@ -56,7 +56,9 @@ def _loss_fall(table, limit):
 
 def _loss_acceleration(table, limit):
     """A growing fall, asked only where no evidence bounds the loss."""
-    return (table["loss_acceleration_z"] - limit["loss_acceleration_z"]).where(table["evidence_violation_z"].isna())
+    return (table["loss_acceleration_z"] - limit["loss_acceleration_z"]).where(
+        table["evidence_violation_z"].isna()
+    )
 
 
 def _khat_excess(table, limit, suffix=""):
@@ -218,7 +220,9 @@ def _of_averaged(table: pd.DataFrame) -> pd.DataFrame:
     """The table with the averaged iterate in the place of the last one."""
     names = [str(name) for name in table if f"{name}_average" in table]
     return table.assign(
-        **{name: table[f"{name}_average"] for name in names}, averaging_gain=0.0, averaging_gain_se=0.0
+        **{name: table[f"{name}_average"] for name in names},
+        averaging_gain=0.0,
+        averaging_gain_se=0.0,
     )
 
 

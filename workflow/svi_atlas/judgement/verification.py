@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from svi_atlas.judgement.verdict import VERDICTS
 from svi_atlas.errors import InputError
+from svi_atlas.judgement.verdict import VERDICTS
 from svi_atlas.results.store import Results
 
 NOT_RUN = "not run: no fit of this run has these settings"

@@ -14,11 +14,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from svi_atlas.planning import code_digest as spec
-from svi_atlas.errors import InputError
-from svi_atlas.results.paths import Layout
+from svi_atlas.configuration.experiment import (
+    Cell,
+    Config,
+    Experiment,
+    ProblemInfo,
+    load_config,
+    plan_experiment,
+    read_experiment,
+)
 from svi_atlas.configuration.schema import checked, did_you_mean, read_yaml
-from svi_atlas.configuration.experiment import (ProblemInfo, Cell, Config, Experiment, load_config, plan_experiment, read_experiment)
+from svi_atlas.errors import InputError
+from svi_atlas.planning import code_digest as spec
+from svi_atlas.results.paths import Layout
 
 PROBLEMS = spec.PACKAGE / "problems"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.errors import InputError
+from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.results.store import Results
 
 FIRST_BIN = 10

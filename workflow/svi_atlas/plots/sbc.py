@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from svi_atlas.sbc.uniformity import histogram
 from svi_atlas.plots import _style
 from svi_atlas.results.store import Results
+from svi_atlas.sbc.uniformity import histogram
 
 NUM_BINS = 20
 

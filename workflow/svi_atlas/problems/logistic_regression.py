@@ -7,8 +7,8 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 
-from svi_atlas.references.importance import about_mode
 from svi_atlas.records import Problem, Reference
+from svi_atlas.references.importance import about_mode
 
 BATCH = 1000
 """Rows of a minibatch."""

@@ -16,7 +16,7 @@ import numpyro.distributions as dist
 from jax.scipy.special import gammaln
 from numpyro.distributions import constraints
 
-from svi_atlas.records import Mode, Optimum, Problem, Reference
+from svi_atlas.records import FamilyOptimum, Mode, Problem, Reference
 
 DRAWS = 10_000
 GRID = np.linspace(-40.0, 40.0, 80_001)
@@ -160,17 +160,17 @@ def _reference(target: Target):
     return reference
 
 
-def optimum(model: str, guide: str) -> tuple[Optimum, ...]:
+def optimum(model: str, guide: str) -> tuple[FamilyOptimum, ...]:
     """The members of the guide's family that minimise KL(q||p)."""
     from scipy import optimize  # slow to import, and not needed to fit
 
     target = TARGETS[model]
     if target.gaussian and guide == "AutoMultivariateNormal":
-        return (Optimum(target.mean, target.covariance),)
+        return (FamilyOptimum(target.mean, target.covariance),)
     if target.gaussian:
         # Mean field keeps the conditional variances (Bishop 2006, 10.1.2).
         variances = 1 / np.diag(np.linalg.inv(target.covariance))
-        return (Optimum(target.mean, np.diag(variances)),)
+        return (FamilyOptimum(target.mean, np.diag(variances)),)
     nodes, weights = np.polynomial.hermite_e.hermegauss(201)
     weights = weights / weights.sum()
 
@@ -187,7 +187,7 @@ def optimum(model: str, guide: str) -> tuple[Optimum, ...]:
     ]
     least = min(result.fun for result in found)
     return tuple(
-        Optimum(result.x[:1], np.exp(2 * result.x[1:])[:, None])
+        FamilyOptimum(result.x[:1], np.exp(2 * result.x[1:])[:, None])
         for result in found
         if result.fun < least + EQUAL
     )

@@ -17,7 +17,7 @@ WIDTHS = np.geomspace(1e-8, 1e4, 241)
 
 
 @dataclass(frozen=True)
-class Optimum:
+class LocalMaximum:
     """A local maximum of the density over the unconstrained coordinates.
 
     position: (dim,). height: ln density there. covariance: (dim, dim), of the Gaussian that
@@ -34,7 +34,7 @@ class Optimum:
         return self.height + 0.5 * np.linalg.slogdet(2 * np.pi * self.covariance)[1]
 
 
-def find_optima(posterior: Posterior, starts: np.ndarray) -> list[Optimum]:
+def find_optima(posterior: Posterior, starts: np.ndarray) -> list[LocalMaximum]:
     """The distinct maxima reached from starts (n, dim), the highest first."""
 
     def loss(position):
@@ -49,14 +49,14 @@ def find_optima(posterior: Posterior, starts: np.ndarray) -> list[Optimum]:
         end = optimize.minimize(loss, start, jac=True, method="L-BFGS-B")
         if end.fun < 1e299:
             reached.append((-float(end.fun), end.x))
-    found: list[Optimum] = []
+    found: list[LocalMaximum] = []
     for height, position in sorted(reached, key=lambda pair: -pair[0]):
         if not any(_same(position, other) for other in found):
-            found.append(Optimum(position, height, _covariance(posterior, position)))
+            found.append(LocalMaximum(position, height, _covariance(posterior, position)))
     return found
 
 
-def _same(position: np.ndarray, optimum: Optimum) -> bool:
+def _same(position: np.ndarray, optimum: LocalMaximum) -> bool:
     step = position - optimum.position
     return bool(step @ np.linalg.solve(optimum.covariance, step) < SAME**2 * len(step))
 

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import interpolate, ndimage, special
 
 from svi_atlas.records import Mode, Reference
-from svi_atlas.references.modes import Optimum, find_optima
+from svi_atlas.references.modes import LocalMaximum, find_optima
 from svi_atlas.references.posterior import Posterior
 
 MOST_DIMENSIONS = 3
@@ -218,7 +218,7 @@ def _starts(posterior: Posterior, key: jax.Array) -> np.ndarray:
     return np.concatenate([mesh[peaks][highest], posterior.dispersed(key, 32)])
 
 
-def _adapted(posterior: Posterior, optima: list[Optimum], order: np.ndarray) -> _Grid | str:
+def _adapted(posterior: Posterior, optima: list[LocalMaximum], order: np.ndarray) -> _Grid | str:
     """A coarse grid, centred and scaled to the posterior, that ends where nothing is left."""
     dim = posterior.dim
     positions = np.array([optimum.position for optimum in optima])[:, order]
@@ -305,7 +305,7 @@ def _rescaled(grid: _Grid) -> _Grid:
     )
 
 
-def _resolving(grid: _Grid, optima: list[Optimum]) -> _Grid:
+def _resolving(grid: _Grid, optima: list[LocalMaximum]) -> _Grid:
     """As many points as it takes to see every peak that matters, about one a standard deviation."""
     masses = special.softmax([optimum.log_mass for optimum in optima])
     spacing = np.full(len(grid.points), np.inf)
@@ -321,7 +321,7 @@ def _resolving(grid: _Grid, optima: list[Optimum]) -> _Grid:
 
 
 def _refined(
-    grid: _Grid, optima: list[Optimum], report: Callable[[str], None]
+    grid: _Grid, optima: list[LocalMaximum], report: Callable[[str], None]
 ) -> tuple[_Grid, _Sums, float] | str:
     """The grid at which evidence and moments stand still, its integrals, and the last change.
 
@@ -367,9 +367,11 @@ def _draws(grid: _Grid, table: _Table, rng: np.random.Generator) -> dict[str, np
     return grid.posterior.split(rng.permutation(np.concatenate(kept)))
 
 
-def _modes(grid: _Grid, table: _Table, optima: list[Optimum], sd: np.ndarray) -> tuple[Mode, ...]:
+def _modes(
+    grid: _Grid, table: _Table, optima: list[LocalMaximum], sd: np.ndarray
+) -> tuple[Mode, ...]:
     """The separate modes, each with the share of the posterior nearest to it in units of sd."""
-    separate: list[Optimum] = []
+    separate: list[LocalMaximum] = []
     for optimum in optima:
         if not any(_joined(grid, table, optimum, other) for other in separate):
             separate.append(optimum)
@@ -388,7 +390,7 @@ def _modes(grid: _Grid, table: _Table, optima: list[Optimum], sd: np.ndarray) ->
     )  # fmt: skip
 
 
-def _joined(grid: _Grid, table: _Table, one: Optimum, other: Optimum) -> bool:
+def _joined(grid: _Grid, table: _Table, one: LocalMaximum, other: LocalMaximum) -> bool:
     """Whether a path on the grid leads from one to the other without falling deep."""
     level = min(one.height, other.height) - BARRIER
     labels, _ = ndimage.label(table.height > level, np.ones([3] * table.height.ndim))
@@ -402,7 +404,7 @@ def _joined(grid: _Grid, table: _Table, one: Optimum, other: Optimum) -> bool:
 
 
 def _with_masses(
-    grid: _Grid, modes: list[Optimum], sd: np.ndarray
+    grid: _Grid, modes: list[LocalMaximum], sd: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Centres (mode, component) and masses (mode,)."""
     positions = np.array([mode.position for mode in modes])
@@ -417,7 +419,7 @@ def _with_masses(
     return centres, masses / masses.sum()
 
 
-def _marginals(grid: _Grid, optima: list[Optimum]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _marginals(grid: _Grid, optima: list[LocalMaximum]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Marginal density of each scalar site that one coordinate decides."""
     posterior, found = grid.posterior, {}
     for site, coordinate in posterior.coordinates.items():

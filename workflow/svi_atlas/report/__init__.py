@@ -1,0 +1,1 @@
+"""Executed notebooks and the pages made from them."""

@@ -14,7 +14,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from svi_atlas.judgement.ranking import best_settings, grid_fits
-from svi_atlas.judgement.recommendation import why_none_qualifies, recommend
+from svi_atlas.judgement.recommendation import recommend, why_none_qualifies
 from svi_atlas.judgement.step_size_forecast import smaller_step as forecast_smaller_step
 from svi_atlas.judgement.verdict import VERDICTS
 from svi_atlas.results.store import Results
@@ -81,10 +81,30 @@ smaller ones.
 """Text of the section on smaller steps."""
 
 __all__ = [
-    "CALIBRATION", "ORDER", "SMALLER_STEP", "best", "best_settings", "breakable", "calibration", "counts",
-    "downloads", "evidence", "failures", "figure", "grid_fits", "measured", "why_none_qualifies",
-    "number", "provenance", "recommend", "rerun", "say", "smaller_step",
-    "table", "verdict", "verification",
+    "CALIBRATION",
+    "ORDER",
+    "SMALLER_STEP",
+    "best",
+    "best_settings",
+    "breakable",
+    "calibration",
+    "counts",
+    "downloads",
+    "evidence",
+    "failures",
+    "figure",
+    "grid_fits",
+    "measured",
+    "number",
+    "provenance",
+    "recommend",
+    "rerun",
+    "say",
+    "smaller_step",
+    "table",
+    "verdict",
+    "verification",
+    "why_none_qualifies",
 ]  # fmt: skip
 
 

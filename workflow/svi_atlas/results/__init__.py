@@ -1,0 +1,1 @@
+"""What a run writes: paths, readers, writers and the meaning of every column."""

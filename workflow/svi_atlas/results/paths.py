@@ -35,7 +35,9 @@ class Layout:
         return self.fit().format(experiment=experiment, model=model, guide=guide, label=label)
 
     def diagnostics_of(self, experiment: str, model: str, guide: str, label: str) -> str:
-        return self.diagnostics().format(experiment=experiment, model=model, guide=guide, label=label)
+        return self.diagnostics().format(
+            experiment=experiment, model=model, guide=guide, label=label
+        )
 
     def checkpoint(self, cell: Cell | None = None) -> str:
         return f"{self.root}/{_cell(cell, 'checkpoints')}.npz"

@@ -140,7 +140,7 @@ class Results:
 
     def fit(self, model: str, guide: str, label: str) -> xr.Dataset:
         """Losses, snapshots, parameters and draws of one cell; losses kept as means stand repeated."""
-        fits = read_dataset(self.layout.fit_of(self.experiment, model, guide, run))
+        fits = read_dataset(self.layout.fit_of(self.experiment, model, guide, label))
         stride = int(fits["loss"].attrs.get("stride", 1)) if "loss" in fits else 1
         if stride == 1:
             return fits

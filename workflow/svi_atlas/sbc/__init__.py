@@ -1,0 +1,1 @@
+"""Simulation-based calibration: data sets from the prior predictive, refits, rank statistics."""

@@ -4,9 +4,9 @@ import numpy as np
 import xarray as xr
 
 from svi_atlas import problems
-from svi_atlas.results import store
-from svi_atlas.jobs.job import Job
 from svi_atlas.inference.keys import purpose_key
+from svi_atlas.jobs.job import Job
+from svi_atlas.results import store
 
 
 def run(job: Job) -> None:

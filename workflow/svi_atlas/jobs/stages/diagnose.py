@@ -1,8 +1,8 @@
 """Computes the statistics of every fit of a cell."""
 
-from svi_atlas.results import store
 from svi_atlas.diagnostics.table import diagnose
 from svi_atlas.jobs.job import Job
+from svi_atlas.results import store
 
 
 def run(job: Job) -> None:

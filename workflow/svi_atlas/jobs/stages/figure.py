@@ -2,9 +2,9 @@
 
 import importlib
 
-from svi_atlas.results import store
 from svi_atlas.jobs.job import Job
 from svi_atlas.plots._style import save
+from svi_atlas.results import store
 
 
 def run(job: Job) -> None:

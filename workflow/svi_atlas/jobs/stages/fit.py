@@ -10,16 +10,16 @@ import jax
 import numpy as np
 import xarray as xr
 
-from svi_atlas.inference.acceleration import fast_random
 from svi_atlas import problems
-from svi_atlas.results import store
-from svi_atlas.inference.checkpoint import Checkpoint
-from svi_atlas.inference.fit import Fits, ModelError, fit_cell, flat
 from svi_atlas.errors import InputError
+from svi_atlas.inference.acceleration import fast_random
+from svi_atlas.inference.checkpoint import Checkpoint
 from svi_atlas.inference.draws import Drawer, Draws, mock_data
+from svi_atlas.inference.fit import Fits, ModelError, fit_cell, flat
 from svi_atlas.inference.guide_check import Finding, check_guide, check_support, raise_errors
 from svi_atlas.inference.guides import guide_factory, is_point
 from svi_atlas.jobs.job import Job
+from svi_atlas.results import store
 
 
 @fast_random.enabled()

@@ -3,8 +3,8 @@
 from typing import Any
 
 from svi_atlas.jobs.job import Job
-from svi_atlas.report.execute import execute
 from svi_atlas.planning.code_digest import PACKAGE
+from svi_atlas.report.execute import execute
 
 
 def run(job: Job) -> None:

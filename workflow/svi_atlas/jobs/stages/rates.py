@@ -1,9 +1,9 @@
 """Compares the verdicts of an experiment with the truth, where its problem knows it."""
 
 from svi_atlas import problems
-from svi_atlas.results import store
-from svi_atlas.judgement.error_rates import rates, truth
 from svi_atlas.jobs.job import Job
+from svi_atlas.judgement.error_rates import rates, truth
+from svi_atlas.results import store
 
 
 def run(job: Job) -> None:

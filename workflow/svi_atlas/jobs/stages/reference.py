@@ -4,9 +4,9 @@ import json
 import sys
 
 from svi_atlas import problems
-from svi_atlas.results import store
 from svi_atlas.jobs.job import Job
 from svi_atlas.references import make_references, to_dataset
+from svi_atlas.results import store
 
 
 def run(job: Job) -> None:

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from svi_atlas.results import store
-from svi_atlas.sbc.uniformity import calibration
 from svi_atlas.errors import InputError
 from svi_atlas.jobs.job import Job
+from svi_atlas.results import store
+from svi_atlas.sbc.uniformity import calibration
 
 SETTINGS = ("name", "model", "guide", "num_particles", "step_size", "num_steps", "simulations", "num_draws")  # fmt: skip
 

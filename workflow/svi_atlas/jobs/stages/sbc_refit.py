@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from svi_atlas import problems
-from svi_atlas.results import store
-from svi_atlas.sbc.ranks import rank_statistics
-from svi_atlas.inference.fit import ModelError, fit_data_sets
 from svi_atlas.errors import InputError
+from svi_atlas.inference.fit import ModelError, fit_data_sets
 from svi_atlas.inference.guide_check import check_guide, raise_errors
 from svi_atlas.inference.guides import guide_factory
-from svi_atlas.jobs.job import Job
 from svi_atlas.inference.keys import purpose_key
+from svi_atlas.jobs.job import Job
+from svi_atlas.results import store
+from svi_atlas.sbc.ranks import rank_statistics
 from svi_atlas.sbc.simulate import prior_predictive
 
 

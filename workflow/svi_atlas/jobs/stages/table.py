@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from svi_atlas.results import store
-from svi_atlas.judgement.verdict import judge
 from svi_atlas.errors import InputError
 from svi_atlas.jobs.job import Job
+from svi_atlas.judgement.verdict import judge
+from svi_atlas.results import store
 from svi_atlas.results.paths import Layout
 
 

@@ -1,8 +1,8 @@
 """Compares an experiment with its published and exact values."""
 
-from svi_atlas.results import store
 from svi_atlas.jobs.job import Job
 from svi_atlas.judgement.verification import compare
+from svi_atlas.results import store
 
 
 def run(job: Job) -> None:

@@ -72,7 +72,7 @@ def of_fits(results: Results, model: str = MODEL) -> pd.DataFrame:
 
 
 def _from_draws(results: Results, model: str, guide: str, label: str) -> dict[str, dict]:
-    fit = results.fit(model, guide, run).sel(iterate="last")
+    fit = results.fit(model, guide, label).sel(iterate="last")
     first, second = ("x", "y") if model == MODEL else ("s", "x")
     draws = np.stack([fit[f"site.{name}"].to_numpy() for name in (first, second)], -1)
     if model == "positive":

@@ -10,7 +10,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from svi_atlas.plots import _style
-from svi_atlas.plots.rotated_gaussian._gaussian import (EXACT, at_setting, covariance_of, draw_ellipses, typical_fit)
+from svi_atlas.plots.rotated_gaussian._gaussian import (
+    EXACT,
+    at_setting,
+    covariance_of,
+    draw_ellipses,
+    typical_fit,
+)
 from svi_atlas.results.store import Results
 
 MODEL, GUIDE = "positive", "AutoMultivariateNormal"

@@ -8,7 +8,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from svi_atlas.plots import _style
-from svi_atlas.plots.rotated_gaussian._gaussian import (EXACT, GUIDES, MODEL, at_setting, covariance_of, draw_ellipses, shared_setting, typical_fit)
+from svi_atlas.plots.rotated_gaussian._gaussian import (
+    EXACT,
+    GUIDES,
+    MODEL,
+    at_setting,
+    covariance_of,
+    draw_ellipses,
+    shared_setting,
+    typical_fit,
+)
 from svi_atlas.results.store import Results
 
 TUTORIAL_RUN = "tutorial_full_rank"

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.plots import _style
-from svi_atlas.plots.rotated_gaussian._gaussian import (EXACT, MODEL, QUANTITIES, of_fits, quantities)
+from svi_atlas.plots.rotated_gaussian._gaussian import EXACT, MODEL, QUANTITIES, of_fits, quantities
 from svi_atlas.plots.rotated_gaussian.draws import TUTORIAL_RUN
 from svi_atlas.results.store import Results
 

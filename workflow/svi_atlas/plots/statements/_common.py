@@ -27,7 +27,9 @@ def with_kl(table: pd.DataFrame, leak: float) -> pd.DataFrame:
     fits = counted(table)
     if "kl" not in fits:
         return fits.iloc[:0]
-    return fits[np.isfinite(fits["kl"]) & (fits["outside_support"] <= leak) & (fits["sd_ratio"] > 0)]
+    return fits[
+        np.isfinite(fits["kl"]) & (fits["outside_support"] <= leak) & (fits["sd_ratio"] > 0)
+    ]
 
 
 def of(fits: pd.DataFrame, family: Family) -> pd.DataFrame:
