@@ -1,133 +1,45 @@
-"""Faster random numbers on the CPU: the same draws from programs that vectorise.
+"""Gamma variates on the CPU, on which Beta, Dirichlet and Student's t rest: the same draws, faster.
 
-The one module that reaches into JAX. Two parts, in force inside `enabled()` only:
+JAX draws them (Marsaglia and Tsang 2000, A simple method for generating gamma variables, ACM Trans.
+Math. Softw. 26(3)) in loops that end when the last element does, with the noise made again for each,
+and computes their gradient element by element. Here the noise of the first attempts is made once per
+key, and the gradient is a polynomial. Wherever either does not hold, JAX's own code runs.
 
-- threefry: JAX lowers the hash on the CPU to a loop over groups of rounds, each of which reads and
-  writes whole arrays. Here the rounds are unrolled, in a loop over two halves of the array: without
-  a loop XLA would fuse the hash into each of its users and compute it several times.
-- gamma: JAX draws gamma variates, on which Beta, Dirichlet and Student's t rest, in loops that end
-  when the last element does, with the noise made again for each, and runs their gradient element by
-  element. Here the noise of the first attempts is made once a key, and the gradient is a polynomial.
-  Wherever either does not hold, JAX's own code runs for the whole array.
+The draws are those of JAX up to rounding in the last digit; gradients are within a relative error of
+3e-5 of the exact ones.
 
-Draws are those of JAX: the same bits, up to rounding in the last digit of gamma variates. Gradients
-of gamma variates are within 3e-5 of the exact ones, relatively.
+Measured gain: 60,647 -> 19,453 ns (coin, Beta guide, 32 particles), 1,910 -> 1,036 ns (1 particle). With
+a JAX version that was not tested `accelerated` never installs it.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax._src.interpreters import mlir
 from jax._src.random import core, threefry2x32
 from jax.custom_batching import custom_vmap
-
-TESTED_JAX = "0.10.2"
-"""The version whose internals this module was tested with; with any other it does nothing."""
-
-PARTS = frozenset({"threefry", "gamma"})
 
 ATTEMPTS = 3
 """Attempts at acceptance that are made for all gamma variates at once."""
 
 PLAIN_GAMMA = core._gamma
-_HASH: Callable = partial(threefry2x32._threefry2x32_lowering, use_rolled_loops=False)
-
-_active: frozenset[str] = frozenset()
 
 
-@contextmanager
-def enabled(parts: frozenset[str] = PARTS) -> Iterator[None]:
-    """Programs traced and lowered inside use the faster random numbers; may be nested."""
-    global _active
-    if _active == parts or not _supported():
-        yield
-        return
-    before = _active
-    _apply(parts)
-    try:
-        yield
-    finally:
-        _apply(before)
-
-
-def _supported() -> bool:
-    if jax.__version__ != TESTED_JAX:
-        logging.getLogger(__name__).warning(
-            "JAX is %s, not %s: plain random numbers, the same draws but slower",
-            jax.__version__,
-            TESTED_JAX,
-        )
-        return False
-    return jax.default_backend() == "cpu"
-
-
-def _apply(parts: frozenset[str]) -> None:
-    """Put the parts in force and forget what was traced or lowered before."""
-    global _active
-    rule = threefry2x32._threefry2x32_cpu_lowering_rule
-    if "threefry" in parts:
-        rule = mlir.lower_fun(_threefry, multiple_results=True)
-    mlir.register_lowering(threefry2x32.threefry2x32_p, rule, platform="cpu")
-    vars(core)["_gamma"] = _gamma if "gamma" in parts else PLAIN_GAMMA
-    _active = parts
-    jax.clear_caches()
-
-
-# Threefry
-
-SMALLEST_LOOP = 64
-"""Arrays of fewer elements are hashed without a loop."""
-
-
-def _unrolled(*operands):
-    return tuple(_HASH(*operands))
-
-
-def _threefry(key1, key2, count1, count2):
-    """The hash of broadcastable uint32 arrays, in two overlapping halves along the longest axis."""
-    operands: tuple = key1, key2, count1, count2
-    shape = jnp.broadcast_shapes(*(operand.shape for operand in operands))
-    if np.prod(shape) < SMALLEST_LOOP:
-        return _unrolled(*operands)
-    operands = tuple(lax.expand_dims(x, range(len(shape) - x.ndim)) for x in operands)
-    axis = int(np.argmax(shape))
-    size = -(-shape[axis] // 2)
-    half_shape = (*shape[:axis], size, *shape[axis + 1 :])
-
-    def half(index, hashed):
-        start = index * (shape[axis] - size)
-        parts = (
-            lax.dynamic_slice_in_dim(operand, start, size, axis)
-            if operand.shape[axis] == shape[axis]
-            else operand
-            for operand in operands
-        )
-        new = _unrolled(*(jnp.broadcast_to(part, half_shape) for part in parts))
-        return tuple(
-            lax.dynamic_update_slice_in_dim(whole, part, start, axis)
-            for whole, part in zip(hashed, new, strict=True)
-        )
-
-    return lax.fori_loop(0, 2, half, (jnp.zeros(shape, jnp.uint32),) * 2)
-
-
-# Gamma variates: Marsaglia and Tsang (2000), ACM Trans. Math. Softw. 26(3), as in jax.random.gamma
+def install(fast: bool) -> None:
+    """Make jax.random.gamma and loggamma draw by this module (fast) or by JAX's own code."""
+    vars(core)["_gamma"] = _gamma if fast else PLAIN_GAMMA
 
 
 def _gamma(key, a, shape, dtype, log_space=False):
     """Stands in for the function of the same name behind jax.random.gamma and loggamma."""
-    keys_known = jax.random.key_impl(key) == "threefry2x32" and not key.shape
+    known_keys = jax.random.key_impl(key) == "threefry2x32" and not key.shape
     if (
         dtype != np.float32
-        or not keys_known
+        or not known_keys
         or not threefry2x32.config.threefry_partitionable.value
     ):
         return PLAIN_GAMMA(key, a, shape, dtype, log_space)
@@ -167,18 +79,18 @@ def _normal(bits):
 
 
 def _elementwise(function):
-    """`function` of arrays of one shape, kept whole under vmap, so that a cond inside stays one."""
-    whole = custom_vmap(function)
+    """`function` of arrays of one shape, kept in one piece under vmap, so that a cond inside stays one."""
+    in_one_piece = custom_vmap(function)
 
-    @whole.def_vmap
+    @in_one_piece.def_vmap
     def batched(size, is_batched, *arrays):
-        spread = (
+        broadcast = (
             array if yes else jnp.broadcast_to(array, (size, *array.shape))
             for array, yes in zip(arrays, is_batched, strict=True)
         )
-        return whole(*spread), True
+        return in_one_piece(*broadcast), True
 
-    return whole
+    return in_one_piece
 
 
 def _redone(bad, plain, values, *arrays):
@@ -243,9 +155,9 @@ _VARIATE = {kind: _elementwise(partial(_accepted_variate, kind)) for kind in (Fa
 
 # Gradient
 
-SMALLEST_A, LARGEST_EXPONENT = 2.0, 18.0
-"""The polynomial holds for a >= SMALLEST_A and variates whose density is not below
-exp(-LARGEST_EXPONENT) times the one at x = a (times x): all but about 1 in 10^8 draws."""
+MIN_A, MAX_EXPONENT = 2.0, 18.0
+"""The polynomial holds for a >= MIN_A and variates whose density is not below
+exp(-MAX_EXPONENT) times the one at x = a (times x): all but about 1 in 10^8 draws."""
 
 SLOPE = (
     (1.00000005e+00, 8.33310645e-02, 4.18729851e-03, -1.27420147e-03, -8.56264328e-05, 4.32877103e-05, 6.62167167e-06),
@@ -266,8 +178,8 @@ SLOPE = (
     (-1.83638358e-13,),
     (-3.67738698e-15,),
 )  # fmt: skip
-"""Coefficients of a d(ln x)/da at a fixed quantile: a row a power of ln(x / a), a column a power of
-SMALLEST_A / a. Least squares of relative residuals at 80 x 120 Chebyshev nodes of the domain above,
+"""Coefficients of a d(ln x)/da at a fixed quantile: one row per power of ln(x / a), one column per power
+of MIN_A / a. Least squares of relative residuals at 80 x 120 Chebyshev nodes of the domain above,
 to float64 values of jax.lax.random_gamma_grad; the largest residual is 7e-7. For large a it is
 l / (exp(l) - 1) with l = ln(x / a)."""
 
@@ -287,9 +199,9 @@ def _log_slope(a, log_x):
     Figurnov, Mohamed and Mnih (2018), Implicit reparameterization gradients, NeurIPS.
     """
     log_ratio = log_x - jnp.log(a)
-    outside = (a < SMALLEST_A) | (a * (jnp.expm1(log_ratio) - log_ratio) > LARGEST_EXPONENT)
+    outside = (a < MIN_A) | (a * (jnp.expm1(log_ratio) - log_ratio) > MAX_EXPONENT)
 
-    inverse = SMALLEST_A / a
+    inverse = MIN_A / a
     fast = _polynomial([_polynomial(row, inverse) for row in SLOPE], log_ratio) / a
 
     def plain(a, log_x):
