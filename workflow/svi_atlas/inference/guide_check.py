@@ -59,7 +59,7 @@ def check_guide(model: Callable, guide: Callable, data: Mapping[str, Any]) -> li
     return findings
 
 
-def check_support(log_joint: Float[Array | np.ndarray, ...], where: str) -> list[Finding]:
+def check_support(log_joint: Float[Array | np.ndarray, "*shape"], where: str) -> list[Finding]:
     """Find draws of a guide outside the model's support.
 
     log_joint: ln p(data, z) of the draws, nats; where: "at the start", for instance.

@@ -76,7 +76,7 @@ def _rank_fit(model, make_guide, shared_data, num_draws: int, arguments) -> dict
     return {name: _rank(draws[name], truth[name]) for name in truth}
 
 
-def _rank(draws: Float[Array, draw * site], truth: Float[Array, "*site"]) -> Float[Array, "*site"]:
+def _rank(draws: Float[Array, "draw ..."], truth: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Number of draws below the true value; NaN where a draw is not finite."""
     finite = jnp.isfinite(draws).all(0)
     return jnp.where(finite, (draws < truth).sum(0).astype(float), jnp.nan)

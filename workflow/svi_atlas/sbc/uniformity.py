@@ -33,7 +33,7 @@ LEVEL = 0.01
 """Corrected p-values below it are deviations; bands of histograms hold 1 - LEVEL."""
 
 
-class TestResult(NamedTuple):
+class CalibrationTest(NamedTuple):
     """A statistic and its p-value."""
 
     statistic: float
@@ -91,7 +91,7 @@ def to_probability(ranks: Ranks, num_draws: int) -> Float[np.ndarray, " simulati
     return (np.asarray(ranks) + 0.5) / (num_draws + 1)
 
 
-def check_symmetry(ranks: Ranks, num_draws: int, seed: int = 0) -> TestResult:
+def check_symmetry(ranks: Ranks, num_draws: int, seed: int = 0) -> CalibrationTest:
     """Kolmogorov-Smirnov statistic between the probabilities p and 1 - p, and its p-value.
 
     The two samples are one another's mirror images, so that the usual null distribution does not hold;
@@ -117,14 +117,14 @@ def check_symmetry(ranks: Ranks, num_draws: int, seed: int = 0) -> TestResult:
         return np.abs(signs.cumsum(-1, dtype=np.int32))[..., last_of_ties].max(-1)
 
     observed = statistic(np.sign(offset)[outward])
-    return TestResult(float(observed) / len(ranks), _p_value(statistic(signs) >= observed))
+    return CalibrationTest(float(observed) / len(ranks), _p_value(statistic(signs) >= observed))
 
 
-def check_uniformity(ranks: Ranks, num_draws: int) -> TestResult:
+def check_uniformity(ranks: Ranks, num_draws: int) -> CalibrationTest:
     """Smallest two-sided binomial tail probability of the rank ECDF over some points, and its p-value."""
     counts = _count_below(np.asarray(ranks), num_draws)
     observed = _smallest_tail(counts, num_draws, len(ranks))
-    return TestResult(
+    return CalibrationTest(
         float(observed), _p_value(_null_statistics(len(ranks), num_draws) <= observed)
     )
 
