@@ -20,17 +20,17 @@ def test_resumed_fit_equals_an_uninterrupted_one(tmp_path):
     def checkpoint(spec="spec"):
         return Checkpoint(tmp_path / "some" / "fit.npz", spec, seconds=0.0)
 
-    (whole, _), lines = default_fit(), []
+    (full, _), lines = default_fit(), []
     with pytest.raises(Interrupted):
         plane_fit(report=interrupt, checkpoint=checkpoint())
     resumed_lines = []
     resumed = plane_fit(report=resumed_lines.append, checkpoint=checkpoint())
     assert len(resumed_lines) == 20 - 8
     assert "resumed at 160" in resumed_lines[0]
-    np.testing.assert_array_equal(resumed.loss, whole.loss)
-    for name, values in whole.path.items():
+    np.testing.assert_array_equal(resumed.loss, full.loss)
+    for name, values in full.path.items():
         np.testing.assert_array_equal(resumed.path[name], values)
-    for name, values in whole.iterates.items():
+    for name, values in full.iterates.items():
         np.testing.assert_array_equal(resumed.iterates[name], values)
 
 

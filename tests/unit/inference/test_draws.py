@@ -73,9 +73,9 @@ def test_draws_in_parts_are_the_draws_at_once(monkeypatch):
     """With much data the draws of a cell are evaluated a few at a time."""
     iterates = {"mean_auto_loc": np.zeros((1, 1, 2)), "mean_auto_scale": np.full((1, 1, 2), -1.0)}
     iterates = jax.tree.map(jnp.float32, iterates)
-    whole = Drawer(minibatches, make_guide, DATA, (1,), (0.1, 0.2), 100)(iterates)
+    full = Drawer(minibatches, make_guide, DATA, (1,), (0.1, 0.2), 100)(iterates)
     monkeypatch.setattr(draws_module, "MAX_DATA_VALUES", 2 * ROWS * 30)
     parts = Drawer(minibatches, make_guide, DATA, (1,), (0.1, 0.2), 100)(iterates)
     for name in ("log_joint", "log_guide", "elbo_gap", "step_kl"):
-        np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-5)
-    np.testing.assert_array_equal(parts.sites["mean"], whole.sites["mean"])
+        np.testing.assert_allclose(getattr(parts, name), getattr(full, name), rtol=1e-5)
+    np.testing.assert_array_equal(parts.sites["mean"], full.sites["mean"])

@@ -163,13 +163,13 @@ def test_adding_a_step_size_changes_no_other_fit():
 
 
 def test_losses_and_snapshots_over_the_budget_are_thinned():
-    whole, _ = default_fit()
-    thin = plane_fit(max_stored_bytes=whole.loss.nbytes / 4)
+    full, _ = default_fit()
+    thin = plane_fit(max_stored_bytes=full.loss.nbytes / 4)
     assert thin.loss_stride == 4
-    means = whole.loss.reshape(2, 2, -1, 4).mean(-1)
+    means = full.loss.reshape(2, 2, -1, 4).mean(-1)
     np.testing.assert_allclose(thin.loss, means, rtol=1e-6)
-    np.testing.assert_array_equal(thin.path["loc"][:, :, -1], whole.path["loc"][:, :, -1])
-    assert 20 <= thin.path["loc"].shape[2] < whole.path["loc"].shape[2] == 40
+    np.testing.assert_array_equal(thin.path["loc"][:, :, -1], full.path["loc"][:, :, -1])
+    assert 20 <= thin.path["loc"].shape[2] < full.path["loc"].shape[2] == 40
     assert plane_fit(max_stored_bytes=1.0).path["loc"].shape[2] == 20
 
 

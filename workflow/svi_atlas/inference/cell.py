@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import numpy as np
 import xarray as xr
 
 from svi_atlas.errors import InputError
@@ -34,11 +33,11 @@ Report = Callable[[str], None]
 def fit_and_draw(
     problem: Problem,
     cell: Mapping[str, Any],
-    data: Mapping[str, np.ndarray],
+    data: Mapping[str, Any],
     *,
     autoguide: Mapping[str, Any] | None,
     num_snapshots: int,
-    max_stored_mb: float,
+    max_stored_mb: int | float,
     report: Report,
     checkpoint: Checkpoint | None = None,
 ) -> xr.Dataset:

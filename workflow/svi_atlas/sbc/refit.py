@@ -26,7 +26,7 @@ from svi_atlas.sbc.simulate import prior_predictive
 def refit_simulated_data(
     problem: Problem,
     settings: Mapping[str, Any],
-    data: Mapping[str, np.ndarray],
+    data: Mapping[str, Any],
     autoguide: Mapping[str, Any] | None,
     report: Callable[[str], None],
 ) -> pd.DataFrame:

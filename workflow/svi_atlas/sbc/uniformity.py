@@ -113,7 +113,7 @@ def check_symmetry(ranks: Ranks, num_draws: int, seed: int = 0) -> CalibrationTe
     signs = np.random.default_rng(seed).choice(np.array([-1, 1], np.int8), (NULL_DRAWS, len(ranks)))
     signs[:, distance == 0] = 0
 
-    def statistic(signs: np.ndarray) -> np.ndarray:
+    def statistic(signs):
         return np.abs(signs.cumsum(-1, dtype=np.int32))[..., last_of_ties].max(-1)
 
     observed = statistic(np.sign(offset)[outward])
