@@ -34,7 +34,9 @@ def verdict_counts(table: pd.DataFrame) -> pd.DataFrame:
     counts = table.groupby([*keys, "verdict"], sort=False).size().unstack(fill_value=0)
     shown = [name for name in ORDER if name in counts]
     counts = counts[shown].assign(all=counts.sum(axis=1)).reset_index()
-    return with_labels(counts, {name: humanise(name) for name in (*keys, *shown)} | {"all": "all fits"})
+    return with_labels(
+        counts, {name: humanise(name) for name in (*keys, *shown)} | {"all": "all fits"}
+    )
 
 
 def best_settings(table: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +60,12 @@ def best_settings(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def smaller_step(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
-    """What a smaller step size would gain at the best setting of each guide (RABVI)."""
+    """What a smaller step size would gain at the best setting of each guide (RABVI).
+
+    Empty if the grid has only one step size.
+    """
+    if grid_fits(table)["step_size"].nunique() < 2:
+        return pd.DataFrame()
     keys = ["model", "guide", "label", "num_particles", "step_size"]
     forecast = rank_settings(table)[keys].merge(forecast_smaller_step(table, thresholds), on=keys)
     return with_labels(
@@ -150,7 +157,8 @@ def sbc_tests(sbc: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-FITS = {"provenance": {"first": ["yes"]}}
+FITS = {"provenance": "first"}
+"""Which fits an analysis reads, where it does not read all of them."""
 
 
 def provenance(

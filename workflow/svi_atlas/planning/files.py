@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from svi_atlas.configuration.experiment import Cell, Experiment
-from svi_atlas.planning.plugins import Plugin, analyses
+from svi_atlas.planning.plugins import Plugin, Selection, analyses
 from svi_atlas.results.inputs import Paths, cell_key
 from svi_atlas.results.paths import Layout
 
@@ -30,13 +30,8 @@ class ExperimentFiles:
         key = ASKED_FOR.get(name, "")
         return key if key and not getattr(self.experiment, key) else ""
 
-    def paths(
-        self, names: Iterable[str], fits: Mapping[str, list[str]] | None = None
-    ) -> dict[str, Paths]:
-        """The files of inputs by name; thresholds are those of the table.
-
-        `fits` selects cells by wildcards for `model`, `guide` and `label`.
-        """
+    def paths(self, names: Iterable[str], fits: Selection | None = None) -> dict[str, Paths]:
+        """The files of inputs by name; thresholds are those of the table."""
         wanted = ["table" if name == "thresholds" else name for name in names]
         return {name: self._paths(name, fits or {}) for name in dict.fromkeys(wanted)}
 
@@ -44,9 +39,10 @@ class ExperimentFiles:
         """The files that an analysis or a figure reads."""
         return self.paths(plugin.inputs.values(), plugin.fits)
 
-    def _paths(self, name: str, fits: Mapping[str, list[str]]) -> Paths:
+    def _paths(self, name: str, fits: Selection) -> Paths:
         if name == "fits":
             cells = [cell for cell in self.experiment.cells if _matches(cell, fits)]
+            cells = cells[:1] if fits == "first" else cells
             return {key_of(cell): cell_path(self.layout, "fit", cell) for cell in cells}
         if name == "sbc_ranks":
             return {
@@ -74,8 +70,8 @@ def cell_path(layout: Layout, kind: str, cell: Cell) -> str:
     )
 
 
-def _matches(cell: Cell, wildcards: Mapping[str, list[str]]) -> bool:
-    return all(
+def _matches(cell: Cell, wildcards: Selection) -> bool:
+    return isinstance(wildcards, str) or all(
         any(fnmatchcase(getattr(cell, name), pattern) for pattern in patterns)
         for name, patterns in wildcards.items()
     )
@@ -89,7 +85,5 @@ def needed_analyses(names: Iterable[str]) -> list[str]:
         name = pending.pop()
         if name not in needed:
             needed[name] = None
-            pending += [
-                name for name in analyses()[name].inputs.values() if name in analyses()
-            ]
+            pending += [name for name in analyses()[name].inputs.values() if name in analyses()]
     return sorted(needed)

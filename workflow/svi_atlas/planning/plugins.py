@@ -8,6 +8,7 @@ a notebook by the literal names in its calls of `page.figure(...)`, `page.table(
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,9 @@ RESULTS = (
 GENERAL = "general"
 """The group of the analyses that serve every experiment."""
 
+Selection = Mapping[str, list[str]] | str
+"""Cells whose `model`, `guide` and `label` match one of the wildcards for each; or "first"."""
+
 
 @dataclass(frozen=True)
 class Plugin:
@@ -48,7 +52,7 @@ class Plugin:
     inputs
         Global names of its inputs, by the parameter that receives each.
     fits
-        For an analysis that reads fits: which cells, as wildcards by `model`, `guide`, `label`.
+        For an analysis that reads fits: which cells.
     caption
         Of a figure.
     """
@@ -56,7 +60,7 @@ class Plugin:
     name: str
     module: str
     inputs: dict[str, str]
-    fits: dict[str, list[str]] = field(default_factory=dict)
+    fits: Selection = field(default_factory=dict)
     caption: str = ""
 
 
@@ -87,9 +91,7 @@ def figures() -> dict[str, Plugin]:
         group = name.split(".")[0] if "." in name else GENERAL
         node = _function(tree, "draw", file)
         caption = _constant(tree, "CAPTION", "")
-        found[name] = Plugin(
-            name, module, _inputs_of(node, group, analyses(), module), {}, caption
-        )
+        found[name] = Plugin(name, module, _inputs_of(node, group, analyses(), module), {}, caption)
     return found
 
 
@@ -108,6 +110,13 @@ def sections() -> dict[str, Plugin]:
     }
 
 
+SECTIONS_OF = {
+    "closing": ["comparison", "failed", "origin_of_numbers"],
+    "reproduce": ["origin_of_numbers"],
+}
+"""Sections that methods of `page` without a name show."""
+
+
 @dataclass(frozen=True)
 class NotebookInputs:
     """What a notebook shows: names of figures, analyses and sections."""
@@ -120,12 +129,14 @@ class NotebookInputs:
 
 def notebook_inputs(file: Path) -> NotebookInputs:
     """The inputs of a text notebook, from its calls of the methods of `page`. Raises InputError."""
-    calls: dict[str, list[str]] = {"figure": [], "table": [], "section": []}
+    calls: dict[str, list[str]] = {"figure": [], "table": [], "frame": [], "section": []}
     all_figures = False
     for node in ast.walk(syntax_tree(str(file))):
         method = _page_method(node)
         if method == "other_figures":
             all_figures = True
+        elif method in SECTIONS_OF:
+            calls["section"] += SECTIONS_OF[method]
         elif method in calls:
             assert isinstance(node, ast.Call)
             name = node.args[0] if node.args else None
@@ -135,6 +146,7 @@ def notebook_inputs(file: Path) -> NotebookInputs:
                     "workflow knows what the notebook reads"
                 )
             calls[method].append(name.value)
+    calls["table"] += calls.pop("frame")
     if f"{file.stem}.facts" in analyses():
         calls["table"].append(f"{file.stem}.facts")
     for kind, known in (("figure", figures()), ("table", analyses()), ("section", sections())):

@@ -152,7 +152,9 @@ class Run:
             str(path)
             for folder in [*folders, *removed]
             for path in folder.rglob("*.*")
-            if path.is_file() and not path.name.startswith(".") and str(path) not in current
+            if path.is_file()
+            and not path.name.startswith(".")
+            and str(path) not in current
             and not _is_kept(path.relative_to(folder))
         )
 

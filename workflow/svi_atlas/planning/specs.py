@@ -135,9 +135,7 @@ class ExperimentSpecs:
 
     def _table(self) -> tuple[str, Spec]:
         cells = self.experiment.cells
-        diagnostics = {
-            key_of(cell): cell_path(self.layout, "diagnostics", cell) for cell in cells
-        }
+        diagnostics = {key_of(cell): cell_path(self.layout, "diagnostics", cell) for cell in cells}
         return self._spec(
             "table",
             {"diagnostics": diagnostics},

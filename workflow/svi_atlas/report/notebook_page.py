@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from IPython.display import HTML, display
+from IPython.display import HTML, Markdown, display
 
 from svi_atlas.report import html, sections
+from svi_atlas.report.downloads import downloads
 from svi_atlas.results.inputs import load
 
 
@@ -55,5 +56,29 @@ class Page:
         """Show a section that pages share (see `svi_atlas.report.sections`)."""
         if name in self._spec["sections"]:
             inputs = self._spec["sections"][name]
-            arguments = {argument: load(source, self._inputs) for argument, source in inputs.items()}
+            arguments = {
+                argument: load(source, self._inputs) for argument, source in inputs.items()
+            }
             display(*getattr(sections, name)(**arguments))
+
+    def closing(self) -> None:
+        """Show what every page ends with: the comparison with known values, what failed, how to
+        reproduce the page and where its numbers come from."""
+        display(Markdown("## Comparison with published and exact values"))
+        self.section("comparison")
+        display(Markdown("## What failed or diverged"))
+        self.section("failed")
+        self.reproduce()
+
+    def reproduce(self) -> None:
+        """Show the command that makes the page, the files behind it, and their provenance."""
+        experiment, path = self._spec["experiment"], self._spec["page"]
+        display(
+            Markdown(
+                "## Reproduce and reuse\n\n"
+                f"This page and all it needs: `snakemake --cores 2 {path}`. Only what has changed runs "
+                f"again. The settings are in `config/experiments/{experiment}.yaml`."
+            )
+        )
+        display(HTML(downloads(experiment)))
+        self.section("origin_of_numbers")

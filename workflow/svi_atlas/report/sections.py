@@ -43,7 +43,7 @@ data and stays at the prior is calibrated too.
 
 def forecast(smaller_step: pd.DataFrame) -> list[Display]:
     """What a smaller step size would gain; nothing if there is one step size."""
-    if smaller_step["pairs"].isna().all() if len(smaller_step) else True:
+    if smaller_step.empty:
         return []
     return [Markdown(SMALLER_STEP), HTML(html.table(smaller_step, digits=2))]
 

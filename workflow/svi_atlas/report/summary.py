@@ -12,6 +12,7 @@ import pandas as pd
 from svi_atlas.judgement.verdict import VERDICTS
 from svi_atlas.results.store import read_table
 
+
 def summarise_fits(tables: Mapping[str, str]) -> list[str]:
     """Verdict counts and failures, line by line.
 

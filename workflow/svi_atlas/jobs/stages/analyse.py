@@ -10,7 +10,5 @@ from svi_atlas.results.inputs import load
 def run(job: Job) -> None:
     module = importlib.import_module(f"svi_atlas.{job.spec['module']}")
     analysis = getattr(module, job.spec["function"])
-    arguments = {
-        name: load(source, job.inputs) for name, source in job.spec["arguments"].items()
-    }
+    arguments = {name: load(source, job.inputs) for name, source in job.spec["arguments"].items()}
     store.write_table(analysis(**arguments), job.outputs["table"], job.spec_text)
