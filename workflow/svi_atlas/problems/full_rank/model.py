@@ -10,20 +10,17 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
+from svi_atlas.problems.full_rank import exact
+from svi_atlas.problems.full_rank.exact import CORRELATION
 from svi_atlas.records import Problem, Reference
 
-CORRELATION = 0.8
-"""Between neighbours."""
-
-SMALLEST, LARGEST = 0.5, 2.0
-"""Standard deviations of the first and of the last dimension."""
-
-DRAWS = 2000
+NUM_DRAWS = 2000
+"""Draws of the reference."""
 
 
 def simulate(key, settings):
     """scale: (dimension,), the standard deviations."""
-    return {"scale": np.geomspace(SMALLEST, LARGEST, settings["dimensions"]).astype(np.float32)}
+    return {"scale": exact.standard_deviations(settings["dimensions"]).astype(np.float32)}
 
 
 def chain(data):
@@ -40,12 +37,8 @@ def chain(data):
 def reference(data, settings):
     """The chain itself."""
     scale = np.asarray(data["scale"], float)
-    standard = np.random.default_rng(0).standard_normal((DRAWS, len(scale)))
-    for index in range(1, len(scale)):
-        own = math.sqrt(1 - CORRELATION**2) * standard[:, index]
-        standard[:, index] = CORRELATION * standard[:, index - 1] + own
     return Reference(
-        draws={"x": standard * scale},
+        draws={"x": exact.draw(scale, NUM_DRAWS, seed=0)},
         mean={"x": np.zeros_like(scale)},
         sd={"x": scale},
         log_evidence=0.0,

@@ -8,8 +8,8 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
-from scipy import special
 
+from svi_atlas.problems.coin import exact
 from svi_atlas.records import Problem, Reference
 
 MOCK_TOSSES = 10
@@ -65,14 +65,14 @@ def headstails(data):
 
 def beta(data):
     """Beta(alpha_q, beta_q), which contains the posterior."""
-    alpha = numpyro.param("alpha_q", 10.0, constraint=constraints.positive)
-    beta = numpyro.param("beta_q", 10.0, constraint=constraints.positive)
+    alpha = numpyro.param("alpha_q", exact.BETA_START, constraint=constraints.positive)
+    beta = numpyro.param("beta_q", exact.BETA_START, constraint=constraints.positive)
     numpyro.sample("latent_fairness", dist.Beta(alpha, beta))
 
 
 def _mean_and_sd():
-    mean = numpyro.param("mean", 0.5, constraint=constraints.unit_interval)
-    sd = numpyro.param("sd", 0.1, constraint=constraints.positive)
+    mean = numpyro.param("mean", exact.MEAN_START, constraint=constraints.unit_interval)
+    sd = numpyro.param("sd", exact.SD_START, constraint=constraints.positive)
     return mean, sd
 
 
@@ -92,7 +92,8 @@ def reference(data, settings):
     from scipy import stats  # slow to import, and not needed to fit
 
     heads = float(np.sum(data["obs"]))
-    a, b = 1.0 + heads, 1.0 + len(data["obs"]) - heads
+    tails = len(data["obs"]) - heads
+    a, b = exact.posterior(heads, tails)
     posterior = stats.beta(a, b)
     num_draws = 10_000
     grid = np.linspace(0.0, 1.0, 1001)
@@ -100,7 +101,7 @@ def reference(data, settings):
         draws={"latent_fairness": posterior.ppf((np.arange(num_draws) + 0.5) / num_draws)},
         mean={"latent_fairness": np.asarray(posterior.mean())},
         sd={"latent_fairness": np.asarray(posterior.std())},
-        log_evidence=float(special.betaln(a, b)),
+        log_evidence=exact.log_evidence(heads, tails),
         method=f"exact: Beta({a:g}, {b:g})",
         density={"latent_fairness": (grid, posterior.pdf(grid))},
     )

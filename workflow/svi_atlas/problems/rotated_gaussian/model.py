@@ -10,18 +10,12 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
+from svi_atlas.problems.rotated_gaussian import exact
+from svi_atlas.problems.rotated_gaussian.exact import ANGLE, PRINCIPAL_SDS
 from svi_atlas.records import Problem, Reference
 
-SD1, SD2 = 1.0, 3.0
-"""Standard deviations along the principal axes."""
-
-SCALE_SD1, SCALE_SD2 = 0.2, 0.6
-"""The same for (x, ln s) in the constrained variant, where s is positive."""
-
-ANGLE = math.pi / 4
-"""Angle of the long axis (radians)."""
-
-DRAWS = 10_000
+NUM_DRAWS = 10_000
+"""Draws of the references."""
 
 
 def simulate(key, settings):
@@ -29,18 +23,18 @@ def simulate(key, settings):
     return {}
 
 
-def _log_gaussian(x, y, sd1, sd2):
-    """Unnormalised log density: sd2 along the axis at ANGLE, sd1 across."""
+def _log_gaussian(x, y, sd_short, sd_long):
+    """Unnormalised log density: sd_long along the axis at ANGLE, sd_short across."""
     along = math.cos(ANGLE) * x + math.sin(ANGLE) * y
     across = math.cos(ANGLE) * y - math.sin(ANGLE) * x
-    return -0.5 * (across / sd1) ** 2 - 0.5 * (along / sd2) ** 2
+    return -0.5 * (across / sd_short) ** 2 - 0.5 * (along / sd_long) ** 2
 
 
 def unconstrained(data):
     """x and y flat over the real line, the density as a factor."""
     x = numpyro.sample("x", dist.ImproperUniform(constraints.real, (), ()))
     y = numpyro.sample("y", dist.ImproperUniform(constraints.real, (), ()))
-    numpyro.factor("density", _log_gaussian(x, y, SD1, SD2))
+    numpyro.factor("density", _log_gaussian(x, y, *PRINCIPAL_SDS["unconstrained"]))
 
 
 def positive(data):
@@ -48,44 +42,33 @@ def positive(data):
     x = numpyro.sample("x", dist.ImproperUniform(constraints.real, (), ()))
     s = numpyro.sample("s", dist.ImproperUniform(constraints.positive, (), ()))
     log_s = jnp.log(s)
-    numpyro.factor("density", _log_gaussian(x, log_s, SCALE_SD1, SCALE_SD2) - log_s)
-
-
-def covariance(sd1: float, sd2: float) -> np.ndarray:
-    """Covariance (2, 2) of the Gaussian."""
-    long = np.array([math.cos(ANGLE), math.sin(ANGLE)])
-    short = np.array([-math.sin(ANGLE), math.cos(ANGLE)])
-    return sd2**2 * np.outer(long, long) + sd1**2 * np.outer(short, short)
-
-
-def _draws(sd1: float, sd2: float) -> np.ndarray:
-    rng = np.random.default_rng(0)
-    return rng.standard_normal((DRAWS, 2)) @ np.linalg.cholesky(covariance(sd1, sd2)).T
+    log_density = _log_gaussian(x, log_s, *PRINCIPAL_SDS["positive"])
+    numpyro.factor("density", log_density - log_s)
 
 
 def reference(data, settings):
     """The Gaussian itself."""
-    x, y = _draws(SD1, SD2).T
-    variance = np.diag(covariance(SD1, SD2))
+    x, y = exact.draw("unconstrained", NUM_DRAWS, seed=0).T
+    variance = np.diag(exact.COVARIANCE["unconstrained"])
     return Reference(
         draws={"x": x, "y": y},
         mean={"x": np.asarray(0.0), "y": np.asarray(0.0)},
         sd={"x": np.sqrt(variance[0]), "y": np.sqrt(variance[1])},
-        log_evidence=math.log(2 * math.pi * SD1 * SD2),
+        log_evidence=exact.log_evidence("unconstrained"),
         method="exact: Gaussian with covariance [[5, 4], [4, 5]]",
     )
 
 
 def positive_reference(data, settings):
     """Gaussian in (x, ln s): s is log-normal."""
-    x, log_s = _draws(SCALE_SD1, SCALE_SD2).T
-    variance = np.diag(covariance(SCALE_SD1, SCALE_SD2))
+    x, log_s = exact.draw("positive", NUM_DRAWS, seed=0).T
+    variance = np.diag(exact.COVARIANCE["positive"])
     mean = math.exp(variance[1] / 2)
     return Reference(
         draws={"x": x, "s": np.exp(log_s)},
         mean={"x": np.asarray(0.0), "s": np.asarray(mean)},
         sd={"x": np.sqrt(variance[0]), "s": mean * np.sqrt(np.expm1(variance[1]))},
-        log_evidence=math.log(2 * math.pi * SCALE_SD1 * SCALE_SD2),
+        log_evidence=exact.log_evidence("positive"),
         method="exact: Gaussian in (x, ln s), so that s is log-normal",
     )
 

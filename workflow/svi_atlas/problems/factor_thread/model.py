@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
+from svi_atlas.problems.factor_thread import exact
+from svi_atlas.problems.factor_thread.exact import HALF_BOX, SIGMA1, SIGMA2
 from svi_atlas.records import Problem, Reference
 
-SIGMA1, SIGMA2 = 1.0, 2.0
-HALF_BOX = 10.0
-"""The factor model's x and y lie in [-HALF_BOX, HALF_BOX]."""
-
-DRAWS = 10_000
+NUM_DRAWS = 10_000
+"""Draws of the references."""
 
 
 def simulate(key, settings):
@@ -41,7 +38,8 @@ def sample_model(data):
     numpyro.sample("y", dist.Normal(0.0, SIGMA2))
 
 
-def _scales(start):
+def _scales(guide):
+    start = exact.SCALE_START[guide]
     sig1 = numpyro.param("sig1_q", start, constraint=constraints.positive)
     sig2 = numpyro.param("sig2_q", start, constraint=constraints.positive)
     return sig1, sig2
@@ -49,19 +47,19 @@ def _scales(start):
 
 def factor_guide(data):
     """Uniform draws with a factor: the draws ignore the parameters, the loss does not."""
-    _uniform_with_factor(*_scales(2.0))
+    _uniform_with_factor(*_scales("factor"))
 
 
 def sample_guide(data):
     """Normal draws with the fitted scales."""
-    sig1, sig2 = _scales(1.0)
+    sig1, sig2 = _scales("sample")
     numpyro.sample("x", dist.Normal(0.0, sig1))
     numpyro.sample("y", dist.Normal(0.0, sig2))
 
 
 def deterministic_guide(data):
     """x and y as deterministic functions of auxiliary draws: not sampled, so refused."""
-    sig1, sig2 = _scales(1.0)
+    sig1, sig2 = _scales("deterministic")
     auxiliary = {"is_auxiliary": True}
     u1 = numpyro.sample("u1", dist.Normal(0.0, sig1), infer=auxiliary)
     u2 = numpyro.sample("u2", dist.Normal(0.0, sig2), infer=auxiliary)
@@ -71,7 +69,7 @@ def deterministic_guide(data):
 
 def improper_guide(data):
     """x and y improper flat with a factor: there is nothing to draw from."""
-    sig1, sig2 = _scales(1.0)
+    sig1, sig2 = _scales("improper")
     x = numpyro.sample("x", dist.ImproperUniform(constraints.real, (), ()))
     y = numpyro.sample("y", dist.ImproperUniform(constraints.real, (), ()))
     numpyro.factor("density", -0.5 * ((x / sig1) ** 2 + (y / sig2) ** 2) - jnp.log(sig1 * sig2))
@@ -82,12 +80,12 @@ def reference(data, settings):
     rng = np.random.default_rng(0)
     return Reference(
         draws={
-            "x": SIGMA1 * rng.standard_normal(DRAWS),
-            "y": SIGMA2 * rng.standard_normal(DRAWS),
+            "x": SIGMA1 * rng.standard_normal(NUM_DRAWS),
+            "y": SIGMA2 * rng.standard_normal(NUM_DRAWS),
         },
         mean={"x": np.asarray(0.0), "y": np.asarray(0.0)},
         sd={"x": np.asarray(SIGMA1), "y": np.asarray(SIGMA2)},
-        log_evidence=0.0,
+        log_evidence=exact.log_evidence("sample"),
         method="exact: independent Gaussians",
     )
 
@@ -98,13 +96,12 @@ def factor_reference(data, settings):
 
     gaussians = [stats.truncnorm(-HALF_BOX / s, HALF_BOX / s, scale=s) for s in (SIGMA1, SIGMA2)]
     rng = np.random.default_rng(0)
-    x, y = (gaussian.rvs(DRAWS, random_state=rng) for gaussian in gaussians)
-    inside = math.prod(math.erf(HALF_BOX / s / math.sqrt(2.0)) for s in (SIGMA1, SIGMA2))
+    x, y = (gaussian.rvs(NUM_DRAWS, random_state=rng) for gaussian in gaussians)
     return Reference(
         draws={"x": x, "y": y},
         mean={"x": np.asarray(0.0), "y": np.asarray(0.0)},
         sd={"x": np.asarray(gaussians[0].std()), "y": np.asarray(gaussians[1].std())},
-        log_evidence=math.log(2 * math.pi * inside / (2 * HALF_BOX) ** 2),
+        log_evidence=exact.log_evidence("factor"),
         method="exact: independent Gaussians cut to the box",
     )
 

@@ -9,18 +9,13 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
-from scipy import integrate
 
+from svi_atlas.problems.bimodal import exact
+from svi_atlas.problems.bimodal.exact import HALF_BOX, SIGMA1, SIGMA2, B
 from svi_atlas.records import Mode, Problem, Reference
 
-SIGMA1, SIGMA2, B = 0.5, 2.0, 5.0
-"""Width of a mode, scale of the tail, distance of the modes from the centre."""
-
-HALF_BOX = 20.0
-"""x and y lie in [-HALF_BOX, HALF_BOX]."""
-
-CAUCHY_SCALE = math.sqrt(2.0) * SIGMA2
-"""u2 is Cauchy with this scale, since its density is 1 / (1 + (u2 / SIGMA2)^2 / 2)."""
+NUM_DRAWS = 10_000
+"""Draws of the reference."""
 
 
 def simulate(key, settings):
@@ -54,15 +49,15 @@ def _in_the_box(log_target):
 
 
 def _scales():
-    sig1 = numpyro.param("sig1_q", 1.0, constraint=constraints.positive)
-    sig2 = numpyro.param("sig2_q", 1.0, constraint=constraints.positive)
-    b = numpyro.param("b", 1.0, constraint=constraints.positive)
+    sig1 = numpyro.param("sig1_q", exact.SCALE_START, constraint=constraints.positive)
+    sig2 = numpyro.param("sig2_q", exact.SCALE_START, constraint=constraints.positive)
+    b = numpyro.param("b", exact.SCALE_START, constraint=constraints.positive)
     return sig1, sig2, b
 
 
 def _scales_and_angle():
     quarter_turn = constraints.interval(-math.pi / 2, math.pi / 2)
-    theta = numpyro.param("theta", 0.0, constraint=quarter_turn)
+    theta = numpyro.param("theta", exact.ANGLE_START, constraint=quarter_turn)
     return *_scales(), theta
 
 
@@ -101,7 +96,7 @@ def normal_mixture(data):
 def weighted_normal_mixture(data):
     """The same with a weight for the modes."""
     sig1, sig2, b, theta = _scales_and_angle()
-    weight = numpyro.param("weight", 0.5, constraint=constraints.unit_interval)
+    weight = numpyro.param("weight", exact.WEIGHT_START, constraint=constraints.unit_interval)
     u1 = _auxiliary("u1", _two_modes(sig1, b, weight))
     u2 = _auxiliary("u2", dist.Normal(0.0, sig2))
     _rotated(theta, u1, u2)
@@ -121,7 +116,7 @@ def cauchy_mixture_fixed_angle(data):
     sig1, sig2, b = _scales()
     u1 = _auxiliary("u1", _two_modes(sig1, b))
     u2 = _auxiliary("u2", dist.Cauchy(0.0, sig2))
-    _rotated(math.pi / 4, u1, u2)
+    _rotated(exact.ANGLE, u1, u2)
 
 
 def truncated_cauchy_mixture(data):
@@ -150,48 +145,20 @@ def _interval(theta, u1):
 
 def reference(data, settings):
     """Exact: independent draws by rejection, moments and evidence by quadrature over u1."""
-    rng = np.random.default_rng(0)
-    num_draws = 10_000
-    u1 = rng.choice([-B, B], 2 * num_draws) + SIGMA1 * rng.standard_normal(2 * num_draws)
-    u2 = CAUCHY_SCALE * rng.standard_cauchy(2 * num_draws)
-    x, y = (u1 + u2) / math.sqrt(2.0), (u1 - u2) / math.sqrt(2.0)
-    inside = (np.abs(x) < HALF_BOX) & (np.abs(y) < HALF_BOX)
-
-    mass, square1, square2 = (_integral(power) for power in ("mass", "square1", "square2"))
-    sd = np.asarray(math.sqrt((square1 + square2) / mass / 2.0))
+    x, y = exact.draw(NUM_DRAWS, seed=0)
+    sd = np.asarray(exact.standard_deviation())
     centre = B / math.sqrt(2.0)
     return Reference(
-        draws={"x": x[inside][:num_draws], "y": y[inside][:num_draws]},
+        draws={"x": x, "y": y},
         mean={"x": np.asarray(0.0), "y": np.asarray(0.0)},
         sd={"x": sd, "y": sd},
-        log_evidence=math.log(mass / (2 * HALF_BOX) ** 2),
+        log_evidence=exact.log_evidence(),
         method="exact: draws by rejection, evidence and sds by quadrature",
         modes=(
             Mode({"x": centre, "y": centre}, 0.5),
             Mode({"x": -centre, "y": -centre}, 0.5),
         ),
     )
-
-
-def _integral(what: str) -> float:
-    """Integral over the box of the density, times 1, u1^2 or u2^2; u2 in closed form."""
-
-    def over_u2(u1):
-        edge = math.sqrt(2.0) * HALF_BOX - abs(u1)
-        angle = math.atan(edge / CAUCHY_SCALE)
-        plain = 2 * CAUCHY_SCALE * angle
-        if what == "square2":
-            return 2 * CAUCHY_SCALE**2 * (edge - CAUCHY_SCALE * angle)
-        return plain * (u1**2 if what == "square1" else 1.0)
-
-    def integrand(u1):
-        modes = math.exp(-0.5 * ((u1 - B) / SIGMA1) ** 2) + math.exp(
-            -0.5 * ((u1 + B) / SIGMA1) ** 2
-        )
-        return modes * over_u2(u1)
-
-    value, _ = integrate.quad(integrand, 0.0, B + 12 * SIGMA1, points=[B], epsabs=1e-12)
-    return 2 * value
 
 
 def derived(params):
