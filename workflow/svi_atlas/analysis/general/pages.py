@@ -1,4 +1,4 @@
-"""Tables for the page of any experiment and for the index of the report."""
+"""Tables for the page of any experiment."""
 
 from __future__ import annotations
 
@@ -9,28 +9,21 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from svi_atlas.analysis._tables import with_labels
+from svi_atlas.analysis._tables import ORDER, SETTING, has_models, model_label, with_labels
 from svi_atlas.formatting import MISSING, count_of, humanise, number
 from svi_atlas.judgement.ranking import best_settings as rank_settings
 from svi_atlas.judgement.ranking import grid_fits
-from svi_atlas.judgement.recommendation import recommend, why_none_qualifies
 from svi_atlas.judgement.step_size_forecast import smaller_step as forecast_smaller_step
-from svi_atlas.judgement.verdict import VERDICTS
 from svi_atlas.results.inputs import Fits, References
 from svi_atlas.results.store import spec_of
 
-ORDER = VERDICTS[::-1]
-"""Verdicts from the best to the worst."""
-
-SETTING = {"guide": "guide", "num_particles": "particles", "step_size": "step size"}
-
-MAX_TIES = 3
-"""Settings that are named as equally good."""
+FITS = {"provenance": "first"}
+"""Which fits an analysis reads, where it does not read all of them."""
 
 
 def verdict_counts(table: pd.DataFrame) -> pd.DataFrame:
     """How many fits have each verdict: one row per guide, and per model if there are several."""
-    keys = ["model", "guide"] if _has_models(table) else ["guide"]
+    keys = ["model", "guide"] if has_models(table) else ["guide"]
     counts = table.groupby([*keys, "verdict"], sort=False).size().unstack(fill_value=0)
     shown = [name for name in ORDER if name in counts]
     counts = counts[shown].assign(all=counts.sum(axis=1)).reset_index()
@@ -48,7 +41,7 @@ def best_settings(table: pd.DataFrame) -> pd.DataFrame:
     return with_labels(
         best.astype({"step_size": float}),
         {
-            **_model_label(best),
+            **model_label(best),
             **SETTING,
             "converged": "converged",
             "adequate": "adequate",
@@ -71,7 +64,7 @@ def smaller_step(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Dat
     return with_labels(
         forecast.astype({"step_size": float}),
         {
-            **_model_label(forecast),
+            **model_label(forecast),
             **SETTING,
             "pairs": "pairs at rest",
             "kappa": "power",
@@ -143,7 +136,7 @@ def sbc_tests(sbc: pd.DataFrame) -> pd.DataFrame:
         sbc.assign(setting=settings),
         {
             "name": "entry",
-            **_model_label(sbc),
+            **model_label(sbc),
             "guide": "guide",
             "setting": "setting",
             "parameter": "parameter",
@@ -155,10 +148,6 @@ def sbc_tests(sbc: pd.DataFrame) -> pd.DataFrame:
             "message": "message",
         },
     )
-
-
-FITS = {"provenance": "first"}
-"""Which fits an analysis reads, where it does not read all of them."""
 
 
 def provenance(
@@ -181,106 +170,3 @@ def provenance(
     }
     frame = pd.DataFrame({"what": rows.keys(), "value": rows.values()})
     return with_labels(frame, {"what": "what", "value": "value"})
-
-
-def advice(table: pd.DataFrame) -> pd.DataFrame:
-    """Which setting to use: one sentence per model, in Markdown, with the settings that are as good."""
-    recommended = recommend(table)
-    sentences = []
-    for model in grid_fits(table)["model"].unique():
-        where = f" on the model `{model}`" if _has_models(grid_fits(table)) else ""
-        rows = list(recommended[recommended["model"] == model].itertuples())
-        if not rows:
-            why = why_none_qualifies(table[table["model"] == model])
-            sentences.append(f"**Nothing to recommend**{where}: {why}.")
-            continue
-        sentences.append(f"**Use**{where} {_recommendation(rows)}")
-    return pd.DataFrame({"sentence": pd.Series(sentences, dtype=object)})
-
-
-def _recommendation(rows: list) -> str:
-    top, *others = rows
-    settings = [(row.guide, row.label, row.step_size) for row in rows]
-    ties = [row for place, row in enumerate(others, 1) if settings[place] not in settings[:place]]
-    text = (
-        f"{_setting(top)}: {round(top.adequate * top.fits)} of {top.fits} seeds are "
-        f"adequate, KL {number(top.kl, 2)} nats, {number(top.seconds, 2)} s per fit."
-    )
-    if ties:
-        more = f" and {len(ties) - MAX_TIES} more" if len(ties) > MAX_TIES else ""
-        text += f" Equally good: {'; '.join(map(_setting, ties[:MAX_TIES]))}{more}."
-    return text
-
-
-def _setting(row) -> str:
-    particles = "1 particle" if row.num_particles == 1 else f"{row.num_particles} particles"
-    averaged = ", averaged iterate" if row.iterate == "averaged" else ""
-    return f"`{row.guide}` ({particles}, step size {row.step_size:g}{averaged})"
-
-
-def by_guide(table: pd.DataFrame) -> pd.DataFrame:
-    """Verdict counts of each guide over all settings, and its best setting with its cost."""
-    grid = grid_fits(table)
-    counts = grid.groupby(["model", "guide", "verdict"], sort=False).size().unstack(fill_value=0)
-    verdicts = [verdict for verdict in ORDER if verdict in counts]
-    best = {(row.model, row.guide): row for row in rank_settings(table).itertuples()}
-    rows = []
-    for (model, guide), counted in counts[verdicts].iterrows():
-        name = f"{guide}\non {model}" if _has_models(grid) else guide
-        rows.append(
-            {"guide": name, **counted.to_dict(), **_best_of(best.get((model, guide)), table)}
-        )
-    labels = {"guide": "guide"} | {verdict: humanise(verdict) for verdict in verdicts}
-    labels |= {"best": "best", "adequate_seeds": "adequate there", "kl": "KL", "seconds": "seconds"}
-    return with_labels(pd.DataFrame(rows, columns=list(labels)), labels)
-
-
-def _best_of(best, table: pd.DataFrame) -> dict:
-    if best is None:
-        return {"best": "", "adequate_seeds": "", "kl": np.nan, "seconds": np.nan}
-    same = (table["model"] == best.model) & (table["guide"] == best.guide)
-    same &= (table["label"] == best.label) & np.isclose(table["step_size"], best.step_size)
-    return {
-        "best": f"{best.num_particles},\N{NO-BREAK SPACE}{best.step_size:g}",
-        "adequate_seeds": count_of(round(best.adequate * best.fits), best.fits),
-        "kl": best.kl,
-        "seconds": float(table.loc[same, "seconds"].median()),
-    }
-
-
-def diverged_or_failed(table: pd.DataFrame) -> pd.DataFrame:
-    """Failed cells with their messages; diverged fits by guide, with the reason of the clearest."""
-    rows = []
-    for verdict, column in (("failed", "message"), ("diverged", "reason")):
-        fits = table[table["verdict"] == verdict]
-        clearest = [name for name in ("evidence_violation_z", "nonfinite") if name in fits]
-        fits = fits.sort_values(clearest, ascending=False)
-        for (model, guide), group in fits.groupby(["model", "guide"], sort=False):
-            total = int(((table["model"] == model) & (table["guide"] == guide)).sum())
-            rows.append(
-                {
-                    "verdict": verdict,
-                    "guide": guide,
-                    "model": model,
-                    "fits": count_of(len(group), total),
-                    "why": group[column].iloc[0],
-                }
-            )
-    labels = {
-        "verdict": "verdict",
-        "guide": "guide",
-        **_model_label(table),
-        "fits": "fits",
-        "why": "message, or reason of the clearest fit",
-    }
-    return with_labels(
-        pd.DataFrame(rows, columns=["verdict", "guide", "model", "fits", "why"]), labels
-    )
-
-
-def _has_models(table: pd.DataFrame) -> bool:
-    return table["model"].nunique() > 1
-
-
-def _model_label(table: pd.DataFrame) -> dict[str, str]:
-    return {"model": "model"} if _has_models(table) else {}
