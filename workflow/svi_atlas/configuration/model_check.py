@@ -1,0 +1,146 @@
+"""Checks a value against a model; pydantic's errors become our messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from svi_atlas.configuration import messages
+from svi_atlas.configuration.json_schema import JsonSchema, json_schema
+from svi_atlas.configuration.values import FileModel
+from svi_atlas.errors import InputProblem, refuse
+
+Model = TypeVar("Model", bound=FileModel)
+
+REQUIREMENTS = {
+    "greater_than_equal": ("too_small", "must be at least {ge}"),
+    "greater_than": ("too_small", "must be greater than {gt}"),
+    "less_than_equal": ("too_large", "must be at most {le}"),
+    "too_short": ("too_few", "must have at least {min_length} entry"),
+    "string_too_short": ("empty", "must not be empty"),
+    "string_pattern_mismatch": ("wrong_pattern", "must match the pattern {pattern}"),
+    "not_unique": ("not_unique", "must not list an entry twice"),
+    "finite_number": ("not_finite", "must be a finite number"),
+}
+"""Our code and words for pydantic's errors; the braces hold names in the error's context."""
+
+
+def checked(model: type[Model], value: Any, file: str) -> Model:
+    """The value as a model, with defaults. Raises InputError that lists every violation.
+
+    `file` is the file named in messages.
+    """
+    if not isinstance(value, Mapping):
+        refuse([messages.no_mapping(file, value)])
+    problems: list[InputProblem] = []
+    try:
+        instance = model.model_validate(dict(value))
+    except ValidationError as error:
+        problems = _problems(model, error, value, file)
+    known = {(problem.code, problem.key) for problem in problems}
+    problems += [
+        problem
+        for problem in messages.not_finite(file, value)
+        if (problem.code, problem.key) not in known
+    ]
+    refuse(problems)
+    return instance
+
+
+def _problems(
+    model: type[FileModel], error: ValidationError, value: Any, file: str
+) -> list[InputProblem]:
+    """One problem per violation: the branches of a union are made one."""
+    found: dict[tuple[str, str], InputProblem] = {}
+    for details in error.errors(include_url=False):
+        problem = _problem(model, details, value, file)
+        found.setdefault((problem.code, problem.key), problem)
+    renamed = {
+        model.renamed[problem.key] for problem in found.values() if problem.code == "renamed_key"
+    }
+    return [
+        problem
+        for problem in found.values()
+        if not _is_other_branch(problem, found.values())
+        and not (problem.code == "missing_key" and problem.key.rpartition(".")[2] in renamed)
+    ]
+
+
+def _is_other_branch(problem: InputProblem, problems: Any) -> bool:
+    """Whether the value is of another branch of a union, in which something else is wrong."""
+    inner = (problem.key + ".", problem.key + "[")
+    return problem.code == "wrong_type" and any(
+        other is not problem and (other.key == problem.key or other.key.startswith(inner))
+        for other in problems
+    )
+
+
+def _problem(model: type[FileModel], details: ErrorDetails, value: Any, file: str) -> InputProblem:
+    path = _path(details["loc"], value)
+    node, description = _node_at(json_schema(model), path)
+    kind, found = details["type"], details["input"]
+    if kind == "missing":
+        return messages.missing_key(file, path, description)
+    if kind == "extra_forbidden":
+        new_name = model.renamed.get(messages.key_text(path))
+        if new_name:
+            return messages.renamed_key(file, path, new_name)
+        parent, _ = _node_at(json_schema(model), path[:-1])
+        return messages.unknown_key(file, path, parent["properties"])
+    if kind == "literal_error":
+        code, requirement = "not_allowed", messages.choice_requirement(node["enum"], found)
+    elif kind in REQUIREMENTS:
+        code, requirement = REQUIREMENTS[kind]
+        limits = {name: _plain(limit) for name, limit in details.get("ctx", {}).items()}
+        requirement = requirement.format(**limits)
+    elif kind.endswith("_type") or kind == "int_from_float":
+        code, requirement = "wrong_type", messages.type_requirement(_types(node))
+    else:
+        code, requirement = "invalid", details["msg"]
+    if details["loc"][-1:] == ("[key]",):
+        requirement = f"the name {requirement}"
+    return messages.wrong_value(code, file, path, requirement, found, description)
+
+
+def _path(location: tuple[str | int, ...], value: Any) -> messages.Path:
+    """The place in the file, without the names that pydantic gives to the branches of a union."""
+    path: list[str | int] = []
+    for index, part in enumerate(location):
+        is_last = index == len(location) - 1
+        if part == "[key]":
+            continue
+        if isinstance(value, Mapping) and (part in value or is_last):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int):
+            value = value[part]
+        else:
+            continue
+        path.append(part)
+    return tuple(path)
+
+
+def _node_at(schema: JsonSchema, path: messages.Path) -> tuple[JsonSchema, str]:
+    """The part of the schema for a place, and what the place (or the list it is in) means."""
+    node, description = schema, ""
+    for part in path:
+        if isinstance(part, int):
+            lists = (branch for branch in [node, *node.get("anyOf", [])] if "items" in branch)
+            node = next(lists)["items"]
+            description = node.get("description", description)
+            continue
+        other = [*node.get("patternProperties", {}).values(), node.get("additionalProperties")]
+        children = [node.get("properties", {}).get(part), *other]
+        node = next((child for child in children if isinstance(child, dict)), {})
+        description = node.get("description", "")
+    return node, description
+
+
+def _types(node: JsonSchema) -> list[str]:
+    return [branch["type"] for branch in node.get("anyOf", [node]) if "type" in branch]
+
+
+def _plain(limit: Any) -> Any:
+    return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
