@@ -15,8 +15,10 @@ REQUIREMENTS = {
     "exclusiveMinimum": ("too_small", "must be greater than {}"),
     "maximum": ("too_large", "must be at most {}"),
     "exclusiveMaximum": ("too_large", "must be less than {}"),
-    "minItems": ("too_few", "must have at least {} entry"),
-    "minProperties": ("too_few", "must have at least {} entry"),
+    "minItems": ("too_few", "must have at least {} entries"),
+    "maxItems": ("too_many", "must have at most {} entries"),
+    "minProperties": ("too_few", "must have at least {} keys"),
+    "maxProperties": ("too_many", "must have at most {} keys"),
     "minLength": ("empty", "must not be empty"),
     "pattern": ("wrong_pattern", "must match the pattern {}"),
     "uniqueItems": ("not_unique", "must not list an entry twice"),
@@ -72,6 +74,14 @@ def _problems(
             )
             for name in missing
         ]
+    if rule == "dependentRequired":
+        return [
+            messages.missing_key(file, (*path, name), f"needed with {key!r}")
+            for key, needed in limit.items()
+            if key in found
+            for name in needed
+            if name not in found
+        ]
     if rule == "type":
         types = [limit] if isinstance(limit, str) else limit
         code, requirement = "wrong_type", messages.type_requirement(types)
@@ -79,7 +89,7 @@ def _problems(
         code, requirement = "not_allowed", messages.choice_requirement(limit, found)
     elif rule in REQUIREMENTS:
         code, requirement = REQUIREMENTS[rule]
-        requirement = requirement.format(limit)
+        requirement = messages.singular(requirement.format(limit))
     else:
         code, requirement = "invalid", error.message
     description = node.get("description", "")

@@ -111,6 +111,11 @@ def choice_requirement(choices: Iterable[object], value: object) -> str:
     return f"must be one of {', '.join(map(str, choices))}{did_you_mean(value, choices)}"
 
 
+def singular(requirement: str) -> str:
+    """A requirement without its plural if the number in it is 1."""
+    return requirement.replace(" 1 entries", " 1 entry").replace(" 1 keys", " 1 key")
+
+
 def not_finite(file: str, value: object, path: Path = ()) -> list[InputProblem]:
     """The infinite and undefined numbers (.inf, .nan) anywhere inside a value."""
     if isinstance(value, float) and not math.isfinite(value):

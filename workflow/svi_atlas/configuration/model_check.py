@@ -19,7 +19,7 @@ REQUIREMENTS = {
     "greater_than_equal": ("too_small", "must be at least {ge}"),
     "greater_than": ("too_small", "must be greater than {gt}"),
     "less_than_equal": ("too_large", "must be at most {le}"),
-    "too_short": ("too_few", "must have at least {min_length} entry"),
+    "too_short": ("too_few", "must have at least {min_length} entries"),
     "string_too_short": ("empty", "must not be empty"),
     "string_pattern_mismatch": ("wrong_pattern", "must match the pattern {pattern}"),
     "not_unique": ("not_unique", "must not list an entry twice"),
@@ -95,7 +95,7 @@ def _problem(model: type[FileModel], details: ErrorDetails, value: Any, file: st
     elif kind in REQUIREMENTS:
         code, requirement = REQUIREMENTS[kind]
         limits = {name: _plain(limit) for name, limit in details.get("ctx", {}).items()}
-        requirement = requirement.format(**limits)
+        requirement = messages.singular(requirement.format(**limits))
     elif kind.endswith("_type") or kind == "int_from_float":
         code, requirement = "wrong_type", messages.type_requirement(_types(node))
     else:
