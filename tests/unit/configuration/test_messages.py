@@ -23,12 +23,13 @@ WORDS = {
     "an entry twice": ("seeds: 3", "seeds: [1, 1]", "key 'grid[0].seeds': must not list an entry twice, found [1, 1] ("),
     "an empty list": ("[beta, AutoNormal]", "[]", "key 'grid[0].guides': must have at least 1 entry, found [] ("),
     "a name": ("num_steps: 100", "sbc: {a/b: {guide: beta, num_particles: 1, step_size: 1}}", "key 'sbc.a/b': the name must match the pattern ^[a-z][a-z0-9_]*$, found 'a/b'"),
+    "a number for a name": ("num_steps: 100", "sbc: {1: {guide: beta, num_particles: 1, step_size: 1}}", "key 'sbc.1': the name must be of type string, found 1 (Simulation-based"),
     "an infinite number": ("[1e-3, 0.01]", "[.inf]", "key 'grid[0].step_sizes[0]': must be a finite number, found inf"),
     "no mapping": (GOOD, "- a\n", "tiny.yaml: a mapping of keys to values is expected, found ['a']"),
     "an unknown guide": ("[beta, AutoNormal]", "[betta]", "key 'grid[0]': unknown guide 'betta' (did you mean 'beta'?), allowed are beta, "),
     "an unknown model": ("  - guides", "  - models: [tails]\n    guides", "unknown model 'tails' (did you mean 'headstails'?), allowed are headstails"),
     "data": ("heads: 12", "heads: -1", "key 'data.heads': must be at least 0, found -1"),
-    "unknown data": ("tails: 8", "tails: 8, head: 1", "key 'data': unknown key 'head' (did you mean 'heads'?), allowed keys are heads, tails"),
+    "unknown data": ("tails: 8", "tails: 8, head: 1", "key 'data': unknown key 'head' (did you mean 'heads'?), allowed keys are fairness, heads, "),
 }  # fmt: skip
 
 

@@ -1,12 +1,16 @@
 """The files' models: defaults, strictness, and what they refuse, by code and key."""
 
+import copy
+import datetime
 import json
 
 import pytest
 from coin_file import GOOD, SBC, SINGLE, replaced
 from pydantic import ValidationError
 
+from svi_atlas.configuration.experiment_models import ExperimentFile
 from svi_atlas.configuration.load import load_config, load_expected
+from svi_atlas.configuration.model_check import checked
 from svi_atlas.configuration.models import Thresholds
 from svi_atlas.errors import InputError
 
@@ -134,6 +138,9 @@ BAD = {
     "a single fit that is a number": ("num_steps: 100", "single: {mine: 3}", "wrong_type", "single.mine"),
     "no mock data sets": ("num_steps: 100", "single: {mine: {guide: beta, num_particles: 1, step_size: 0.1, seed: 1, num_mock: 0}}", "too_small", "single.mine.num_mock"),
     "half a study": ("num_steps: 100", "study: {tuning: [headstails]}", "missing_key", "study.held_out"),
+    "a number for a key": ("num_steps: 100", "1: 2", "unknown_key", "1"),
+    "a number for a name": ("num_steps: 100", "single: {1: {guide: beta, num_particles: 1, step_size: 0.1, seed: 1}}", "wrong_type", "single.1"),
+    "null for a name": ("num_steps: 100", "single: {null: {guide: beta, num_particles: 1, step_size: 0.1, seed: 1}}", "wrong_type", "single.None"),
     "not a mapping": (GOOD, "- a\n- b\n", "wrong_type", ""),
 }  # fmt: skip
 
@@ -221,3 +228,58 @@ def test_bad_expected_values(expected_rows, changes, code, key):
     (problem,) = error.value.problems
     assert problem.file == "config/expected/coin.yaml"
     assert (problem.code, problem.key) == (code, key)
+
+
+FULL = {
+    "title": "A coin", "problem": "coin", "data": {"heads": 12, "tails": 8},
+    "study": {"tuning": ["a"], "held_out": ["b"]},
+    "grid": [{"models": ["a"], "guides": ["beta"], "num_particles": [1], "step_sizes": [0.1],
+              "seeds": [1], "num_steps": 5, "optimizer": "Adam"}],
+    "single": {"one": {"model": "a", "guide": "beta", "num_particles": 1, "step_size": 0.1,
+                       "seed": 1, "num_draws": 100, "num_mock": 1}},
+    "sbc": {"good": {"guide": "beta", "num_particles": 1, "step_size": 0.1, "simulations": 20}},
+    "autoguides": {"mine": {"class": "AutoNormal", "options": {"a": 1}}},
+    "figures": ["loss"], "notebooks": ["coin"], "heavy": True, "gpu": False, "max_stored_mb": 1,
+}  # fmt: skip
+"""Every kind of key of an experiment."""
+
+STRANGE = (
+    None, True, 0, -1, 10**30, 0.5, float("inf"), float("nan"), "", "x y", "3", [], [[]], [None],
+    [1, 1], {}, {"x": 1}, {1: 2}, {None: None}, datetime.date(2026, 1, 1), {1, 2}, b"x",
+)  # fmt: skip
+"""Values that YAML can hold."""
+
+
+def _with_each_place_replaced(value, strange):
+    """Copies of `value`, in each of which one place holds something else."""
+    yield strange
+    if not isinstance(value, dict | list):
+        return
+    for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+        for changed in _with_each_place_replaced(entry, strange):
+            copied = copy.copy(value)
+            copied[key] = changed
+            yield copied
+
+
+@pytest.mark.parametrize("strange", STRANGE, ids=repr)
+def test_only_our_own_errors_reach_the_user(strange):
+    """Whatever stands wherever: it is accepted, or refused by our own messages."""
+    for value in _with_each_place_replaced(FULL, strange):
+        for problem in _problems_of(value):
+            assert problem.text.startswith("mine.yaml: ")
+            assert problem.code not in ("invalid", "input"), problem
+
+
+def _problems_of(value):
+    try:
+        checked(ExperimentFile, value, "mine.yaml")
+    except InputError as error:
+        return error.problems
+    return ()
+
+
+def test_an_experiment_with_every_kind_of_key_is_accepted():
+    experiment = checked(ExperimentFile, FULL, "mine.yaml")
+    assert experiment.autoguides["mine"].class_ == "AutoNormal"
+    assert experiment.max_stored_mb == 1.0

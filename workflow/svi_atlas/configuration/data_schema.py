@@ -60,14 +60,14 @@ def _problems(
     error: jsonschema.ValidationError, file: str, parent: messages.Path
 ) -> list[InputProblem]:
     path = (*parent, *error.absolute_path)
-    rule, limit, found = str(error.validator), error.validator_value, error.instance
+    rule, limit, written = str(error.validator), error.validator_value, error.instance
     node: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
     properties = node.get("properties", {})
     if rule == "additionalProperties" and limit is False:
-        unknown = [name for name in found if name not in properties]
+        unknown = [name for name in written if name not in properties]
         return [messages.unknown_key(file, (*path, name), properties) for name in unknown]
     if rule == "required":
-        missing = [name for name in limit if name not in found]
+        missing = [name for name in limit if name not in written]
         return [
             messages.missing_key(
                 file, (*path, name), properties.get(name, {}).get("description", "")
@@ -78,19 +78,19 @@ def _problems(
         return [
             messages.missing_key(file, (*path, name), f"needed with {key!r}")
             for key, needed in limit.items()
-            if key in found
+            if key in written
             for name in needed
-            if name not in found
+            if name not in written
         ]
     if rule == "type":
         types = [limit] if isinstance(limit, str) else limit
         code, requirement = "wrong_type", messages.type_requirement(types)
     elif rule == "enum":
-        code, requirement = "not_allowed", messages.choice_requirement(limit, found)
+        code, requirement = "not_allowed", messages.choice_requirement(limit, written)
     elif rule in REQUIREMENTS:
         code, requirement = REQUIREMENTS[rule]
         requirement = messages.singular(requirement.format(limit))
     else:
         code, requirement = "invalid", error.message
     description = node.get("description", "")
-    return [messages.wrong_value(code, file, path, requirement, found, description)]
+    return [messages.wrong_value(code, file, path, requirement, written, description)]

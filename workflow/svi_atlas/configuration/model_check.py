@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -54,22 +54,20 @@ def _problems(
     model: type[FileModel], error: ValidationError, value: Any, file: str
 ) -> list[InputProblem]:
     """One problem per violation: the branches of a union are made one."""
-    found: dict[tuple[str, str], InputProblem] = {}
+    problems: dict[tuple[str, str], InputProblem] = {}
     for details in error.errors(include_url=False):
         problem = _problem(model, details, value, file)
-        found.setdefault((problem.code, problem.key), problem)
-    renamed = {
-        model.renamed[problem.key] for problem in found.values() if problem.code == "renamed_key"
-    }
+        problems.setdefault((problem.code, problem.key), problem)
+    renamed = {model.renamed[key] for code, key in problems if code == "renamed_key"}
     return [
         problem
-        for problem in found.values()
-        if not _is_other_branch(problem, found.values())
+        for problem in problems.values()
+        if not _is_other_branch(problem, problems.values())
         and not (problem.code == "missing_key" and problem.key.rpartition(".")[2] in renamed)
     ]
 
 
-def _is_other_branch(problem: InputProblem, problems: Any) -> bool:
+def _is_other_branch(problem: InputProblem, problems: Iterable[InputProblem]) -> bool:
     """Whether the value is of another branch of a union, in which something else is wrong."""
     inner = (problem.key + ".", problem.key + "[")
     return problem.code == "wrong_type" and any(
@@ -79,46 +77,51 @@ def _is_other_branch(problem: InputProblem, problems: Any) -> bool:
 
 
 def _problem(model: type[FileModel], details: ErrorDetails, value: Any, file: str) -> InputProblem:
+    schema = json_schema(model)
     path = _path(details["loc"], value)
-    node, description = _node_at(json_schema(model), path)
-    kind, found = details["type"], details["input"]
-    if kind == "missing":
+    node, description = _node_at(schema, path)
+    if details["type"] == "missing":
         return messages.missing_key(file, path, description)
-    if kind == "extra_forbidden":
-        new_name = model.renamed.get(messages.key_text(path))
-        if new_name:
+    if details["type"] in ("extra_forbidden", "invalid_key"):
+        if new_name := model.renamed.get(messages.key_text(path)):
             return messages.renamed_key(file, path, new_name)
-        parent, _ = _node_at(json_schema(model), path[:-1])
+        parent, _ = _node_at(schema, path[:-1])
         return messages.unknown_key(file, path, parent["properties"])
+    if details["loc"][-1:] == ("[key]",):
+        code, requirement = _requirement(details, {"type": "string"})
+        requirement = f"the name {requirement}"
+        _, description = _node_at(schema, path[:-1])
+    else:
+        code, requirement = _requirement(details, node)
+    return messages.wrong_value(code, file, path, requirement, details["input"], description)
+
+
+def _requirement(details: ErrorDetails, node: JsonSchema) -> tuple[str, str]:
+    """Our code for an error, and what is asked of the value; `node` is the schema of the value."""
+    kind = details["type"]
     if kind == "literal_error":
-        code, requirement = "not_allowed", messages.choice_requirement(node["enum"], found)
-    elif kind in REQUIREMENTS:
+        return "not_allowed", messages.choice_requirement(node["enum"], details["input"])
+    if kind in REQUIREMENTS:
         code, requirement = REQUIREMENTS[kind]
         limits = {name: _plain(limit) for name, limit in details.get("ctx", {}).items()}
-        requirement = messages.singular(requirement.format(**limits))
-    elif kind.endswith("_type") or kind == "int_from_float":
-        code, requirement = "wrong_type", messages.type_requirement(_types(node))
-    else:
-        code, requirement = "invalid", details["msg"]
-    if details["loc"][-1:] == ("[key]",):
-        requirement = f"the name {requirement}"
-    return messages.wrong_value(code, file, path, requirement, found, description)
+        return code, messages.singular(requirement.format(**limits))
+    if kind.endswith("_type") or kind == "int_from_float":
+        return "wrong_type", messages.type_requirement(_types(node))
+    return "invalid", details["msg"]
 
 
 def _path(location: tuple[str | int, ...], value: Any) -> messages.Path:
     """The place in the file, without the names that pydantic gives to the branches of a union."""
     path: list[str | int] = []
     for index, part in enumerate(location):
-        is_last = index == len(location) - 1
-        if part == "[key]":
-            continue
-        if isinstance(value, Mapping) and (part in value or is_last):
-            value = value.get(part)
-        elif isinstance(value, list) and isinstance(part, int):
+        if isinstance(value, list) and isinstance(part, int):
+            path.append(part)
             value = value[part]
-        else:
-            continue
-        path.append(part)
+        elif isinstance(value, Mapping) and part != "[key]":
+            entries = {str(key): entry for key, entry in value.items()}
+            if str(part) in entries or index == len(location) - 1:
+                path.append(str(part))
+                value = entries.get(str(part))
     return tuple(path)
 
 
