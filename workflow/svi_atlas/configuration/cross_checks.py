@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from svi_atlas.configuration import messages
 from svi_atlas.configuration.experiment_models import AUTOGUIDES, ExperimentFile
-from svi_atlas.configuration.messages import Path
+from svi_atlas.configuration.messages import KeyPath
 from svi_atlas.configuration.problem_info import ProblemInfo
 from svi_atlas.errors import InputProblem
 
@@ -14,7 +14,17 @@ from svi_atlas.errors import InputProblem
 def cross_problems(
     experiment: ExperimentFile, info: ProblemInfo, file: str
 ) -> Iterator[InputProblem]:
-    """Everything that no model of the file alone can know; `file` is named in messages."""
+    """Every problem that cannot be seen in the file alone.
+
+    Parameters
+    ----------
+    experiment
+        What the file says.
+    info
+        What the experiment's problem offers.
+    file
+        The file, as named in messages.
+    """
     yield from _autoguide_problems(experiment, info, file)
     yield from _grid_problems(experiment, info, file)
     guides = known_guides(experiment, info)
@@ -68,7 +78,7 @@ def _grid_problems(
 
 def _entry_problems(
     file: str,
-    path: Path,
+    path: KeyPath,
     model: str | None,
     guide: str,
     guides: tuple[str, ...],
@@ -83,7 +93,7 @@ def _entry_problems(
 
 
 def _simulation_problems(
-    file: str, path: Path, model: str, info: ProblemInfo
+    file: str, path: KeyPath, model: str, info: ProblemInfo
 ) -> Iterator[InputProblem]:
     if model in info.not_simulated:
         text = (
@@ -115,7 +125,7 @@ def _study_problems(
 
 
 def _name_problems(
-    file: str, path: Path, what: str, name: str, allowed: tuple[str, ...]
+    file: str, path: KeyPath, what: str, name: str, allowed: tuple[str, ...]
 ) -> Iterator[InputProblem]:
     if name not in allowed:
         yield messages.unknown_name(file, path, what, name, allowed)

@@ -27,14 +27,14 @@ REQUIREMENTS = {
 
 
 def check_data(
-    value: Any, schema: Mapping[str, Any], file: str, path: messages.Path = ("data",)
+    value: Any, schema: Mapping[str, Any], file: str, path: messages.KeyPath = ("data",)
 ) -> None:
     """Raise InputError that lists every violation of a JSON Schema (see `data_problems`)."""
     refuse(data_problems(value, schema, file, path))
 
 
 def data_problems(
-    value: Any, schema: Mapping[str, Any], file: str, path: messages.Path = ("data",)
+    value: Any, schema: Mapping[str, Any], file: str, path: messages.KeyPath = ("data",)
 ) -> list[InputProblem]:
     """Every violation of a JSON Schema.
 
@@ -57,7 +57,7 @@ def data_problems(
 
 
 def _problems(
-    error: jsonschema.ValidationError, file: str, parent: messages.Path
+    error: jsonschema.ValidationError, file: str, parent: messages.KeyPath
 ) -> list[InputProblem]:
     path = (*parent, *error.absolute_path)
     rule, limit, written = str(error.validator), error.validator_value, error.instance

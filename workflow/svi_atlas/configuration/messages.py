@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from svi_atlas.errors import InputProblem
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """The place of a value in a file, such as ("grid", 0, "seeds")."""
 
 TYPE_WORDS = {"array": "list", "object": "mapping"}
@@ -21,7 +21,7 @@ def did_you_mean(name: object, allowed: Iterable[object]) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
-def key_text(path: Path) -> str:
+def key_text(path: KeyPath) -> str:
     """A place as text: `grid[0].seeds`."""
     text = ""
     for part in path:
@@ -35,13 +35,23 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def message(code: str, file: str, path: Path, text: str) -> InputProblem:
-    """A problem with the value at `path`; `text` says what is wrong and what to do."""
+def message(code: str, file: str, path: KeyPath, text: str) -> InputProblem:
+    """A problem of the kind `code` at a place in a file.
+
+    Parameters
+    ----------
+    code
+        The kind of problem (see `InputProblem`).
+    file, path
+        The file, as named in messages, and the place in it.
+    text
+        What is wrong and what to do about it.
+    """
     return InputProblem(code, file, key_text(path), _at(file, path) + text)
 
 
 def wrong_value(
-    code: str, file: str, path: Path, requirement: str, value: object, description: str
+    code: str, file: str, path: KeyPath, requirement: str, value: object, description: str
 ) -> InputProblem:
     """A value that breaks a rule.
 
@@ -62,7 +72,7 @@ def wrong_value(
     return message(code, file, path, f"{requirement}, found {shown(value)}{hint}")
 
 
-def unknown_key(file: str, path: Path, allowed: Iterable[str]) -> InputProblem:
+def unknown_key(file: str, path: KeyPath, allowed: Iterable[str]) -> InputProblem:
     """The key at the end of `path` does not exist; `allowed` are those that do."""
     allowed = sorted(allowed)
     text = (
@@ -72,13 +82,13 @@ def unknown_key(file: str, path: Path, allowed: Iterable[str]) -> InputProblem:
     return InputProblem("unknown_key", file, key_text(path), _at(file, path[:-1]) + text)
 
 
-def renamed_key(file: str, path: Path, new_name: str) -> InputProblem:
+def renamed_key(file: str, path: KeyPath, new_name: str) -> InputProblem:
     """The key at the end of `path` has another name in this release."""
     text = f"the key {path[-1]!r} is now called {new_name!r}; rename it"
     return InputProblem("renamed_key", file, key_text(path), _at(file, path[:-1]) + text)
 
 
-def missing_key(file: str, path: Path, description: str) -> InputProblem:
+def missing_key(file: str, path: KeyPath, description: str) -> InputProblem:
     """The key at the end of `path` is required."""
     hint = f" ({description})" if description else ""
     text = f"missing key {path[-1]!r}{hint}"
@@ -86,9 +96,21 @@ def missing_key(file: str, path: Path, description: str) -> InputProblem:
 
 
 def unknown_name(
-    file: str, path: Path, what: str, name: str, allowed: Iterable[str]
+    file: str, path: KeyPath, what: str, name: str, allowed: Iterable[str]
 ) -> InputProblem:
-    """A name (of a model, a guide, ...) that does not exist; `allowed` are those that do."""
+    """A name that does not exist.
+
+    Parameters
+    ----------
+    file, path
+        The file, as named in messages, and the place in it.
+    what
+        What the name is of: "model", "guide".
+    name
+        The name that was found.
+    allowed
+        The names that exist.
+    """
     allowed = tuple(allowed)
     text = f"unknown {what} {name!r}{did_you_mean(name, allowed)}, allowed are {', '.join(allowed)}"
     return message("unknown_name", file, path, text)
@@ -116,7 +138,7 @@ def singular(requirement: str) -> str:
     return requirement.replace(" 1 entries", " 1 entry").replace(" 1 keys", " 1 key")
 
 
-def not_finite(file: str, value: object, path: Path = ()) -> list[InputProblem]:
+def not_finite(file: str, value: object, path: KeyPath = ()) -> list[InputProblem]:
     """The infinite and undefined numbers (.inf, .nan) anywhere inside a value."""
     if isinstance(value, float) and not math.isfinite(value):
         return [wrong_value("not_finite", file, path, "must be a finite number", value, "")]
@@ -131,5 +153,5 @@ def not_finite(file: str, value: object, path: Path = ()) -> list[InputProblem]:
     ]
 
 
-def _at(file: str, path: Path) -> str:
+def _at(file: str, path: KeyPath) -> str:
     return f"{file}: key {key_text(path)!r}: " if path else f"{file}: "

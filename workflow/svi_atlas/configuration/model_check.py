@@ -29,9 +29,21 @@ REQUIREMENTS = {
 
 
 def checked(model: type[Model], value: Any, file: str) -> Model:
-    """The value as a model, with defaults. Raises InputError that lists every violation.
+    """The value as a model, with defaults filled in.
 
-    `file` is the file named in messages.
+    Parameters
+    ----------
+    model
+        The model of the kind of file.
+    value
+        What the file holds, as read from YAML.
+    file
+        The file, as named in messages.
+
+    Raises
+    ------
+    InputError
+        Listing every violation.
     """
     if not isinstance(value, Mapping):
         refuse([messages.no_mapping(file, value)])
@@ -110,7 +122,7 @@ def _requirement(details: ErrorDetails, node: JsonSchema) -> tuple[str, str]:
     return "invalid", details["msg"]
 
 
-def _path(location: tuple[str | int, ...], value: Any) -> messages.Path:
+def _path(location: tuple[str | int, ...], value: Any) -> messages.KeyPath:
     """The place in the file, without the names that pydantic gives to the branches of a union."""
     path: list[str | int] = []
     for index, part in enumerate(location):
@@ -125,7 +137,7 @@ def _path(location: tuple[str | int, ...], value: Any) -> messages.Path:
     return tuple(path)
 
 
-def _node_at(schema: JsonSchema, path: messages.Path) -> tuple[JsonSchema, str]:
+def _node_at(schema: JsonSchema, path: messages.KeyPath) -> tuple[JsonSchema, str]:
     """The part of the schema for a place, and what the place (or the list it is in) means."""
     node, description = schema, ""
     for part in path:
