@@ -86,8 +86,8 @@ class IterateInputs:
     num_parameters: int
     num_components: int
     draws: Mapping[str, Float[np.ndarray, "fit draw ..."]]
-    reference_mean: Mapping[str, Float[np.ndarray, "..."]]
-    reference_sd: Mapping[str, Float[np.ndarray, "..."]]
+    reference_mean: Mapping[str, Float[np.ndarray, " ..."]]
+    reference_sd: Mapping[str, Float[np.ndarray, " ..."]]
     reference_draws: Mapping[str, Float[np.ndarray, "reference_draw ..."]] | None
     mode_centres: Mapping[str, Float[np.ndarray, "mode ..."]] | None
     mode_masses: Float[np.ndarray, " mode"] | None

@@ -16,7 +16,7 @@ MIN_MASS_RATIO = 0.1
 
 def missed_modes(
     draws: Mapping[str, Float[np.ndarray, "fit draw ..."]],
-    reference_sd: Mapping[str, Float[np.ndarray, "..."]],
+    reference_sd: Mapping[str, Float[np.ndarray, " ..."]],
     mode_centres: Mapping[str, Float[np.ndarray, "mode ..."]],
     mode_masses: Float[np.ndarray, " mode"],
 ) -> dict[str, Shaped[np.ndarray, " fit"]]:

@@ -10,8 +10,8 @@ from jaxtyping import Float
 
 def moments(
     draws: Mapping[str, Float[np.ndarray, "fit draw ..."]],
-    reference_mean: Mapping[str, Float[np.ndarray, "..."]],
-    reference_sd: Mapping[str, Float[np.ndarray, "..."]],
+    reference_mean: Mapping[str, Float[np.ndarray, " ..."]],
+    reference_sd: Mapping[str, Float[np.ndarray, " ..."]],
 ) -> dict[str, Float[np.ndarray, " fit"]]:
     """The largest error of a mean and of a standard deviation over all components of all sites.
 

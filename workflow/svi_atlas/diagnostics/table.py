@@ -164,7 +164,10 @@ def _iterate_columns(fits: xr.Dataset, reference: xr.Dataset) -> Columns:
         at_iterate = fits.isel(iterate=ITERATES.index(iterate))
         inputs = read_iterate_inputs(fits, reference, iterate)
         of_iterate = {
-            **{name: fit_first(at_iterate[name]).astype(float) for name in ("step_kl", "step_kl_se")},
+            **{
+                name: fit_first(at_iterate[name]).astype(float)
+                for name in ("step_kl", "step_kl_se")
+            },
             **compute(ITERATE_STATISTICS, vars(inputs)),
         }
         suffix = "" if iterate == "last" else f"_{iterate}"

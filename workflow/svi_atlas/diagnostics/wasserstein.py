@@ -18,7 +18,7 @@ NUM_BATCHES = 10
 def wasserstein(
     draws: Mapping[str, Float[np.ndarray, "fit draw ..."]],
     reference_draws: Mapping[str, Float[np.ndarray, "reference_draw ..."]],
-    reference_sd: Mapping[str, Float[np.ndarray, "..."]],
+    reference_sd: Mapping[str, Float[np.ndarray, " ..."]],
 ) -> dict[str, Float[np.ndarray, " fit"]]:
     """The largest 1-Wasserstein distance of a component, in posterior standard deviations.
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from svi_atlas.judgement.checks import CHECKS, NEEDED, Thresholds, elbo_gap_known, with_all_statistics
+from svi_atlas.judgement.checks import (
+    CHECKS,
+    NEEDED,
+    Thresholds,
+    elbo_gap_known,
+    with_all_statistics,
+)
 from svi_atlas.judgement.reasons import explain
 
 VERDICTS = ("failed", "diverged", "not_converged", "inadequate", "adequate")
@@ -109,9 +115,7 @@ def _answers(table: pd.DataFrame, excess: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"converged": converged, "adequate": adequate, "verdict": verdict})
 
 
-def _deciding_checks(
-    table: pd.DataFrame, verdict: pd.Series, violated: pd.DataFrame
-) -> pd.Series:
+def _deciding_checks(table: pd.DataFrame, verdict: pd.Series, violated: pd.DataFrame) -> pd.Series:
     unreliable = pd.Series("", index=table.index)
     if "reference_unreliable" in table:
         unreliable = table["reference_unreliable"].fillna("")
