@@ -10,6 +10,8 @@ Yao, Vehtari, Simpson, Gelman (2018), "Yes, but did it work?". Vehtari, Simpson,
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from arviz_stats.base import array_stats
 from jaxtyping import Float
@@ -68,7 +70,7 @@ def khat_limit(num_draws: int, highest: float = 0.7) -> float:
     return min(1 - 1 / np.log10(num_draws), highest)
 
 
-def _by_fit(statistic, log_weight: np.ndarray) -> np.ndarray:
+def _by_fit(statistic: Callable[[np.ndarray], float], log_weight: np.ndarray) -> np.ndarray:
     return np.array([statistic(weights) for weights in log_weight], float)
 
 
@@ -85,7 +87,8 @@ def _shape(log_weight: np.ndarray) -> float:
         return float("-inf")
     lowest = positive.min() - 100.0
     # ArviZ's argument is a log likelihood, minus the log weight.
-    fitted = float(array_stats.psislw(-np.maximum(weights, lowest))[1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fitted = float(array_stats.psislw(-np.maximum(weights, lowest))[1])
     relative = np.exp(weights - weights.max())
     if fitted > MIN_CHECKED_KHAT and relative.mean() > MAX_PILED_UP_MEAN:
         return float((weights.max() - start) / np.log(tail))

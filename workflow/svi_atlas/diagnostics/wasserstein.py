@@ -36,8 +36,8 @@ def wasserstein(
     Returns
     -------
     wasserstein, wasserstein_se
-        Distance and its standard error from batches of the draws of both. NaN where a draw is not
-        finite; the error also for fewer than NUM_BATCHES draws.
+        Distance and its standard error from batches of the draws of both. NaN or infinite where a
+        draw is not finite; the error is NaN also for fewer than NUM_BATCHES draws.
     """
     distance = _distances(draws, reference_draws, reference_sd, slice(None))
     error = np.full_like(distance, np.nan)
@@ -48,7 +48,8 @@ def wasserstein(
             _distances(draws, reference_draws, reference_sd, slice(first, None, NUM_BATCHES))
             for first in range(NUM_BATCHES)
         ]
-        error = np.stack(batches).std(0, ddof=1) / np.sqrt(NUM_BATCHES)
+        with np.errstate(invalid="ignore"):
+            error = np.stack(batches).std(0, ddof=1) / np.sqrt(NUM_BATCHES)
     worst = np.where(np.isnan(distance), np.inf, distance).argmax(1)[:, None]
     return {
         "wasserstein": np.take_along_axis(distance, worst, 1)[:, 0],
@@ -66,7 +67,8 @@ def _distances(
     by_site = []
     for site, values in draws.items():
         exact = _quantiles(reference_draws[site][None, part])
-        by_site.append(np.abs(_quantiles(values[:, part]) - exact).mean(1) / reference_sd[site])
+        fitted = _quantiles(values[:, part])
+        by_site.append(np.abs(fitted - exact).mean(1) / reference_sd[site])
     return np.concatenate([one.reshape(len(one), -1) for one in by_site], axis=1)
 
 
@@ -76,5 +78,6 @@ def _quantiles(values: np.ndarray) -> np.ndarray:
     position = LEVELS * (values.shape[1] - 1)
     below = np.minimum(position.astype(int), values.shape[1] - 2)
     share = (position - below).reshape(-1, *[1] * (values.ndim - 2))
-    between = ordered[:, below] * (1 - share) + ordered[:, below + 1] * share
+    with np.errstate(invalid="ignore"):
+        between = ordered[:, below] * (1 - share) + ordered[:, below + 1] * share
     return np.where(np.isnan(ordered[:, -1:]), np.nan, between)
