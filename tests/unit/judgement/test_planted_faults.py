@@ -7,8 +7,8 @@ import numpyro.distributions as dist
 import pytest
 from numpyro.distributions import constraints
 from numpyro.infer import autoguide
-
 from svi_atlas.configuration.experiment import load_config
+
 from svi_atlas.diagnostics.table import diagnose
 from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.fit import fit_cell

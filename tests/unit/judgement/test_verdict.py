@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from svi_atlas.configuration.experiment import load_config
+
 from svi_atlas.judgement.checks import CHECKS
 from svi_atlas.judgement.verdict import VERDICTS, deciding_checks, judge, violations, within_limits
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from svi_atlas.configuration.schema import checked
 
 from svi_atlas import cli
-from svi_atlas.configuration.schema import checked
 from svi_atlas.errors import InputError
 from svi_atlas.judgement.verification import check, compare, summary
 from svi_atlas.results import store

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import xarray as xr
+from svi_atlas.configuration.experiment import load_config
 
 from support import ROOT
-from svi_atlas.configuration.experiment import load_config
 from svi_atlas.diagnostics.table import diagnose
 from svi_atlas.judgement import verification
 from svi_atlas.judgement.error_rates import rates, truth

@@ -14,11 +14,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int, Real, Shaped
 
+from svi_atlas.guide_traits import guide_traits
+
 ITERATES = ("last", "averaged")
 """Iterates of a fit that are drawn from, in the order of the dimension `iterate`."""
-
-POINT_GUIDES = ("AutoLaplaceApproximation",)
-"""Guides that are fitted as a point: their loss has no entropy and is no negative ELBO."""
 
 
 @dataclass(frozen=True)
@@ -171,4 +170,4 @@ def _by_site(reference: xr.Dataset, prefix: str, sites: list[str]) -> dict[str, 
 def _is_point(fits: xr.Dataset) -> bool:
     """Whether a point was fitted, by the guide itself or as the class of an autoguide with options."""
     autoguide = json.loads(fits.attrs.get("spec", "{}")).get("autoguide") or {}
-    return any(guide in POINT_GUIDES for guide in (fits.attrs["guide"], autoguide.get("class")))
+    return guide_traits(fits.attrs["guide"], autoguide).point

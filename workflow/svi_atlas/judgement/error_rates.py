@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from svi_atlas.guide_traits import guide_traits
 from svi_atlas.judgement.verdict import within_limits
 from svi_atlas.records import FamilyOptimum
 
@@ -124,7 +125,7 @@ def _rate(positive: int, count: int, name: str) -> dict[str, float]:
 
 def _num_parameters(guide: str, dimension: int) -> int:
     """Of a full-rank or a mean-field Gaussian guide."""
-    if guide == "AutoMultivariateNormal":
+    if guide_traits(guide).full_rank:
         return dimension + dimension * (dimension + 1) // 2
     return 2 * dimension
 
@@ -144,7 +145,7 @@ def _is_close(
 def _divergence(fits: pd.DataFrame, guide: str, optimum: FamilyOptimum) -> np.ndarray:
     """KL(fitted Gaussian||optimum), nats, (fit,); infinite where the fit is not finite."""
     size = len(optimum.mean)
-    if guide == "AutoMultivariateNormal":
+    if guide_traits(guide).full_rank:
         mean = _components(fits, "param.auto_loc", (size,))
         scale = _components(fits, "param.auto_scale_tril", (size, size))
     else:

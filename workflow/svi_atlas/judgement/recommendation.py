@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from svi_atlas.guide_traits import guide_traits
 from svi_atlas.judgement.ranking import grid_fits
 
 MIN_ADEQUATE_SHARE = 0.95
@@ -17,9 +18,6 @@ MIN_TIE_SHARE = 0.05
 """A setting that is cheapest in more than this share of the bootstrap resamples is a tie."""
 
 NUM_RESAMPLES = 2000
-
-FULL_RANK_GUIDES = ("AutoMultivariateNormal",)
-FLOW_GUIDES = ("AutoBNAFNormal", "AutoIAFNormal")
 
 SETTING = ["model", "guide", "label", "num_particles", "num_steps", "step_size", "iterate"]
 
@@ -100,10 +98,10 @@ def next_step(table: pd.DataFrame) -> str:
         return "missed_mode"
     if (closest["outside_support"] > 0).mean() > 0.5:
         return "outside_support"
-    tried = set(table["guide"])
-    if not tried.intersection(FULL_RANK_GUIDES):
+    tried = [guide_traits(guide) for guide in table["guide"].unique()]
+    if not any(traits.full_rank for traits in tried):
         return "mean_field"
-    return "flow" if tried.intersection(FLOW_GUIDES) else "full_rank"
+    return "flow" if any(traits.flow for traits in tried) else "full_rank"
 
 
 def _is_adequate(table: pd.DataFrame) -> pd.Series:

@@ -1,16 +1,16 @@
-"""Comparison of a run with published and exact values, and the summary at its end."""
+"""Comparison of a run with published and exact values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from svi_atlas.errors import InputError
-from svi_atlas.judgement.verdict import VERDICTS
-from svi_atlas.results.store import Results
+from svi_atlas.results.store import read_table
 
 NOT_RUN = "not run: no fit of this run has these settings"
 
@@ -97,13 +97,19 @@ def _compare_numbers(values: pd.Series, row: Mapping[str, Any], place: str) -> d
     return {"value": value, "ok": bool(abs(value - float(row["expect"])) <= row["tolerance"])}
 
 
-def check(results: str, experiments: list[str]) -> tuple[str, bool]:
-    """A printed comparison of every value of the experiments, and whether all are in tolerance."""
+def check(files: Sequence[str]) -> tuple[str, bool]:
+    """A printed comparison of every value, and whether all are within tolerance.
+
+    Parameters
+    ----------
+    files
+        The `verification.csv` of each experiment, in the experiment's folder.
+    """
     lines, num_out = [], 0
-    for experiment in experiments:
-        for row in Results(results, experiment).verification().itertuples():
+    for file in map(Path, files):
+        for row in read_table(file).itertuples():
             num_out += not row.ok
-            lines.append(_comparison_line(experiment, row))
+            lines.append(_comparison_line(file.parent.name, row))
     total = len(lines)
     lines.append(f"{total - num_out} of {total} values within tolerance, {num_out} out")
     return "\n".join(lines), num_out == 0
@@ -122,41 +128,3 @@ def _number(value: Any) -> str:
         return f"{float(value):.6g}"
     except ValueError:
         return str(value)
-
-
-def summary(results: str, experiments: list[str]) -> str:
-    """Verdict counts by experiment, the fits that failed with their messages, and the CPU time."""
-    lines, costs, fit_seconds = [], [], 0.0
-    for experiment in experiments:
-        table = Results(results, experiment).table()
-        lines += _verdict_lines(experiment, table)
-        costs.append(Results(results, experiment).costs())
-        fit_seconds += table["seconds"].sum() if "seconds" in table else 0.0
-    return "\n".join(lines + _cost_lines(pd.concat(costs), fit_seconds))
-
-
-def _verdict_lines(experiment: str, table: pd.DataFrame) -> list[str]:
-    """The number of fits with each verdict, and a line for each cell that failed."""
-    counts = table["verdict"].value_counts()
-    listed = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)
-    failed = table[table["verdict"] == "failed"].drop_duplicates(["model", "guide", "label"])
-    return [
-        f"{experiment}: {len(table):,} fits: {listed}",
-        *(
-            f"  failed: {row.model}, {row.guide}, {row.label}: {row.message}"
-            for row in failed.itertuples()
-        ),
-    ]
-
-
-def _cost_lines(costs: pd.DataFrame, fit_seconds: float) -> list[str]:
-    """CPU time by stage, if any job has run; `fit_seconds` were spent inside compiled fits."""
-    by_stage = costs.groupby("stage")["cpu_seconds"].sum().sort_values(ascending=False)
-    total = by_stage.sum()
-    if not total:
-        return []
-    shares = ", ".join(f"{stage} {used / total:.0%}" for stage, used in by_stage.items())
-    return [
-        f"CPU time of all jobs: {total / 60:.1f} min ({shares}); inside compiled fits "
-        f"{fit_seconds / total:.0%}"
-    ]
