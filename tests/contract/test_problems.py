@@ -13,19 +13,18 @@ from numpyro import handlers
 from numpyro.distributions import ImproperUniform, Unit
 from numpyro.infer import MCMC, NUTS, SVI, Trace_ELBO, init_to_uniform, init_to_value
 from numpyro.optim import Adam
+from svi_atlas.configuration.experiment import ProblemInfo, plan_experiment, read_experiment
+from svi_atlas.configuration.schema import check, read_yaml
 
 from support import ROOT
 from svi_atlas import problems
-from svi_atlas.configuration.experiment import ProblemInfo, plan_experiment, read_experiment
-from svi_atlas.configuration.schema import check, read_yaml
 from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.full_data import NoSubsampling
 from svi_atlas.inference.guides import guide_factory
 from svi_atlas.inference.keys import purpose_key
-from svi_atlas.planning import run as plan
 from svi_atlas.references import make_references
 
-NAMES = sorted(path.stem for path in plan.PROBLEMS.glob("[a-z]*.py") if path.stem != "base")
+NAMES = problems.built_in_names()
 
 SMALLER = {"data": read_yaml(ROOT / "config/heavy_reduced.yaml")["override"]["data"]}
 """The heavy experiments are tested at the sizes of their reduced setting."""
@@ -145,7 +144,7 @@ def test_the_optima_of_a_study_are_gaussians(case):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_name_is_that_of_the_file(case):
+def test_the_name_is_that_of_the_folder(case):
     assert case.problem.name == case.name
     assert case.problem.source
 

@@ -1,4 +1,9 @@
-"""Problems, loaded by name only when asked for, so that one is no part of another's code."""
+"""The built-in problems, one folder each, and loading a problem by name or from a user's file.
+
+`<name>/model.py` defines PROBLEM and needs JAX; `<name>/exact.py` holds the exact facts of those
+problems that have any, and needs NumPy and SciPy only. A problem is imported only when it is asked
+for, so that its code is no part of another's.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,15 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from svi_atlas.errors import InputError
 from svi_atlas.records import Problem
+
+
+def built_in_names() -> list[str]:
+    """Names of the built-in problems, sorted."""
+    return sorted(path.parent.name for path in Path(__file__).parent.glob("*/model.py"))
 
 
 def load(problem: str) -> Problem:
@@ -16,28 +27,32 @@ def load(problem: str) -> Problem:
     if problem.endswith(".py"):
         module = _load_file(Path(problem))
     else:
-        module = importlib.import_module(f"svi_atlas.problems.{problem}")
-    found = getattr(module, "PROBLEM", None)
-    if not isinstance(found, Problem):
+        module = importlib.import_module(f"svi_atlas.problems.{problem}.model")
+    loaded = getattr(module, "PROBLEM", None)
+    if not isinstance(loaded, Problem):
         raise InputError(
             f"{problem}: it must define PROBLEM = Problem(...) "
-            "(from svi_atlas.records import Problem), "
+            "(from svi_atlas.problems.base import Problem), "
             + (
                 "but has no PROBLEM"
-                if found is None
-                else f"but PROBLEM is a {type(found).__name__}"
+                if loaded is None
+                else f"but PROBLEM is a {type(loaded).__name__}"
             )
         )
-    for what, entries in (("models", found.models), ("guides", found.guides)):
+    _check_functions(problem, loaded)
+    return loaded
+
+
+def _check_functions(problem: str, loaded: Problem) -> None:
+    for kind, entries in (("models", loaded.models), ("guides", loaded.guides)):
         for name, function in entries.items():
             if not callable(function):
-                raise InputError(f"{problem}: PROBLEM.{what}[{name!r}] is not a function")
-    if not found.models:
+                raise InputError(f"{problem}: PROBLEM.{kind}[{name!r}] is not a function")
+    if not loaded.models:
         raise InputError(f"{problem}: PROBLEM.models is empty; it needs at least one model")
-    return found
 
 
-def _load_file(path: Path):
+def _load_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"user_problem_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None

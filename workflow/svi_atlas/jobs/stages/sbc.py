@@ -6,8 +6,9 @@ from svi_atlas.sbc.table import tabulate_calibration
 
 
 def run(job: Job) -> None:
-    results = store.Results(job.results, job.spec["experiment"])
-    entries = job.spec["calibrations"]
-    refits = {entry["name"]: results.refits(entry["name"]) for entry in entries}
+    entries = job.spec["sbc"]
+    refits = {
+        entry["name"]: store.read_table(job.inputs["ranks"][entry["name"]]) for entry in entries
+    }
     table = tabulate_calibration(entries, refits, job.spec["strict"])
     store.write_table(table, job.outputs["csv"], job.spec_text)

@@ -9,7 +9,7 @@ from svi_atlas.sbc.refit import refit_simulated_data
 
 
 def run(job: Job) -> None:
-    spec, settings = job.spec, job.spec["calibration"]
+    spec, settings = job.spec, job.spec["sbc"]
     problem = problems.load(spec["problem"])
     data = store.read_arrays(job.inputs["data"])
     try:

@@ -1,0 +1,1 @@
+"""The fairness of a coin: a Bernoulli probability under a uniform prior."""

@@ -1,0 +1,1 @@
+"""What `numpyro.factor` means inside a guide."""

@@ -1,0 +1,1 @@
+"""A regression with one line per group."""

@@ -1,0 +1,1 @@
+"""Logistic regression on minibatches of a million rows."""

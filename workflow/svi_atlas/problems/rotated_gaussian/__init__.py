@@ -1,0 +1,1 @@
+"""A correlated Gaussian, turned by 45 degrees."""

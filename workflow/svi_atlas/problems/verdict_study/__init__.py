@@ -1,0 +1,1 @@
+"""Densities with known answers, to measure how often a verdict is wrong."""
