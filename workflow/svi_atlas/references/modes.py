@@ -1,81 +1,80 @@
-"""Where the modes of a posterior are: optima reached from many dispersed starts."""
+"""The separate modes of a posterior on a grid, and the share of the posterior that each has."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from scipy import optimize
+from jaxtyping import Float
+from scipy import ndimage
 
-from svi_atlas.references.posterior import Posterior
+from svi_atlas.records import Mode
+from svi_atlas.references.grid import Grid, Table
+from svi_atlas.references.optima import LocalMaximum
 
-SAME = 0.05
-"""Optima closer than this many standard deviations (of the peak) are one."""
+BARRIER = 2.0
+"""Modes are separate if a path between them must fall this many nats below the lower one."""
 
-WIDTHS = np.geomspace(1e-8, 1e4, 241)
-"""Standard deviations that are told apart."""
+MIN_MASS = 1e-3
+"""Modes with less of the posterior are not named."""
 
 
-@dataclass(frozen=True)
-class LocalMaximum:
-    """A local maximum of the density over the unconstrained coordinates.
+def separate_modes(
+    grid: Grid, table: Table, maxima: list[LocalMaximum], sd: Float[np.ndarray, " component"]
+) -> tuple[Mode, ...]:
+    """The separate modes, each with the share of the posterior that is nearest to it.
 
-    position: (dim,). height: ln density there. covariance: (dim, dim), of the Gaussian that
-    falls off as the density does close by.
+    Parameters
+    ----------
+    grid, table : a fine grid and what is known on it.
+    maxima : the local maxima, the highest first.
+    sd : (component,) the unit of distances.
+
+    Returns
+    -------
+    modes : () if there is only one.
     """
-
-    position: np.ndarray
-    height: float
-    covariance: np.ndarray
-
-    @property
-    def log_mass(self) -> float:
-        """ln of the integral of the Gaussian of this height and covariance."""
-        return self.height + 0.5 * np.linalg.slogdet(2 * np.pi * self.covariance)[1]
-
-
-def find_optima(posterior: Posterior, starts: np.ndarray) -> list[LocalMaximum]:
-    """The distinct maxima reached from starts (n, dim), the highest first."""
-
-    def loss(position):
-        height, slope = posterior.slope(position)
-        if not (np.isfinite(height) and np.isfinite(slope).all()):
-            return 1e300, np.zeros_like(position)
-        return -height, -slope
-
-    heights, _ = posterior.evaluate(starts)
-    reached = []
-    for start in starts[np.isfinite(heights)]:
-        end = optimize.minimize(loss, start, jac=True, method="L-BFGS-B")
-        if end.fun < 1e299:
-            reached.append((-float(end.fun), end.x))
-    found: list[LocalMaximum] = []
-    for height, position in sorted(reached, key=lambda pair: -pair[0]):
-        if not any(_same(position, other) for other in found):
-            found.append(LocalMaximum(position, height, _covariance(posterior, position)))
-    return found
-
-
-def _same(position: np.ndarray, optimum: LocalMaximum) -> bool:
-    step = position - optimum.position
-    return bool(step @ np.linalg.solve(optimum.covariance, step) < SAME**2 * len(step))
-
-
-def _covariance(posterior: Posterior, position: np.ndarray) -> np.ndarray:
-    """Axes from the curvature; widths from where the density has fallen to exp(-1/2), since a kink
-    or a flat top has no curvature to read a width from."""
-    small = 1e-4 if posterior.double else 1e-2
-    curvature = np.array(
-        [
-            posterior.slope(position - step)[1] - posterior.slope(position + step)[1]
-            for step in small * np.eye(len(position))
-        ]
+    separate: list[LocalMaximum] = []
+    for maximum in maxima:
+        if not any(_are_joined(grid, table, maximum, other) for other in separate):
+            separate.append(maximum)
+    if len(separate) < 2:
+        return ()
+    centres, masses = _centres_and_masses(grid, separate, sd)
+    if (masses < MIN_MASS).any():
+        separate = [m for m, mass in zip(separate, masses, strict=True) if mass >= MIN_MASS]
+        if len(separate) < 2:
+            return ()
+        centres, masses = _centres_and_masses(grid, separate, sd)
+    sites = grid.posterior.split(centres)
+    return tuple(
+        Mode({site: values[index] for site, values in sites.items()}, float(mass))
+        for index, mass in enumerate(masses)
     )
-    curvature = np.nan_to_num(curvature, posinf=0.0, neginf=0.0)
-    axes = np.linalg.eigh((curvature + curvature.T) / 2)[1]
-    steps = np.concatenate([-WIDTHS, [0.0], WIDTHS])
-    heights = np.array([posterior.evaluate(position + np.outer(steps, axis))[0] for axis in axes.T])
-    fallen = heights < heights[:, [len(WIDTHS)]] - 0.5
-    sides = fallen[:, : len(WIDTHS)], fallen[:, len(WIDTHS) + 1 :]
-    widths = [np.where(side.any(axis=1), WIDTHS[side.argmax(axis=1)], WIDTHS[-1]) for side in sides]
-    return (axes * np.sqrt(widths[0] * widths[1]) ** 2) @ axes.T
+
+
+def _are_joined(grid: Grid, table: Table, one: LocalMaximum, other: LocalMaximum) -> bool:
+    """Whether a path on the grid leads from one to the other without falling deep."""
+    level = min(one.height, other.height) - BARRIER
+    labels, _ = ndimage.label(table.log_density > level, np.ones([3] * table.log_density.ndim))
+    regions = []
+    for maximum in (one, other):
+        t = grid.stretch(maximum.position[None])[0]
+        place = np.rint((t - grid.low) / grid.spacing).astype(int)
+        regions.append(labels[tuple(np.clip(place, 0, grid.points - 1))])
+    # A mode that falls between the points is too small to be named.
+    return bool(0 in regions or regions[0] == regions[1])
+
+
+def _centres_and_masses(
+    grid: Grid, modes: list[LocalMaximum], sd: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Centres (mode, component) and masses (mode,)."""
+    positions = np.array([mode.position for mode in modes])
+    centres = grid.posterior.evaluate(positions)[1]
+    unit = np.where(sd > 0, sd, 1.0)
+    masses = np.zeros(len(modes))
+    for chunk in grid.chunks():
+        share = np.exp(chunk.log_weight - modes[0].height)
+        counts = share > 0
+        distance = (((chunk.sites[counts, None] - centres) / unit) ** 2).sum(-1)
+        masses += np.bincount(distance.argmin(-1), share[counts], len(modes))
+    return centres, masses / masses.sum()

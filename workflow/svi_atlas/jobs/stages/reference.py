@@ -5,7 +5,8 @@ import sys
 
 from svi_atlas import problems
 from svi_atlas.jobs.job import Job
-from svi_atlas.references import make_references, to_dataset
+from svi_atlas.references.dataset import to_dataset
+from svi_atlas.references.make import make_references
 from svi_atlas.results import store
 
 

@@ -13,7 +13,7 @@ import numpyro
 import numpyro.distributions as dist
 
 from svi_atlas.records import Problem, Reference
-from svi_atlas.references.importance import about_mode
+from svi_atlas.references.importance import sample_about_mode
 
 POINTS, DRAWS = 20_000, 1000
 
@@ -88,14 +88,14 @@ def _log_density(position, sums, count):
 def reference(data, settings):
     """The hyperparameters by importance sampling with the lines integrated out, the lines given them."""
     sums, count = _sums(data), np.shape(data["x"])[1]
-    found = about_mode(
+    found = sample_about_mode(
         lambda position: _log_density(position, jax.tree.map(jnp.asarray, sums), count),
         np.zeros(5),
         POINTS,
-        at_once=max(1, 2_000_000 // len(data["x"])),
+        batch_size=max(1, 2_000_000 // len(data["x"])),
     )
     rng = np.random.default_rng(1)
-    chosen = found.resampled(DRAWS, rng)
+    chosen = found.resample(DRAWS, rng)
     points = found.points[chosen]
     with jax.enable_x64(True):
         given = jax.jit(lambda position: _lines(position, sums)[:2])

@@ -8,7 +8,7 @@ import numpyro
 import numpyro.distributions as dist
 
 from svi_atlas.records import Problem, Reference
-from svi_atlas.references.importance import about_mode
+from svi_atlas.references.importance import sample_about_mode
 
 BATCH = 1000
 """Rows of a minibatch."""
@@ -50,10 +50,10 @@ def reference(data, settings):
         log_likelihood = (y * logits - jnp.logaddexp(0.0, logits)).sum()
         return log_likelihood + dist.Normal(0.0, 1.0).log_prob(weights).sum()
 
-    at_once = max(1, 20_000_000 // len(x))
-    found = about_mode(log_density, np.zeros(x.shape[1]), POINTS, at_once)
+    batch_size = max(1, 20_000_000 // len(x))
+    found = sample_about_mode(log_density, np.zeros(x.shape[1]), POINTS, batch_size)
     mean, sd, mean_se, sd_se = found.moments(found.points)
-    chosen = found.resampled(DRAWS, np.random.default_rng(1))
+    chosen = found.resample(DRAWS, np.random.default_rng(1))
     return Reference(
         draws={"weights": found.points[chosen]},
         mean={"weights": mean},
