@@ -22,7 +22,7 @@ from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.full_data import NoSubsampling
 from svi_atlas.inference.guides import guide_factory
 from svi_atlas.inference.keys import purpose_key
-from svi_atlas.references import make_references
+from svi_atlas.references.make import make_references
 
 NAMES = problems.built_in_names()
 

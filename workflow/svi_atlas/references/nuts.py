@@ -224,7 +224,7 @@ def _ess_fault(
 
 
 def _tail_ess(draws: np.ndarray) -> float:
-    return array_stats.ess(draws, method="tail", prob=(0.05, 0.95))
+    return float(array_stats.ess(draws, method="tail", prob=(0.05, 0.95)))
 
 
 def _reference(posterior: Posterior, chains: Chains, unreliable: str) -> Reference:

@@ -8,11 +8,11 @@ import jax
 import numpy as np
 
 from svi_atlas.records import Reference
-from svi_atlas.references.adaptation import adapt_grid, find_starts, resolve_peaks
-from svi_atlas.references.draws import draw_from_grid
 from svi_atlas.references.grid import Grid, Integrals
-from svi_atlas.references.marginals import marginal_densities
-from svi_atlas.references.modes import separate_modes
+from svi_atlas.references.grid_adaptation import adapt_grid, find_starts, resolve_peaks
+from svi_atlas.references.grid_draws import draw_from_grid
+from svi_atlas.references.grid_marginals import marginal_densities
+from svi_atlas.references.grid_modes import separate_modes
 from svi_atlas.references.optima import LocalMaximum, find_maxima
 from svi_atlas.references.posterior import Posterior
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import interpolate
 
-from svi_atlas.references.adaptation import adapt_grid
 from svi_atlas.references.grid import Grid
+from svi_atlas.references.grid_adaptation import adapt_grid
 from svi_atlas.references.optima import LocalMaximum
 
 MIN_POINTS, MIN_OTHER_POINTS = 401, 33
