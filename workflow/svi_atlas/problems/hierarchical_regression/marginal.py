@@ -44,7 +44,7 @@ class Lines(NamedTuple):
 
     mean: jax.Array
     covariance: jax.Array
-    precision: jax.Array
+    precision: jax.Array | np.ndarray
     residual: jax.Array | np.ndarray
     shift: jax.Array
 

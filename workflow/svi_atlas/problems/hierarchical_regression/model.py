@@ -12,12 +12,12 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 
+from svi_atlas.problems.base import Problem, Reference
 from svi_atlas.problems.hierarchical_regression.marginal import (
     lines_given,
     log_density,
     sums_of_groups,
 )
-from svi_atlas.records import Problem, Reference
 from svi_atlas.references.importance import Moments, sample_about_mode
 
 NUM_POINTS, NUM_DRAWS = 20_000, 1000

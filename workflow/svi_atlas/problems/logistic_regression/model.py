@@ -7,7 +7,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 
-from svi_atlas.records import Problem, Reference
+from svi_atlas.problems.base import Problem, Reference
 from svi_atlas.references.importance import sample_about_mode
 
 BATCH = 1000
@@ -29,8 +29,8 @@ def simulate(key, settings):
     rows, columns = settings["rows"], settings["columns"]
     x = rng.standard_normal((rows, columns))
     for column in range(1, columns):
-        own = np.sqrt(1 - CORRELATION**2) * x[:, column]
-        x[:, column] = CORRELATION * x[:, column - 1] + own
+        innovation = np.sqrt(1 - CORRELATION**2) * x[:, column]
+        x[:, column] = CORRELATION * x[:, column - 1] + innovation
     weights = np.linspace(1.0, -1.0, columns)
     y = rng.random(rows) < 1 / (1 + np.exp(-x @ weights))
     return {"x": x.astype(np.float32), "y": y.astype(np.int32)}
