@@ -1,35 +1,21 @@
+# %% [markdown]
+# # {{ title }}
+#
+# {{ overview }}
+
 # %% tags=["parameters"]
-results = "results"
-experiment = "coin"
-title = "Fairness of a coin"
-figures = ["loss", "verdicts"]
+spec = "results/coin/specs/notebook/experiment.json"
 
 # %%
-from IPython.display import display
+from svi_atlas.report.notebook_page import Page
 
-from svi_atlas.report import show as nb
-from svi_atlas.results.store import Results
-
-found = Results(results, experiment)
-fits = found.table()
-grid = nb.grid_fits(fits)
-named = fits.drop(grid.index)
-display(nb.say(f"# {title}"))
-display(
-    nb.say(
-        f"{len(fits):,} fits: {nb.several(grid['guide'], 'guide')}, "
-        f"{nb.several(grid['num_particles'], 'particle count')}, "
-        f"{nb.several(grid['step_size'], 'step size')} and {nb.several(grid['seed'], 'seed')}"
-        + (f", and {nb.several(named['label'], 'named run')}." if len(named) else ".")
-    )
-)
+page = Page(spec)
 
 # %% [markdown]
 # ## Verdicts
 
 # %%
-by = ["model", "guide"] if fits["model"].nunique() > 1 else ["guide"]
-display(nb.counts(fits, by))
+page.table("general.verdict_counts")
 
 # %% [markdown]
 # ## The best setting of each guide
@@ -39,47 +25,27 @@ display(nb.counts(fits, by))
 # seeds.
 
 # %%
-display(nb.best(fits))
+page.table("general.best_settings")
 
 # %%
-if grid["step_size"].nunique() > 1:
-    display(nb.say(nb.SMALLER_STEP), nb.smaller_step(fits))
+page.section("forecast")
 
 # %% [markdown]
 # ## Figures
 
 # %%
-for name in figures:
-    if name != "calibration":
-        display(nb.figure(found, name))
+page.other_figures()
 
 # %%
-if "calibration" in figures:
-    display(nb.say(nb.CALIBRATION))
-    display(nb.figure(found, "calibration"))
-    display(nb.calibration(found))
+page.section("calibration")
 
 # %% [markdown]
-# ## Named runs
+# ## Single fits
+#
+# {{ single_fits }}
 
 # %%
-display(nb.evidence(named) if len(named) else nb.say("There are none."))
-
-# %% [markdown]
-# ## What failed or diverged
+page.table("general.single_fits")
 
 # %%
-display(nb.failures(fits))
-
-# %% [markdown]
-# ## Comparison with published and exact values
-
-# %%
-display(nb.verification(found))
-
-# %% [markdown]
-# ## Reproduce and reuse
-
-# %%
-display(nb.rerun(found, more="Only what has changed runs again."), nb.downloads(found))
-display(nb.provenance(found))
+page.closing()

@@ -1,8 +1,11 @@
+# Simulated or assembled data of an experiment.
+
+
 rule data:
     input:
         spec=LAYOUT.spec("data"),
     output:
-        dataset=LAYOUT.data(),
+        LAYOUT.pattern("data"),
     log:
         LAYOUT.log("data"),
     conda:
@@ -11,8 +14,8 @@ rule data:
         mem_mb=times_attempt(1000),
         runtime=times_attempt(10),
     params:
-        spec=spec_digest(LAYOUT.spec("data")),
+        spec=spec_digest("data"),
     message:
         "{wildcards.experiment}: data"
     shell:
-        "python -m svi_atlas data {input.spec} --to dataset={output.dataset} 2> {log}"
+        "python -m svi_atlas run {input.spec} --threads {threads} 2> {log}"

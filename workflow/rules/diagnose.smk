@@ -1,36 +1,41 @@
-# Statistics of each fit, then one table an experiment with the verdicts.
+# Statistics of each fit, then one table per experiment with the verdicts.
 
 
 rule diagnose:
     input:
-        spec=LAYOUT.cell_spec("diagnose"),
-        fits=LAYOUT.fit(),
-        reference=LAYOUT.reference(),
+        LAYOUT.pattern("fit"),
+        LAYOUT.pattern("reference"),
+        spec=LAYOUT.spec("diagnose"),
     output:
-        table=LAYOUT.diagnostics(),
+        LAYOUT.pattern("diagnostics"),
     log:
-        LAYOUT.log("diagnose", CELL),
+        LAYOUT.log("diagnose"),
     conda:
         "../../envs/cpu.yaml"
     resources:
         mem_mb=times_attempt(2000),
         runtime=times_attempt(30),
     params:
-        spec=spec_digest(LAYOUT.cell_spec("diagnose")),
+        spec=spec_digest("diagnose"),
     message:
         "{wildcards.experiment}: diagnose {wildcards.guide} on {wildcards.model}, {wildcards.label}"
     shell:
-        "python -m svi_atlas diagnose {input.spec} "
-        "--from fits={input.fits} reference={input.reference} --to table={output.table} 2> {log}"
+        "python -m svi_atlas run {input.spec} --threads {threads} 2> {log}"
 
 
 rule table:
     input:
-        all_diagnostics,
+        files_of("table"),
         spec=LAYOUT.spec("table"),
     output:
-        parquet=LAYOUT.table(),
-        csv=LAYOUT.table(suffix="csv"),
+        LAYOUT.pattern("table"),
+        report(
+            LAYOUT.pattern("table_csv"),
+            caption="../report/table.rst",
+            category="Tables",
+            subcategory="{experiment}",
+            labels={"table": "one row per fit"},
+        ),
     log:
         LAYOUT.log("table"),
     conda:
@@ -39,10 +44,8 @@ rule table:
         mem_mb=times_attempt(2000),
         runtime=times_attempt(10),
     params:
-        spec=spec_digest(LAYOUT.spec("table")),
-        results=results_root,
+        spec=spec_digest("table"),
     message:
         "{wildcards.experiment}: table of verdicts"
     shell:
-        "python -m svi_atlas table {input.spec} --from results={params.results} "
-        "--to parquet={output.parquet} csv={output.csv} 2> {log}"
+        "python -m svi_atlas run {input.spec} --threads {threads} 2> {log}"

@@ -1,22 +1,30 @@
+# Figures, each from the tables that it names.
+
+
 rule figure:
     input:
-        inputs_of_figure,
-        spec=LAYOUT.spec("figure", item="{figure}"),
+        files_of("figure"),
+        spec=LAYOUT.spec("figure"),
     output:
-        svg=LAYOUT.figure("svg"),
-        png=LAYOUT.figure("png"),
+        report(
+            LAYOUT.pattern("figure_svg"),
+            caption="../report/figure.rst",
+            category="Figures",
+            subcategory="{experiment}",
+            labels={"figure": "{figure}"},
+        ),
+        LAYOUT.pattern("figure_png"),
     log:
-        LAYOUT.log("figure", "{figure}"),
+        LAYOUT.log("figure"),
     conda:
         "../../envs/cpu.yaml"
     resources:
         mem_mb=times_attempt(2000),
         runtime=times_attempt(10),
     params:
-        spec=spec_digest(LAYOUT.spec("figure", item="{figure}")),
-        results=results_root,
+        spec=spec_digest("figure"),
+        caption=caption_of_figure,
     message:
         "{wildcards.experiment}: figure {wildcards.figure}"
     shell:
-        "python -m svi_atlas figure {input.spec} --from results={params.results} "
-        "--to svg={output.svg} png={output.png} 2> {log}"
+        "python -m svi_atlas run {input.spec} --threads {threads} 2> {log}"

@@ -3,12 +3,12 @@
 
 rule fit:
     input:
-        spec=LAYOUT.cell_spec("fit"),
-        data=LAYOUT.data(),
+        LAYOUT.pattern("data"),
+        spec=LAYOUT.spec("fit"),
     output:
-        dataset=LAYOUT.fit(),
+        LAYOUT.pattern("fit"),
     log:
-        LAYOUT.log("fit", CELL),
+        LAYOUT.log("fit"),
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -17,12 +17,8 @@ rule fit:
         runtime=times_attempt(120),
         gpu=lambda wildcards: int(EXPERIMENTS[wildcards.experiment].gpu),
     params:
-        spec=spec_digest(LAYOUT.cell_spec("fit")),
-        checkpoint=LAYOUT.checkpoint(),
-        cache=LAYOUT.compiled(),
+        spec=spec_digest("fit"),
     message:
         "{wildcards.experiment}: fit {wildcards.guide} to {wildcards.model}, {wildcards.label}"
     shell:
-        "python -m svi_atlas fit {input.spec} "
-        "--from data={input.data} checkpoint={params.checkpoint} cache={params.cache} "
-        "--to dataset={output.dataset} --threads {threads} 2> {log}"
+        "python -m svi_atlas run {input.spec} --threads {threads} 2> {log}"

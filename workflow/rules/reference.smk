@@ -1,9 +1,12 @@
+# The posterior that fits are compared with.
+
+
 rule reference:
     input:
+        LAYOUT.pattern("data"),
         spec=LAYOUT.spec("reference"),
-        data=LAYOUT.data(),
     output:
-        dataset=LAYOUT.reference(),
+        LAYOUT.pattern("reference"),
     log:
         LAYOUT.log("reference"),
     conda:
@@ -12,9 +15,8 @@ rule reference:
         mem_mb=times_attempt(2000),
         runtime=times_attempt(60),
     params:
-        spec=spec_digest(LAYOUT.spec("reference")),
+        spec=spec_digest("reference"),
     message:
         "{wildcards.experiment}: reference posterior"
     shell:
-        "python -m svi_atlas reference {input.spec} --from data={input.data} "
-        "--to dataset={output.dataset} 2> {log}"
+        "python -m svi_atlas run {input.spec} --threads {threads} 2> {log}"

@@ -1,76 +1,64 @@
-# Executed notebooks, and a page from each.
+# Executed notebooks, a page from each, and the index of the report.
 
 
 rule notebook:
     input:
-        all_figures,
-        study_of,
-        calibration_of,
-        spec=LAYOUT.spec("notebook", item="{notebook}"),
-        table=LAYOUT.table(),
-        reference=LAYOUT.reference(),
-        verification=LAYOUT.verification(),
+        files_of("notebook"),
+        spec=LAYOUT.spec("notebook"),
     output:
-        notebook=LAYOUT.notebook(),
+        LAYOUT.pattern("notebook"),
     log:
-        LAYOUT.log("notebook", "{notebook}"),
+        LAYOUT.log("notebook"),
     conda:
         "../../envs/cpu.yaml"
     resources:
         mem_mb=times_attempt(2000),
         runtime=times_attempt(15),
     params:
-        spec=spec_digest(LAYOUT.spec("notebook", item="{notebook}")),
-        results=results_root,
+        spec=spec_digest("notebook"),
     message:
         "{wildcards.experiment}: notebook {wildcards.notebook}"
     shell:
-        "python -m svi_atlas notebook {input.spec} --from results={params.results} "
-        "--to notebook={output.notebook} 2> {log}"
-
-
-rule index_notebook:
-    input:
-        lead_figures,
-        expand(LAYOUT.table(), experiment=DEFAULT),
-        expand(LAYOUT.verification(), experiment=DEFAULT),
-        spec=LAYOUT.index_spec(),
-    output:
-        notebook=LAYOUT.index_notebook(),
-    log:
-        f"{LAYOUT.root}/report/logs/index.log",
-    conda:
-        "../../envs/cpu.yaml"
-    resources:
-        mem_mb=times_attempt(2000),
-        runtime=times_attempt(15),
-    params:
-        spec=spec_digest(LAYOUT.index_spec()),
-        results=results_root,
-    message:
-        "report: index notebook"
-    shell:
-        "python -m svi_atlas notebook {input.spec} --from results={params.results} "
-        "--to notebook={output.notebook} 2> {log}"
+        "python -m svi_atlas run {input.spec} --threads {threads} 2> {log}"
 
 
 rule page:
     input:
-        spec=LAYOUT.page_spec(),
-        notebook=lambda wildcards: RUN.pages[wildcards.page][1],
+        lambda wildcards: RUN.pages[wildcards.page][1],
+        spec=LAYOUT.spec("page"),
     output:
-        page=LAYOUT.page(),
+        LAYOUT.pattern("page"),
     log:
-        f"{LAYOUT.root}/report/logs/{{page}}.log",
+        LAYOUT.log("page"),
     conda:
         "../../envs/cpu.yaml"
     resources:
         mem_mb=times_attempt(1000),
         runtime=times_attempt(10),
     params:
-        spec=spec_digest(LAYOUT.page_spec()),
+        spec=spec_digest("page"),
     message:
         "report: page {wildcards.page}"
     shell:
-        "python -m svi_atlas page {input.spec} --from notebook={input.notebook} "
-        "--to page={output.page} 2> {log}"
+        "python -m svi_atlas run {input.spec} --threads {threads} 2> {log}"
+
+
+rule index:
+    input:
+        files_of("page", page="index"),
+        spec=LAYOUT.spec("page").format(page="index"),
+    output:
+        LAYOUT.path("page", page="index"),
+    log:
+        LAYOUT.log("page").format(page="index"),
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=times_attempt(1000),
+        runtime=times_attempt(10),
+    params:
+        spec=spec_digest("page", page="index"),
+    message:
+        "report: index"
+    shell:
+        "python -m svi_atlas run {input.spec} --threads {threads} 2> {log}"

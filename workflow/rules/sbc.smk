@@ -1,14 +1,14 @@
-# Refits to simulated data sets, for experiments that ask for it, and tests of their calibration.
+# Simulation-based calibration: refits to simulated data sets, then tests of their ranks.
 
 
-rule refit:
+rule sbc_refit:
     input:
-        spec=LAYOUT.spec("refit", item="{calibration}"),
-        data=LAYOUT.data(),
+        LAYOUT.pattern("data"),
+        spec=LAYOUT.spec("sbc_refit"),
     output:
-        table=LAYOUT.refits(),
+        LAYOUT.pattern("sbc_ranks"),
     log:
-        LAYOUT.log("refit", "{calibration}"),
+        LAYOUT.log("sbc_refit"),
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -16,33 +16,29 @@ rule refit:
         mem_mb=times_attempt(2000),
         runtime=times_attempt(120),
     params:
-        spec=spec_digest(LAYOUT.spec("refit", item="{calibration}")),
-        cache=LAYOUT.compiled(),
+        spec=spec_digest("sbc_refit"),
     message:
-        "{wildcards.experiment}: refit {wildcards.calibration}"
+        "{wildcards.experiment}: refit {wildcards.entry} to simulated data"
     shell:
-        "python -m svi_atlas refit {input.spec} --from data={input.data} cache={params.cache} "
-        "--to table={output.table} --threads {threads} 2> {log}"
+        "python -m svi_atlas run {input.spec} --threads {threads} 2> {log}"
 
 
-rule calibration:
+rule sbc:
     input:
-        all_refits,
-        spec=LAYOUT.spec("calibration"),
+        files_of("sbc"),
+        spec=LAYOUT.spec("sbc"),
     output:
-        csv=LAYOUT.calibration(),
+        LAYOUT.pattern("sbc"),
     log:
-        LAYOUT.log("calibration"),
+        LAYOUT.log("sbc"),
     conda:
         "../../envs/cpu.yaml"
     resources:
         mem_mb=times_attempt(1000),
         runtime=times_attempt(10),
     params:
-        spec=spec_digest(LAYOUT.spec("calibration")),
-        results=results_root,
+        spec=spec_digest("sbc"),
     message:
-        "{wildcards.experiment}: calibration"
+        "{wildcards.experiment}: simulation-based calibration"
     shell:
-        "python -m svi_atlas calibration {input.spec} --from results={params.results} "
-        "--to csv={output.csv} 2> {log}"
+        "python -m svi_atlas run {input.spec} --threads {threads} 2> {log}"

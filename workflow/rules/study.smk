@@ -1,14 +1,14 @@
-# How often the verdict and other rules are wrong, for experiments whose problem knows the truth.
+# How often the verdict and other rules are wrong, for problems that know the truth.
 
 
 rule rates:
     input:
+        LAYOUT.pattern("table"),
+        LAYOUT.pattern("reference"),
         spec=LAYOUT.spec("rates"),
-        table=LAYOUT.table(),
-        reference=LAYOUT.reference(),
     output:
-        csv=LAYOUT.rates(),
-        truth=LAYOUT.truth(),
+        LAYOUT.pattern("rates"),
+        LAYOUT.pattern("truth"),
     log:
         LAYOUT.log("rates"),
     conda:
@@ -17,10 +17,8 @@ rule rates:
         mem_mb=times_attempt(1000),
         runtime=times_attempt(10),
     params:
-        spec=spec_digest(LAYOUT.spec("rates")),
-        results=results_root,
+        spec=spec_digest("rates"),
     message:
         "{wildcards.experiment}: error rates of the verdict and of other rules"
     shell:
-        "python -m svi_atlas rates {input.spec} --from results={params.results} "
-        "--to csv={output.csv} truth={output.truth} 2> {log}"
+        "python -m svi_atlas run {input.spec} --threads {threads} 2> {log}"

@@ -1,8 +1,10 @@
+"""`python -m svi_atlas`: hands the command to the fork server of the run, or runs it here."""
+
 import sys
 
-from svi_atlas.jobs import forkserver as warm
+from svi_atlas.jobs import forkserver
 
-code = warm.forward(sys.argv[1:])
+code = forkserver.forward(sys.argv[1:])
 if code is None:
     from svi_atlas.cli import main
 

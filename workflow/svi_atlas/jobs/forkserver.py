@@ -127,7 +127,7 @@ def _end_with_parent(address: str) -> None:
 
 
 def _serve(address: str, listening: int) -> None:
-    from svi_atlas.cli import limit_threads, set_compiler_flags
+    from svi_atlas.jobs.runtime import limit_threads, set_compiler_flags
 
     threading.Thread(target=_end_with_parent, args=(address,), daemon=True).start()
     # A run in the background may have been told to ignore it, but it is how jobs are ended.

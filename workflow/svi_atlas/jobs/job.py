@@ -1,7 +1,8 @@
-"""A job: one spec, the files it reads, the files it writes."""
+"""A job: one spec, which names its settings and the files that it reads and writes."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import resource
 import sys
@@ -10,50 +11,65 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svi_atlas.results.paths import Layout
+from svi_atlas.results.inputs import Paths
+from svi_atlas.results.paths import beside_spec
 from svi_atlas.results.store import atomic_outputs
 
 PER_MB = 1024 if sys.platform == "linux" else 1024**2
-"""Units of the kernel's peak memory in a MB."""
+"""Units in which the kernel counts peak memory, per megabyte."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a stage is given. `outputs` are temporary paths, renamed when the stage is done."""
+    """What a stage is given.
+
+    Attributes
+    ----------
+    spec, spec_file, spec_text
+        The spec, the file it was read from, and its text, which goes into every result.
+    inputs
+        The files that the job reads, by name.
+    outputs
+        Temporary paths to write to, renamed when the stage has finished.
+    """
 
     spec: dict[str, Any]
+    spec_file: Path
     spec_text: str
-    inputs: dict[str, Path]
+    inputs: dict[str, Paths]
     outputs: dict[str, Path]
-    threads: int
 
     @property
-    def results(self) -> str:
-        """The results folder, for stages that read many files of an experiment."""
-        return str(self.inputs["results"])
+    def scratch(self) -> dict[str, Path]:
+        """Files and folders that outlive an interrupted job, such as its checkpoint."""
+        return {name: Path(path) for name, path in self.spec.get("scratch", {}).items()}
 
 
-def run(
-    stage, spec_file: Path, inputs: dict[str, Path], outputs: dict[str, Path], threads: int
-) -> None:
-    """Run a stage function; its outputs appear only if it succeeds and its spec is still current.
+def run(spec_file: Path) -> None:
+    """Run the job of a spec.
 
-    What it cost goes to the results' `costs` folder, in a file named as the spec is.
+    Its outputs appear only if it succeeds and its spec is still current. What it cost is recorded
+    in a file beside the spec.
     """
     started = time.perf_counter()
     text = spec_file.read_text()
+    spec = json.loads(text)
+    stage = importlib.import_module(f"svi_atlas.jobs.stages.{spec['stage']}")
+    outputs = {name: Path(path) for name, path in spec["outputs"].items()}
     with atomic_outputs(outputs, spec_file, text) as temporary:
-        stage(Job(json.loads(text), text, inputs, temporary, threads))
-    _record_cost(Layout.cost(spec_file), time.perf_counter() - started)
+        stage.run(Job(spec, spec_file, text, spec["inputs"], temporary))
+    _record_cost(spec_file, spec["stage"], time.perf_counter() - started)
 
 
-def _record_cost(file: Path, seconds: float) -> None:
-    """Seconds, CPU seconds and peak memory of this process, or its largest child, as JSON."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+def _record_cost(spec_file: Path, stage: str, seconds: float) -> None:
+    """Seconds, CPU seconds and peak memory of this process, or of its largest child, as JSON."""
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cost = {
+        "stage": stage,
         "seconds": round(seconds, 3),
-        "cpu_seconds": round(sum(one.ru_utime + one.ru_stime for one in used), 3),
-        "peak_mb": round(max(one.ru_maxrss for one in used) / PER_MB, 1),
+        "cpu_seconds": round(sum(one.ru_utime + one.ru_stime for one in usage), 3),
+        "peak_mb": round(max(one.ru_maxrss for one in usage) / PER_MB, 1),
     }
+    file = beside_spec(spec_file, "costs", ".json")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(cost) + "\n")

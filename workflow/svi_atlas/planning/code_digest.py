@@ -18,10 +18,10 @@ from typing import Any
 import grimp
 
 from svi_atlas.errors import InputError
+from svi_atlas.locations import PACKAGE, PROJECT
 from svi_atlas.planning.job_spec import canonical_json, digest, write_if_changed
 
-PACKAGE = Path(__file__).parents[1]
-LOCK = PACKAGE.parents[1] / "envs" / "cpu.txt"
+LOCK = PROJECT / "envs" / "cpu.txt"
 
 
 DISTRIBUTIONS = {"markdown_it": "markdown_it_py", "yaml": "pyyaml"}
@@ -48,7 +48,7 @@ def code_digest(*modules: str, files: tuple[str, ...] = ()) -> dict[str, Any]:
 def own_imports(file: Path) -> list[str]:
     """Modules of the library that a Python file imports, by their names inside the package."""
     names = set()
-    for node in ast.walk(_tree(str(file))):
+    for node in ast.walk(syntax_tree(str(file))):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
@@ -110,7 +110,7 @@ def _module_digest(name: str) -> str:
 
 
 @cache
-def _tree(file: str) -> ast.Module:
+def syntax_tree(file: str) -> ast.Module:
     try:
         return ast.parse(_read(Path(file)), filename=file)
     except SyntaxError as error:
@@ -128,7 +128,7 @@ def _file_digest(file: str) -> str:
 
 
 def _code_digest(file: str) -> str:
-    tree = ast.parse(ast.unparse(_tree(file)))
+    tree = ast.parse(ast.unparse(syntax_tree(file)))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
@@ -174,7 +174,7 @@ def _imports(tree: ast.Module) -> set[str]:
 
 
 def _packages_in(file: Path) -> set[str]:
-    return _imports(_tree(str(file)))
+    return _imports(syntax_tree(str(file)))
 
 
 def _local_closure(files: tuple[str, ...]) -> list[Path]:

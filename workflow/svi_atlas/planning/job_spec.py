@@ -1,15 +1,16 @@
-"""The text of a job's spec: canonical JSON, its digest, and how it is written."""
+"""The spec of a job: its text, the files it names, and its digest."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 
-def canonical_json(spec: dict[str, Any]) -> str:
+def canonical_json(spec: Mapping[str, Any]) -> str:
     """The spec as text: keys sorted, one top-level value per line, equal text for equal content."""
     lines = [f"{_json(key)}: {_json(value)}" for key, value in sorted(spec.items())]
     return "{\n " + ",\n ".join(lines) + "\n}\n"
@@ -35,3 +36,16 @@ def write_if_changed(path: str | Path, text: str) -> bool:
     temporary.write_text(text)
     os.replace(temporary, path)
     return True
+
+
+def input_files(spec_file: str | Path) -> list[str]:
+    """Every file that the job of a spec reads."""
+    return list(_files(json.loads(Path(spec_file).read_text())["inputs"]))
+
+
+def _files(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    else:
+        for entry in value.values() if isinstance(value, Mapping) else value:
+            yield from _files(entry)

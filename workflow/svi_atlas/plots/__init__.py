@@ -1,1 +1,4 @@
-"""Figures: each module's `draw(results) -> Figure` shows one thing. No JAX, no computing of results."""
+"""Figures: the `draw` of each module takes tables, named by its parameters, and returns a Figure.
+
+Nothing is computed here: what a figure shows is in the tables of `results/` or made by `analysis/`.
+"""

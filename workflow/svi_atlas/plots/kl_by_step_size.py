@@ -8,41 +8,40 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from svi_atlas.judgement.ranking import grid_fits
-from svi_atlas.plots import _fits, _style
-from svi_atlas.results.store import Results
+from svi_atlas.judgement.families import families
+from svi_atlas.plots import _style
+
+CAPTION = (
+    "KL divergence from the posterior of the last iterate (or, where the evidence is unknown, the ELBO's "
+    "distance below the best fit): one point per seed, a line for the median. Steps that are too small do "
+    "not arrive in the steps they are given; steps that are too large arrive and then jump about the "
+    "optimum; more particles make the jumps smaller. Open circles are below their own Monte Carlo error "
+    "and drawn at it."
+)
 
 COLUMNS = 3
 
 
-def draw(results: Results) -> Figure:
-    """KL(q||p) (nats) by step size, a panel a guide: a point a seed, a line the median.
-
-    Where the evidence is unknown, KL is replaced by the ELBO's distance below the model's best fit.
-    A value below its own Monte Carlo error is drawn as an open circle at that error.
-    """
-    table = grid_fits(results.table())
-    families = _fits.families(table)
-    distance, error, label = _fits.distance(table)
-    error = error.clip(lower=_fits.SMALLEST_DISTANCE)
-    table = table.assign(distance=np.maximum(distance, error), resolved=distance > error)
-    colours = _style.scale_colours(table["num_particles"], _style.PARTICLES)
-    columns = min(COLUMNS, len(families))
-    rows = -(-len(families) // columns)
+def draw(distances: pd.DataFrame) -> Figure:
+    """Distance from the posterior (nats) by step size, one panel per guide."""
+    guides = families(distances.assign(block="grid"))
+    label = distances["measure"].iloc[0]
+    colours = _style.scale_colours(distances["num_particles"], _style.PARTICLES)
+    columns = min(COLUMNS, len(guides))
+    rows = -(-len(guides) // columns)
     size = (max(4.5, 3.1 * columns), 2.5 * rows + 0.6)
     figure, grid_axes = _style.panels(rows, columns, size, sharex=True, sharey=True)
-    for axes, family in zip(grid_axes.flat, families, strict=False):
-        chosen = (table["model"] == family.model) & (table["guide"] == family.guide)
-        _draw_guide(axes, table[chosen], colours)
-        axes.set_title(family.label)
-    for axes in grid_axes.flat[len(families) :]:
+    for axes, family in zip(grid_axes.flat, guides, strict=False):
+        _draw_guide(axes, family.of(distances), colours)
+        axes.set_title(family.name)
+    for axes in grid_axes.flat[len(guides) :]:
         axes.set_axis_off()
-    for index, axes in enumerate(grid_axes.flat[: len(families)]):
+    for index, axes in enumerate(grid_axes.flat[: len(guides)]):
         axes.set_yscale("log")
         axes.set_xscale("log")
         if index % columns == 0:
             axes.set_ylabel(label)
-        if index + columns >= len(families):
+        if index + columns >= len(guides):
             axes.set_xlabel("step size")
             axes.tick_params(labelbottom=True)
     handles = [
@@ -69,12 +68,12 @@ def _draw_guide(axes: Axes, fits: pd.DataFrame, colours: dict) -> None:
         cell = usable[usable["num_particles"] == count]
         if cell.empty:
             continue
-        aside = 1.22 ** (index - (len(colours) - 1) / 2)
+        offset = 1.22 ** (index - (len(colours) - 1) / 2)
         for resolved, face in ((True, colour), (False, "none")):
             points = cell[cell["resolved"] == resolved]
             axes.scatter(
-                points["step_size"] * aside, points["distance"], s=9, facecolor=face,
+                points["step_size"] * offset, points["distance"], s=9, facecolor=face,
                 edgecolor=colour, lw=0.6, alpha=0.55,
             )  # fmt: skip
         median = cell.groupby("step_size")["distance"].median()
-        axes.plot(median.index * aside, median, color=colour, lw=1.4)
+        axes.plot(median.index * offset, median, color=colour, lw=1.4)

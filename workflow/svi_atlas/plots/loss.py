@@ -1,86 +1,89 @@
-"""Loss along the steps: every guide and particle count, median and spread over the seeds."""
+"""Loss along the steps: every guide and particle count, median and range over the seeds."""
 
 from __future__ import annotations
 
 import numpy as np
-import xarray as xr
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from svi_atlas.plots import _fits, _style
-from svi_atlas.results.store import Results
+from svi_atlas.plots import _style
 
-NUM_BINS = 60
-UNBOUNDED = 1e4
-"""A range of losses (nats) that only a logarithmic axis shows."""
+CAPTION = (
+    "Loss along the steps. The losses of each seed are averaged within bins of steps; lines are medians "
+    "over the seeds, bands their 10 % to 90 % range. Losses that are not finite are left out."
+)
+
+MAX_LINEAR_RANGE = 1e4
+"""A larger range of losses (nats) needs a logarithmic axis."""
 
 LINEAR, NUM_POWERS = 10.0, 3
-"""Losses (nats) on the linear part of that axis, and its number of labelled powers of ten a sign."""
+"""Losses (nats) on the linear part of that axis, and its number of labelled powers of ten per sign."""
 
 COLUMNS = 3
 """Panels in a row, if no guide has several particle counts."""
 
+FIRST_STEP = 5
 
-def draw(results: Results) -> Figure:
-    """A panel a guide and particle count, a line a step size.
 
-    A guide with several particle counts has a row of its own and one axis; the others share rows.
-    Each seed's losses are first averaged within bins of steps; the line is the median over the
-    seeds, the band their 10 to 90 % range (nats). Losses that are not finite are left out. A guide
-    fitted as a point has a loss without entropy: minus the log evidence is no floor to it.
+def draw(losses: pd.DataFrame) -> Figure:
+    """One panel per guide and particle count, one line per step size.
+
+    A guide with several particle counts has a row and one axis for itself; the others share rows.
     """
-    table = results.table()
-    families = _fits.families(table)
-    grid = table[table["label"].isin({run for family in families for run in family.runs.values()})]
-    colours = _style.scale_colours(grid["step_size"])
-    alone = [family for family in families if len(family.runs) == 1]
-    together = [family for family in families if len(family.runs) > 1]
-    columns = max((len(family.runs) for family in together), default=min(len(alone), COLUMNS))
-    rows = len(together) + -(-len(alone) // columns)
-    size = (max(5.5, 2.7 * columns + 1.2), 1.95 * rows + 0.7)
-    figure, grid_axes = _style.panels(rows, columns, size)
-    last = grid["num_steps"].max()
-    for place, family in enumerate([*together, *alone]):
+    colours = _style.scale_colours(losses["step_size"].dropna())
+    guides = [rows for _, rows in losses.groupby(["model", "guide"], sort=False)]
+    alone = [rows for rows in guides if rows["num_particles"].nunique() == 1]
+    together = [rows for rows in guides if rows["num_particles"].nunique() > 1]
+    columns = max(
+        (rows["num_particles"].nunique() for rows in together), default=min(len(alone), COLUMNS)
+    )
+    num_rows = len(together) + -(-len(alone) // columns)
+    size = (max(5.5, 2.7 * columns + 1.2), 1.95 * num_rows + 0.7)
+    figure, grid_axes = _style.panels(num_rows, columns, size)
+    for place, rows in enumerate([*together, *alone]):
         past = place - len(together)
         panels = grid_axes[place] if past < 0 else grid_axes[len(together) :].flat[past : past + 1]
-        _draw_family(panels, results, family, colours)
-    for axes in grid_axes.flat:
-        if not axes.has_data():
-            axes.set_axis_off()
-        axes.set_xscale("log")
-        axes.set_xlim(_fits.FIRST_BIN / 2, 1.1 * last)
-        axes.xaxis.set_minor_locator(NullLocator())
-        below = axes.get_subplotspec().rowspan.stop
-        if below == rows or not grid_axes[below, axes.get_subplotspec().colspan.start].has_data():
-            axes.set_xlabel("step")
+        _draw_guide(panels, rows, colours)
+    _set_steps(grid_axes, losses["step"].max())
     handles = [
         Line2D([], [], color=colour, label=f"step size {_style.plain_number(step_size)}")
         for step_size, colour in colours.items()
     ]
-    if any(np.isfinite(_floor(results, family)) for family in families):
+    if losses["floor"].notna().any():
         line = Line2D([], [], color=_style.EXACT, lw=0.8, ls="--", label="minus log evidence")
         handles.append(line)
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 5))
+    if handles:
+        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 5))
     return figure
 
 
-def _floor(results: Results, family: _fits.Family) -> float:
-    """Minus the log evidence; NaN if unknown, or no bound on the family's loss."""
-    point = family.guide in _fits.POINT_GUIDES
-    return np.nan if point else _fits.negative_log_evidence(results, family.model)
+def _set_steps(grid_axes: np.ndarray, last: float) -> None:
+    """One logarithmic axis of steps for all panels, labelled below the lowest of each column."""
+    for axes in grid_axes.flat:
+        if not axes.has_data():
+            axes.set_axis_off()
+        axes.set_xscale("log")
+        axes.set_xlim(FIRST_STEP, 1.1 * last if np.isfinite(last) else 10 * FIRST_STEP)
+        axes.xaxis.set_minor_locator(NullLocator())
+        below = axes.get_subplotspec().rowspan.stop
+        column = axes.get_subplotspec().colspan.start
+        if below == len(grid_axes) or not grid_axes[below, column].has_data():
+            axes.set_xlabel("step")
 
 
-def _draw_family(panels: np.ndarray, results: Results, family: _fits.Family, colours: dict) -> None:
-    """A panel for each particle count, on one axis of losses; panels: axes, (panel,)."""
-    floor = _floor(results, family)
-    shown: list[np.ndarray] = []
-    for axes, (count, run) in zip(panels, family.runs.items(), strict=False):
+def _draw_guide(panels: np.ndarray, losses: pd.DataFrame, colours: dict) -> None:
+    """One panel for each particle count, on one axis of losses; panels: axes, (panel,)."""
+    floor = losses["floor"].iloc[0]
+    medians = []
+    cells = losses.groupby("num_particles", sort=False)
+    for axes, (count, cell) in zip(panels, cells, strict=False):
         first = axes is panels[0]
-        heading = f"{family.label}\n" if first else ""
+        heading = f"{losses['family'].iloc[0]}\n" if first else ""
         axes.set_title(f"{heading}{_style.particles(count)}", fontsize=8.5)
-        shown += _draw_cell(axes, results.fit(family.model, family.guide, run), colours)
+        medians.append(_draw_cell(axes, cell, colours))
         if np.isfinite(floor):
             axes.axhline(floor, color=_style.EXACT, lw=0.8, ls="--", zorder=1)
         if first:
@@ -88,8 +91,7 @@ def _draw_family(panels: np.ndarray, results: Results, family: _fits.Family, col
         else:
             axes.sharey(panels[0])
             axes.tick_params(labelleft=False)
-    if shown:
-        _set_limits(panels[0], np.concatenate(shown), floor)
+    _set_limits(panels[0], np.concatenate(medians), floor)
 
 
 def _set_limits(axes: Axes, values: np.ndarray, floor: float) -> None:
@@ -98,7 +100,7 @@ def _set_limits(axes: Axes, values: np.ndarray, floor: float) -> None:
     if limits is None:
         return
     low, high = limits
-    if high - low <= UNBOUNDED:
+    if high - low <= MAX_LINEAR_RANGE:
         axes.set_ylim(np.fmin(low, floor - 0.06 * (high - floor)), high)
         return
     low, high = (
@@ -114,20 +116,15 @@ def _set_limits(axes: Axes, values: np.ndarray, floor: float) -> None:
     axes.set_yticks([], minor=True)
 
 
-def _draw_cell(axes: Axes, fits: xr.Dataset, colours: dict) -> list[np.ndarray]:
-    if "message" in fits.attrs:
-        _style.note(axes, f"failed: {_style.short(fits.attrs['message'], 60)}")
-        return []
-    edges = _fits.log_bins(fits.sizes["step"], NUM_BINS)
-    steps = _fits.centres(edges)
-    medians = []
-    for step_size in fits["step_size"].to_numpy():
-        loss = fits["loss"].sel(step_size=step_size).to_numpy()
-        by_seed = _fits.bin_means(loss, edges)
-        low, median, high = _fits.quantiles(by_seed, (0.1, 0.5, 0.9))
-        axes.fill_between(steps, low, high, color=colours[step_size], alpha=0.18, lw=0)
-        axes.plot(steps, median, color=colours[step_size], lw=1.2)
-        medians.append(median)
-    if not np.isfinite(np.concatenate(medians)).any():
+def _draw_cell(axes: Axes, cell: pd.DataFrame, colours: dict) -> np.ndarray:
+    """Draw the losses of a cell; returns its medians, (step size and bin,)."""
+    if cell["message"].notna().any():
+        _style.note(axes, f"failed: {_style.short(cell['message'].iloc[0], 60)}")
+        return np.array([])
+    for step_size, rows in cell.groupby("step_size", sort=False):
+        colour = colours[step_size]
+        axes.fill_between(rows["step"], rows["low"], rows["high"], color=colour, alpha=0.18, lw=0)
+        axes.plot(rows["step"], rows["median"], color=colour, lw=1.2)
+    if not np.isfinite(cell["median"]).any():
         _style.note(axes, "no loss is finite")
-    return medians
+    return cell["median"].to_numpy()

@@ -8,23 +8,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from svi_atlas.plots import _style
-from svi_atlas.results.store import Results
 
-MOST_WRONG, FEWEST_RIGHT = 0.02, 0.9
-"""What a verdict is to keep: wrong fits called adequate, and right ones called adequate."""
+CAPTION = (
+    "Left: wrong fits that each rule calls adequate; right: right fits that it calls adequate. Filled "
+    "points: the held-out models; open points: the models on which thresholds were tuned. Bars are exact "
+    "95 % intervals; the shaded part is what the verdict promises."
+)
+
+MAX_WRONG, MIN_RIGHT = 0.02, 0.9
+"""What the verdict promises: shares of wrong fits, and of right fits, that are called adequate."""
 
 
-def draw(results: Results) -> Figure:
-    """Left: wrong fits called adequate; right: right fits called adequate; a row a rule.
-
-    Filled: the half of the problems kept for reporting; open: the half for choosing thresholds. Bars
-    are exact 95 % intervals; the shaded parts are what a verdict is to keep to.
-    """
-    rates = results.rates()
+def draw(rates: pd.DataFrame) -> Figure:
+    """One row per rule: how often it calls wrong fits and right fits adequate."""
     names = list(dict.fromkeys(rates["rule"]))
     figure, ((left, right),) = _style.panels(1, 2, (9.5, 0.3 * len(names) + 1.4), sharey=True)
-    _draw_rate(left, rates, names, "wrong_rate", (0.0, MOST_WRONG))
-    _draw_rate(right, rates, names, "right_rate", (FEWEST_RIGHT, 1.0))
+    _draw_rate(left, rates, names, "wrong_rate", (0.0, MAX_WRONG))
+    _draw_rate(right, rates, names, "right_rate", (MIN_RIGHT, 1.0))
     left.set_xlabel("wrong fits called adequate (%)")
     right.set_xlabel("right fits called adequate (%)")
     left.set_yticks(range(len(names)), names)
@@ -50,6 +50,6 @@ def _draw_rate(
             color="#1B3A57",
             mfc=face,
             lw=1,
-            label={"tuning": "half for choosing", "held_out": "half for reporting"}[split],
+            label={"tuning": "models used for tuning", "held_out": "held-out models"}[split],
         )
     axes.set_xlim(-3, 103)

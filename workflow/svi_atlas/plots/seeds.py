@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from svi_atlas.judgement.ranking import grid_fits
-from svi_atlas.plots import _fits, _style
-from svi_atlas.results.store import Results
+from svi_atlas.judgement.families import families
+from svi_atlas.plots import _style
+
+CAPTION = (
+    "How often a setting goes wrong. Left: the share of seeds whose fit is not adequate, with exact 95 % "
+    "intervals. Right: the share of seeds that end farther from the posterior than a given distance. "
+    "Colours are step sizes; a dashed line is the larger number of particles."
+)
 
 
-def draw(results: Results) -> Figure:
-    """A row a guide. Left: the share of seeds whose fit is not adequate, with exact 95 % intervals.
-    Right: the share of seeds that end farther from the posterior than a distance.
-
-    Colours are step sizes; a dashed line is the larger number of particles.
-    """
-    table = grid_fits(results.table())
-    distance, _, label = _fits.distance(table)
-    table = table.assign(distance=distance.clip(lower=_fits.SMALLEST_DISTANCE))
-    families = _fits.families(table)
-    colours = _style.scale_colours(table["step_size"])
+def draw(distances: pd.DataFrame) -> Figure:
+    """One row per guide: its rate of fits that are not adequate, and how far its seeds end."""
+    rows = families(distances.assign(block="grid"))
+    colours = _style.scale_colours(distances["step_size"])
     figure, grid_axes = _style.panels(
-        len(families), 2, (9.0, 1.7 * len(families) + 0.9), sharex="col", width_ratios=(1.0, 1.5)
+        len(rows), 2, (9.0, 1.7 * len(rows) + 0.9), sharex="col", width_ratios=(1.0, 1.5)
     )
-    for (left, right), family in zip(grid_axes, families, strict=True):
-        chosen = (table["model"] == family.model) & (table["guide"] == family.guide)
-        settings = list(table[chosen].groupby(["num_particles", "step_size"]))
+    for (left, right), family in zip(grid_axes, rows, strict=True):
+        settings = list(family.of(distances).groupby(["num_particles", "step_size"]))
         _draw_rates(left, settings, colours)
         _draw_tails(right, settings, colours)
-        left.set_ylabel(family.label, rotation=0, ha="right", va="center", color=_style.EXACT)
+        left.set_ylabel(family.name, rotation=0, ha="right", va="center", color=_style.EXACT)
     grid_axes[-1, 0].set_xlabel("fits that are not adequate (%)")
-    grid_axes[-1, 1].set_xlabel(label)
-    middle = grid_axes[len(families) // 2, 1]
+    grid_axes[-1, 1].set_xlabel(distances["measure"].iloc[0])
+    middle = grid_axes[len(rows) // 2, 1]
     middle.set_ylabel("seeds that end farther away")
     return figure
 

@@ -8,48 +8,49 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from svi_atlas.formatting import humanise
+from svi_atlas.judgement.families import families
 from svi_atlas.judgement.ranking import grid_fits
-from svi_atlas.plots import _fits, _style
-from svi_atlas.results.store import Results
+from svi_atlas.plots import _style
+
+CAPTION = (
+    "Share of the seeds with each verdict, by guide, particle count and step size. The number above a "
+    "bar counts its adequate fits."
+)
 
 
-def draw(results: Results) -> Figure:
-    """A row a guide, a column a particle count, a bar a step size: the share of seeds by verdict.
-
-    The number over a bar counts its adequate fits.
-    """
-    table = grid_fits(results.table())
-    families = _fits.families(table)
+def draw(table: pd.DataFrame) -> Figure:
+    """One row per guide, one column per particle count, one bar per step size: seeds by verdict."""
+    table = grid_fits(table)
+    rows = families(table)
     step_sizes = {
         count: sorted(table.loc[table["num_particles"] == count, "step_size"].unique())
         for count in sorted(table["num_particles"].unique())
     }
-    widths = [len(found) + 0.6 for found in step_sizes.values()]
+    widths = [len(sizes) + 0.6 for sizes in step_sizes.values()]
     figure, grid_axes = _style.panels(
-        len(families),
+        len(rows),
         len(step_sizes),
-        (max(5.5, 0.45 * sum(widths) + 2.0), 1.0 * len(families) + 1.2),
+        (max(5.5, 0.45 * sum(widths) + 2.0), 1.0 * len(rows) + 1.2),
         sharex="col",
         sharey=True,
         width_ratios=widths,
     )
-    for row, family in enumerate(families):
+    for row, family in enumerate(rows):
         for axes, (count, shown) in zip(grid_axes[row], step_sizes.items(), strict=True):
-            chosen = (table["model"] == family.model) & (table["guide"] == family.guide)
-            _draw_cell(axes, table[chosen & (table["num_particles"] == count)], shown)
+            fits = family.of(table)
+            _draw_cell(axes, fits[fits["num_particles"] == count], shown)
             if row == 0:
                 axes.set_title(_style.particles(count), loc="center", pad=15)
         grid_axes[row, 0].set_ylabel(
-            family.label, rotation=0, ha="right", va="center", color=_style.EXACT
+            family.name, rotation=0, ha="right", va="center", color=_style.EXACT
         )
     for axes, shown in zip(grid_axes[-1], step_sizes.values(), strict=True):
         labels = [_style.plain_number(step_size) for step_size in shown]
         axes.set_xticks(range(len(shown)), labels)
         axes.set_xlabel("step size")
     present = [name for name in _style.VERDICT_COLOURS if (table["verdict"] == name).any()]
-    handles = [
-        Patch(color=_style.VERDICT_COLOURS[name], label=name.replace("_", " ")) for name in present
-    ]
+    handles = [Patch(color=_style.VERDICT_COLOURS[name], label=humanise(name)) for name in present]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return figure
 

@@ -1,1 +1,1 @@
-"""Executed notebooks and the pages made from them."""
+"""Executed notebooks, the pages made from them, and the index of the report."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,18 +16,43 @@ import jupytext
 import nbformat
 import papermill
 
+from svi_atlas.errors import InputError
+
 KERNEL = "svi_atlas"
 TIMEOUT = 600
-"""Seconds a cell may take."""
+"""Seconds that a cell may take."""
+
+SLOT = re.compile(r"\{\{ *(\w+) *\}\}")
+"""A place in the text for a fact of the run: `{{ name }}`."""
 
 
-def execute(source: Path, target: Path, parameters: Mapping[str, Any]) -> None:
-    """Run the text notebook `source` (jupytext percent format) and write it as `target` (.ipynb).
+def execute(
+    source: Path, target: Path, parameters: Mapping[str, Any], facts: Mapping[str, str]
+) -> None:
+    """Run a text notebook (jupytext percent format) and write it as an .ipynb file.
 
-    parameters: replace those of the cell tagged `parameters`. The notebook runs in the current
-    directory, in the running Python. Raises papermill.PapermillExecutionError if a cell raises.
+    The notebook runs in the current directory, in the running Python.
+
+    Parameters
+    ----------
+    source, target
+        The text notebook, and the file to write.
+    parameters
+        Replace those of the cell tagged `parameters`.
+    facts
+        Texts that replace the slots `{{ name }}` of Markdown cells.
+
+    Raises
+    ------
+    InputError
+        If the text has a slot without a fact.
+    papermill.PapermillExecutionError
+        If a cell raises.
     """
     notebook = jupytext.read(source)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = fill_slots(cell.source, facts, source)
     with tempfile.TemporaryDirectory() as folder, _private_jupyter(Path(folder)):
         text = Path(folder) / "source.ipynb"
         nbformat.write(notebook, text)
@@ -42,25 +68,46 @@ def execute(source: Path, target: Path, parameters: Mapping[str, Any]) -> None:
     nbformat.write(_without_traces(executed), target)
 
 
+def fill_slots(text: str, facts: Mapping[str, str], where: Path) -> str:
+    """The text with its slots filled in; a line whose only content is empty slots is left out.
+
+    Raises
+    ------
+    InputError
+        Names the slot that has no fact, and the file `where`.
+    """
+    unknown = [name for name in SLOT.findall(text) if name not in facts]
+    if unknown:
+        raise InputError(
+            f"{where}: there is no fact for the slot {{{{ {unknown[0]} }}}}; the analysis "
+            f"`{where.stem}.facts` gives {', '.join(sorted(facts))}"
+        )
+    lines = []
+    for line in text.split("\n"):
+        filled = SLOT.sub(lambda slot: facts[slot[1]], line)
+        if SLOT.search(line) and not filled.strip(" -*#"):
+            continue
+        lines.append(filled)
+    return "\n".join(lines)
+
+
 @contextmanager
 def _private_jupyter(folder: Path) -> Iterator[None]:
-    """A Jupyter of our own in `folder`, whatever is installed or configured elsewhere."""
+    """A Jupyter of its own in `folder`, whatever is installed or configured elsewhere."""
     kernel = folder / "kernels" / KERNEL
     kernel.mkdir(parents=True)
-    command = [
-        sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}",
-        "--HistoryManager.enabled=False",
-    ]  # fmt: skip
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    command.append("--HistoryManager.enabled=False")
     spec = {"argv": command, "display_name": KERNEL, "language": "python"}
     (kernel / "kernel.json").write_text(json.dumps(spec))
-    ours = {
+    private = {
         "JUPYTER_PATH": str(folder),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "IPYTHONDIR": str(folder / "ipython"),
     }
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
+    before = {name: os.environ.get(name) for name in private}
+    os.environ.update(private)
     try:
         yield
     finally:

@@ -35,15 +35,19 @@ def make_page(notebook: Path, target: Path, title: str, page: str) -> None:
     exporter.register_filter("markdown2html", to_html)
     body, _ = exporter.from_notebook_node(
         content,
-        resources={
-            "title": title,
-            "page": page,
-            "contents": contents(content),
-            "style": (FOLDER / "style.css").read_text(),
-            "code_style": HtmlFormatter(style="default").get_style_defs(".highlight"),
-        },
+        resources={**page_resources(title, page), "contents": contents(content)},
     )
     target.write_text(re.sub(r"\n\s*\n+", "\n", body))
+
+
+def page_resources(title: str, page: str) -> dict[str, str]:
+    """What the base template needs: title of the window, name of the page, styles."""
+    return {
+        "title": title,
+        "page": page,
+        "style": (FOLDER / "style.css").read_text(),
+        "code_style": HtmlFormatter(style="default").get_style_defs(".highlight"),
+    }
 
 
 def to_html(text: str | Sequence[str]) -> str:

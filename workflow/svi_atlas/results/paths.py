@@ -1,16 +1,51 @@
-"""Where every result lives: the one place that knows the paths below the results folder.
-
-Called without values, each method returns the path as a Snakemake pattern with its wildcards.
-"""
+"""Where every result lives: the one place that knows the paths below the results folder."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from svi_atlas.configuration.experiment import Cell
+CELL = "{model}/{guide}/{label}"
+
+RESULTS = {
+    "data": "{experiment}/data.nc",
+    "reference": "{experiment}/reference.nc",
+    "fit": f"{{experiment}}/fits/{CELL}.nc",
+    "diagnostics": f"{{experiment}}/diagnostics/{CELL}.parquet",
+    "table": "{experiment}/fits.parquet",
+    "table_csv": "{experiment}/fits.csv",
+    "verification": "{experiment}/verification.csv",
+    "rates": "{experiment}/rates.csv",
+    "truth": "{experiment}/truth.parquet",
+    "sbc_ranks": "{experiment}/sbc/{entry}.parquet",
+    "sbc": "{experiment}/sbc.csv",
+    "analysis": "{experiment}/analysis/{analysis}.parquet",
+    "figure_svg": "{experiment}/figures/{figure}.svg",
+    "figure_png": "{experiment}/figures/{figure}.png",
+    "notebook": "{experiment}/notebooks/{notebook}.ipynb",
+    "page": "report/{page}.html",
+    "checkpoint": f"{{experiment}}/checkpoints/{CELL}.npz",
+    "compiled": ".compiled",
+    "planning": ".planning",
+}
+"""Pattern of every kind of result, relative to the results folder."""
+
+JOBS = {
+    "data": "",
+    "reference": "",
+    "fit": CELL,
+    "diagnose": CELL,
+    "table": "",
+    "rates": "",
+    "sbc_refit": "{entry}",
+    "sbc": "",
+    "compare": "",
+    "analyse": "{analysis}",
+    "figure": "{figure}",
+    "notebook": "{notebook}",
+    "page": "{page}",
+}
+"""What tells the jobs of each stage apart, within their experiment (or the report)."""
 
 
 @dataclass(frozen=True)
@@ -19,95 +54,30 @@ class Layout:
 
     root: str
 
-    def data(self, experiment: str = "{experiment}") -> str:
-        return f"{self.root}/{experiment}/data.nc"
+    def pattern(self, kind: str) -> str:
+        """A kind of result as a Snakemake pattern with its wildcards."""
+        return f"{self.root}/{RESULTS[kind]}"
 
-    def reference(self, experiment: str = "{experiment}") -> str:
-        return f"{self.root}/{experiment}/reference.nc"
+    def path(self, kind: str, **values: str) -> str:
+        """One result, its wildcards filled in."""
+        return self.pattern(kind).format(**values)
 
-    def fit(self, cell: Cell | None = None) -> str:
-        return f"{self.root}/{_cell(cell, 'fits')}.nc"
+    def spec(self, stage: str) -> str:
+        """Pattern of the specs of a stage's jobs; those of pages lie in the folder `report`."""
+        return self._of_job("specs", stage, "json")
 
-    def diagnostics(self, cell: Cell | None = None) -> str:
-        return f"{self.root}/{_cell(cell, 'diagnostics')}.parquet"
+    def log(self, stage: str) -> str:
+        """Pattern of the logs of a stage's jobs."""
+        return self._of_job("logs", stage, "log")
 
-    def fit_of(self, experiment: str, model: str, guide: str, label: str) -> str:
-        return self.fit().format(experiment=experiment, model=model, guide=guide, label=label)
-
-    def diagnostics_of(self, experiment: str, model: str, guide: str, label: str) -> str:
-        return self.diagnostics().format(
-            experiment=experiment, model=model, guide=guide, label=label
-        )
-
-    def checkpoint(self, cell: Cell | None = None) -> str:
-        return f"{self.root}/{_cell(cell, 'checkpoints')}.npz"
-
-    def compiled(self) -> str:
-        """Folder of the compilation cache, shared by all jobs of a run."""
-        return f"{self.root}/.compiled"
-
-    def table(self, experiment: str = "{experiment}", suffix: str = "parquet") -> str:
-        return f"{self.root}/{experiment}/fits.{suffix}"
-
-    def figure(
-        self, suffix: str, experiment: str = "{experiment}", figure: str = "{figure}"
-    ) -> str:
-        return f"{self.root}/{experiment}/figures/{figure}.{suffix}"
-
-    def notebook(self, experiment: str = "{experiment}", notebook: str = "{notebook}") -> str:
-        return f"{self.root}/{experiment}/notebooks/{notebook}.ipynb"
-
-    def verification(self, experiment: str = "{experiment}") -> str:
-        return f"{self.root}/{experiment}/verification.csv"
-
-    def rates(self, experiment: str = "{experiment}") -> str:
-        """Error rates of the verdict, of experiments that study it."""
-        return f"{self.root}/{experiment}/rates.csv"
-
-    def truth(self, experiment: str = "{experiment}") -> str:
-        return f"{self.root}/{experiment}/truth.parquet"
-
-    def refits(self, experiment: str = "{experiment}", name: str = "{calibration}") -> str:
-        """Where true values lie among the draws of refitted guides, of one entry of `calibration`."""
-        return f"{self.root}/{experiment}/calibration/{name}.parquet"
-
-    def calibration(self, experiment: str = "{experiment}") -> str:
-        """Tests of all entries of `calibration`."""
-        return f"{self.root}/{experiment}/calibration.csv"
-
-    def page(self, page: str = "{page}") -> str:
-        return f"{self.root}/report/{page}.html"
-
-    def index_notebook(self) -> str:
-        return f"{self.root}/report/index.ipynb"
-
-    def spec(self, stage: str, experiment: str = "{experiment}", item: str = "") -> str:
-        """The spec of a job; `item` tells jobs of one stage apart (a cell, a figure)."""
-        return f"{self.root}/{experiment}/specs/{stage}{'/' + item if item else ''}.json"
-
-    def cell_spec(self, stage: str, cell: Cell | None = None) -> str:
-        return f"{self.root}/{_cell(cell, f'specs/{stage}')}.json"
-
-    def page_spec(self, page: str = "{page}") -> str:
-        return f"{self.root}/report/specs/page/{page}.json"
-
-    def index_spec(self) -> str:
-        return f"{self.root}/report/specs/index.json"
-
-    def log(self, stage: str, item: str = "") -> str:
-        return f"{self.root}/{{experiment}}/logs/{stage}{'/' + item if item else ''}.log"
-
-    @staticmethod
-    def cost(spec: Path) -> Path:
-        """What a job cost, beside its spec: `.../specs/fit/x.json` has `.../costs/fit/x.json`."""
-        folder = next(parent for parent in spec.parents if parent.name == "specs")
-        return folder.with_name("costs") / spec.relative_to(folder)
+    def _of_job(self, folder: str, stage: str, suffix: str) -> str:
+        owner = "report" if stage == "page" else "{experiment}"
+        item = f"/{JOBS[stage]}" if JOBS[stage] else ""
+        return f"{self.root}/{owner}/{folder}/{stage}{item}.{suffix}"
 
 
-CELL = "{model}/{guide}/{label}"
-
-
-def _cell(cell: Cell | None, kind: str) -> str:
-    if cell is None:
-        return f"{{experiment}}/{kind}/{CELL}"
-    return f"{cell.experiment}/{kind}/{cell.model}/{cell.guide}/{cell.label}"
+def beside_spec(spec: str | Path, folder: str, suffix: str) -> Path:
+    """A file that belongs to a job: `.../specs/fit/x.json` has `.../costs/fit/x.json`."""
+    spec = Path(spec)
+    specs = next(parent for parent in spec.parents if parent.name == "specs")
+    return specs.with_name(folder) / spec.relative_to(specs).with_suffix(suffix)

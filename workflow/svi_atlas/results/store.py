@@ -1,32 +1,35 @@
-"""The only reader and writer of results: netCDF datasets, Parquet tables, and how they get in place."""
+"""The only reader and writer of results: netCDF datasets, Parquet and CSV tables."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from svi_atlas.errors import StaleSpecError
-from svi_atlas.results.paths import Layout
+from svi_atlas.errors import InputError, StaleSpecError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version of the files' format, written into every dataset and table, and checked on reading."""
 
 
 @contextmanager
 def atomic_outputs(
-    outputs: dict[str, Path], spec_file: Path, spec_text: str
+    outputs: Mapping[str, Path], spec_file: Path, spec_text: str
 ) -> Iterator[dict[str, Path]]:
     """Temporary paths to write to; on success they are renamed into place, all or none.
 
-    Raises StaleSpecError if the spec file no longer says `spec_text`, so that a job that outlived
-    its run cannot overwrite newer results.
+    Raises
+    ------
+    StaleSpecError
+        If the spec file no longer holds `spec_text`, so that a job that outlived its run cannot
+        overwrite newer results.
     """
     temporary = {
         name: path.with_name(f".{os.getpid()}.{path.name}") for name, path in outputs.items()
@@ -36,7 +39,7 @@ def atomic_outputs(
     try:
         yield temporary
         if spec_file.read_text() != spec_text:
-            raise StaleSpecError(f"{spec_file} changed while the job ran; its result is dropped")
+            raise StaleSpecError(f"{spec_file} changed while the job ran; its result is discarded")
         for path in temporary.values():
             path.stat()
         for name, path in outputs.items():
@@ -52,16 +55,20 @@ def write_dataset(dataset: xr.Dataset, path: Path, spec_text: str) -> None:
     stamped.to_netcdf(path, engine="h5netcdf")
 
 
-def write_datasets(datasets: dict[str, xr.Dataset], path: Path, spec_text: str) -> None:
+def write_datasets(datasets: Mapping[str, xr.Dataset], path: Path, spec_text: str) -> None:
     """Write datasets as groups of one netCDF file."""
-    root = xr.Dataset(attrs={"spec": spec_text, "format_version": FORMAT_VERSION})
+    stamp = {"groups": list(datasets), "spec": spec_text, "format_version": FORMAT_VERSION}
+    root = xr.Dataset(attrs=stamp)
     tree = xr.DataTree.from_dict({"/": root, **datasets})
     tree.to_netcdf(path, engine="h5netcdf")
 
 
 def read_dataset(path: str | Path, group: str | None = None) -> xr.Dataset:
-    """Open a dataset, or one group of a file; arrays are read when used."""
-    return xr.open_dataset(path, engine="h5netcdf", group=group)
+    """Open a dataset, or one group of a file; arrays are read when they are used."""
+    dataset = xr.open_dataset(path, engine="h5netcdf", group=group)
+    if group is None:
+        _check_version(dataset.attrs, path)
+    return dataset
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
@@ -71,81 +78,37 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def write_table(table: pd.DataFrame, path: Path, spec_text: str) -> None:
-    """Write a tidy table as Parquet (or CSV, by suffix) together with the spec it was made from."""
+    """Write a tidy table as Parquet (or CSV, by suffix) together with the spec it was made from.
+
+    The table's own `attrs` (such as labels of its columns) are kept in a Parquet file.
+    """
     if path.suffix == ".csv":
         table.to_csv(path, index=False, float_format="%.9g")
         return
     stamped = table.copy()
-    stamped.attrs = {"spec": spec_text, "format_version": FORMAT_VERSION}
+    stamped.attrs = {**table.attrs, "spec": spec_text, "format_version": FORMAT_VERSION}
     stamped.to_parquet(path, index=False)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a Parquet or CSV table."""
     path = Path(path)
-    return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    if path.suffix == ".csv":
+        return pd.read_csv(path)
+    table = pd.read_parquet(path)
+    _check_version(table.attrs, path)
+    return table
 
 
-@dataclass(frozen=True)
-class Results:
-    """Read access to the results of one experiment, for figures and notebooks."""
+def spec_of(made: pd.DataFrame | xr.Dataset) -> dict[str, Any]:
+    """The spec of the job that wrote a table or a dataset."""
+    return json.loads(made.attrs["spec"])
 
-    root: str
-    experiment: str
 
-    @property
-    def layout(self) -> Layout:
-        return Layout(self.root)
-
-    def data(self) -> xr.Dataset:
-        """The data the models were fitted to."""
-        return read_dataset(self.layout.data(self.experiment))
-
-    def reference(self, model: str | None = None) -> xr.Dataset:
-        """The posterior to compare with, of a model (the first of the table if not named)."""
-        group = model or self.table()["model"].iloc[0]
-        return read_dataset(self.layout.reference(self.experiment), group)
-
-    def table(self) -> pd.DataFrame:
-        """One row a fit, with its verdict (`fits.parquet`)."""
-        return read_table(self.layout.table(self.experiment))
-
-    def costs(self) -> pd.DataFrame:
-        """One row a job that has run: `stage`, `seconds`, `cpu_seconds`, `peak_mb`."""
-        folder = Path(self.root) / self.experiment / "costs"
-        rows = [
-            {
-                "stage": file.relative_to(folder).with_suffix("").parts[0],
-                **json.loads(file.read_text()),
-            }
-            for file in sorted(folder.rglob("*.json"))
-        ]
-        return pd.DataFrame(rows, columns=["stage", "seconds", "cpu_seconds", "peak_mb"])
-
-    def verification(self) -> pd.DataFrame:
-        """Comparison with published and exact values, one row a value."""
-        return read_table(self.layout.verification(self.experiment))
-
-    def rates(self) -> pd.DataFrame:
-        """How often the verdict and other rules are wrong, of an experiment that studies it."""
-        return read_table(self.layout.rates(self.experiment))
-
-    def calibration(self) -> pd.DataFrame:
-        """Tests of calibration, one row an entry and parameter."""
-        return read_table(self.layout.calibration(self.experiment))
-
-    def refits(self, name: str) -> pd.DataFrame:
-        """One row a simulation and parameter of an entry of `calibration`."""
-        return read_table(self.layout.refits(self.experiment, name))
-
-    def fit(self, model: str, guide: str, label: str) -> xr.Dataset:
-        """Losses, snapshots, parameters and draws of one cell; losses kept as means stand repeated."""
-        fits = read_dataset(self.layout.fit_of(self.experiment, model, guide, label))
-        stride = int(fits["loss"].attrs.get("stride", 1)) if "loss" in fits else 1
-        if stride == 1:
-            return fits
-        return fits.isel(step=np.repeat(np.arange(fits.sizes["step"]), stride))
-
-    def figure(self, name: str, suffix: str = "svg") -> Path:
-        """Path of a figure made by the run."""
-        return Path(self.layout.figure(suffix, self.experiment, name))
+def _check_version(attrs: Mapping[str, Any], path: str | Path) -> None:
+    version = attrs.get("format_version", FORMAT_VERSION)
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"{path}: it has format version {version}, this version of SVI Atlas reads "
+            f"{FORMAT_VERSION}; remove the file and run snakemake again"
+        )

@@ -1,1 +1,1 @@
-"""One module a stage of the workflow: read, one library call, write."""
+"""The stages of the workflow, one per module: read, one call of the library, write."""

@@ -1,20 +1,15 @@
-"""Runs a text notebook with papermill."""
-
-from typing import Any
+"""Runs a text notebook with papermill, the facts of the run filled into its text."""
 
 from svi_atlas.jobs.job import Job
-from svi_atlas.planning.code_digest import PACKAGE
+from svi_atlas.locations import PROJECT
 from svi_atlas.report.execute import execute
+from svi_atlas.results.inputs import load
 
 
 def run(job: Job) -> None:
-    parameters: dict[str, Any] = {"results": job.results} | {
-        name: job.spec[name]
-        for name in ("experiment", "title", "figures", "experiments")
-        if name in job.spec
-    }
-    execute(
-        PACKAGE.parents[1] / job.spec["notebook"],
-        job.outputs["notebook"],
-        parameters,
-    )
+    source = PROJECT / job.spec["notebook"]
+    facts = {"title": job.spec["title"]}
+    if f"{source.stem}.facts" in job.inputs:
+        table = load(f"{source.stem}.facts", job.inputs)
+        facts |= dict(zip(table["name"], table["text"], strict=True))
+    execute(source, job.outputs["notebook"], {"spec": str(job.spec_file)}, facts)

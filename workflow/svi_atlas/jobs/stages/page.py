@@ -1,8 +1,11 @@
-"""Makes a report page from an executed notebook."""
+"""Makes a page of the report from an executed notebook."""
+
+from pathlib import Path
 
 from svi_atlas.jobs.job import Job
 from svi_atlas.report.page import make_page
 
 
 def run(job: Job) -> None:
-    make_page(job.inputs["notebook"], job.outputs["page"], job.spec["title"], job.spec["page"])
+    notebook = Path(str(job.inputs["notebook"]))
+    make_page(notebook, job.outputs["page"], job.spec["title"], job.spec["page"])

@@ -6,9 +6,8 @@ from svi_atlas.results import store
 
 
 def run(job: Job) -> None:
-    results = store.Results(job.results, job.spec["experiment"])
-    tables = {"fits": results.table()}
-    if job.spec["study"]:
-        tables["rates"] = results.rates()
+    tables = {"fits": store.read_table(job.inputs["table"])}
+    if "rates" in job.inputs:
+        tables["rates"] = store.read_table(job.inputs["rates"])
     comparison = compare(tables, job.spec["expected"], job.spec["file"])
     store.write_table(comparison, job.outputs["csv"], job.spec_text)

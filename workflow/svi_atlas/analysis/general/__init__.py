@@ -1,0 +1,1 @@
+"""Tables for every experiment: its page, its figures, and its part of the index."""

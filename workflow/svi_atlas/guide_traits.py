@@ -1,0 +1,64 @@
+"""What is known of guides by their name: the one table of NumPyro's autoguides and their traits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class GuideTraits:
+    """What kind of distribution a guide is; a guide written by hand has no trait unless declared.
+
+    point: a point is fitted, and a distribution laid around it afterwards: its loss has no entropy and
+        is no negative ELBO.
+    mean_field: without correlation between the components.
+    full_rank: a Gaussian whose whole covariance matrix is fitted.
+    flow: a normalising flow.
+    mixture: of several components, so that it can have several modes.
+    automatic: made by NumPyro from the model.
+    """
+
+    point: bool = False
+    mean_field: bool = False
+    full_rank: bool = False
+    flow: bool = False
+    mixture: bool = False
+    automatic: bool = False
+
+
+AUTOGUIDE_TRAITS: Mapping[str, GuideTraits] = {
+    "AutoBNAFNormal": GuideTraits(automatic=True, flow=True),
+    "AutoDiagonalNormal": GuideTraits(automatic=True, mean_field=True),
+    "AutoIAFNormal": GuideTraits(automatic=True, flow=True),
+    "AutoLaplaceApproximation": GuideTraits(automatic=True, point=True),
+    "AutoLowRankMultivariateNormal": GuideTraits(automatic=True),
+    "AutoMultivariateNormal": GuideTraits(automatic=True, full_rank=True),
+    "AutoNormal": GuideTraits(automatic=True, mean_field=True),
+}
+
+AUTOGUIDES = tuple(AUTOGUIDE_TRAITS)
+"""NumPyro's autoguides with a density, so that an ELBO and importance weights exist."""
+
+
+def guide_traits(
+    guide: str,
+    autoguide: Mapping[str, Any] | None = None,
+    declared: Mapping[str, GuideTraits] | None = None,
+) -> GuideTraits:
+    """Look up the traits of a guide.
+
+    Parameters
+    ----------
+    guide
+        Name of the guide.
+    autoguide
+        The entry of the experiment's `autoguides` that the name stands for, with the key `class`.
+    declared
+        Traits of guides written by hand, by name.
+    """
+    if declared and guide in declared:
+        return declared[guide]
+    name = autoguide["class"] if autoguide else guide
+    return AUTOGUIDE_TRAITS.get(name, GuideTraits())

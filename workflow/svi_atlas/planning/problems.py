@@ -1,0 +1,79 @@
+"""The problems of a run: their files, their code, and what each of them offers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from svi_atlas.configuration.experiment import ProblemInfo
+from svi_atlas.configuration.schema import did_you_mean
+from svi_atlas.errors import InputError
+from svi_atlas.locations import PACKAGE
+from svi_atlas.planning.code_digest import code_digest
+from svi_atlas.planning.job_spec import canonical_json, write_if_changed
+
+PROBLEMS = PACKAGE / "problems"
+
+
+def problem_file(problem: str, where: str | Path = "") -> Path:
+    """The Python file behind a built-in problem's name or a user's path. Raises InputError."""
+    if problem.endswith(".py"):
+        if not Path(problem).is_file():
+            raise InputError(
+                f"{where}: key 'problem': no such file {problem!r}; give a path relative to "
+                f"{Path.cwd()}"
+            )
+        return Path(problem)
+    built_in = sorted(path.parent.name for path in PROBLEMS.glob("*/model.py"))
+    if problem not in built_in:
+        raise InputError(
+            f"{where}: key 'problem': unknown problem {problem!r}{did_you_mean(problem, built_in)}, "
+            f"allowed are {', '.join(built_in)} or the path of a .py file that defines PROBLEM"
+        )
+    return PROBLEMS / problem / "model.py"
+
+
+def problem_code(problem: str, *modules: str) -> dict[str, Any]:
+    """Code digest of modules together with one problem, built in or a user's file."""
+    if problem.endswith(".py"):
+        return code_digest(*modules, "problems.base", files=(problem,))
+    return code_digest(*modules, f"problems.{problem}.model")
+
+
+def describe_problems(problems: Mapping[str, Path], cache: Path) -> dict[str, ProblemInfo]:
+    """What each problem offers, found by importing it in a process with JAX.
+
+    Answers are kept in `cache` by code digest, so that an unchanged problem costs nothing.
+    """
+    files = {
+        problem: cache / f"{problem_code(problem, 'problems', 'sbc.simulate')['digest']}.json"
+        for problem in problems
+    }
+    missing = [problem for problem, file in files.items() if not file.exists()]
+    if missing:
+        process = subprocess.run(
+            [sys.executable, "-m", "svi_atlas", "describe-problems", *missing],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "JAX_PLATFORMS": "cpu"},
+        )
+        if process.returncode:
+            raise InputError(process.stderr.strip())
+        for problem, content in json.loads(process.stdout.splitlines()[-1]).items():
+            write_if_changed(files[problem], canonical_json(content))
+    contents = {problem: json.loads(file.read_text()) for problem, file in files.items()}
+    return {
+        problem: ProblemInfo(
+            tuple(content["models"]),
+            tuple(content["guides"]),
+            content["data_schema"],
+            content["has_optimum"],
+            content["not_simulated"],
+        )
+        for problem, content in contents.items()
+    }

@@ -1,0 +1,332 @@
+"""One spec per job: exactly the settings, the files and the code that the job uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from svi_atlas.configuration.experiment import Cell, Config, Experiment
+from svi_atlas.errors import InputError
+from svi_atlas.locations import PACKAGE
+from svi_atlas.planning.code_digest import code_digest, own_imports, text_digest
+from svi_atlas.planning.files import ExperimentFiles, cell_path, key_of, needed_analyses
+from svi_atlas.planning.plugins import analyses, figures, notebook_inputs, sections
+from svi_atlas.planning.problems import problem_code
+from svi_atlas.results.paths import Layout
+
+Spec = dict[str, Any]
+
+INDEX = ("advice", "by_guide", "diverged_or_failed", "provenance")
+"""Analyses of each experiment that the index of the report shows."""
+
+
+@dataclass(frozen=True)
+class ExperimentSpecs:
+    """The specs of one experiment's jobs."""
+
+    config: Config
+    layout: Layout
+    experiment: Experiment
+    expected: list[Spec]
+    expected_file: str
+    notebooks: Mapping[str, Path]
+
+    def __iter__(self) -> Iterator[tuple[str, Spec]]:
+        """(path, content) of every spec."""
+        yield self._data()
+        yield self._reference()
+        for cell in self.experiment.cells:
+            yield self._fit(cell)
+            yield self._diagnose(cell)
+        yield self._table()
+        if self.experiment.study:
+            yield self._rates()
+        if self.experiment.sbc:
+            yield from self._sbc()
+        yield self._compare()
+        for name in needed_analyses(self._shown):
+            yield self._analyse(name)
+        for name in self.experiment.figures:
+            yield self._figure(name)
+        for name in self.notebooks:
+            yield self._notebook(name)
+
+    @cached_property
+    def files(self) -> ExperimentFiles:
+        return ExperimentFiles(self.layout, self.experiment)
+
+    @property
+    def name(self) -> str:
+        return self.experiment.name
+
+    def _spec(self, stage: str, inputs: Spec, outputs: Spec, **content: Any) -> tuple[str, Spec]:
+        items = content.pop("wildcards", {})
+        path = self.layout.spec(stage).format(experiment=self.name, **items)
+        return path, {
+            "stage": stage,
+            "experiment": self.name,
+            "inputs": inputs,
+            "outputs": outputs,
+            **content,
+        }
+
+    def _data(self) -> tuple[str, Spec]:
+        return self._spec(
+            "data",
+            {},
+            {"dataset": self.files.path("data")},
+            problem=self.experiment.problem,
+            data=self.experiment.data,
+            code=problem_code(self.experiment.problem, "jobs.stages.data"),
+        )
+
+    def _reference(self) -> tuple[str, Spec]:
+        return self._spec(
+            "reference",
+            self.files.paths(["data"]),
+            {"dataset": self.files.path("reference")},
+            problem=self.experiment.problem,
+            data=self.experiment.data,
+            code=problem_code(self.experiment.problem, "jobs.stages.reference"),
+        )
+
+    @cached_property
+    def _fit_code(self) -> Spec:
+        return problem_code(self.experiment.problem, "jobs.stages.fit")
+
+    def _fit(self, cell: Cell) -> tuple[str, Spec]:
+        return self._spec(
+            "fit",
+            self.files.paths(["data"]),
+            {"dataset": cell_path(self.layout, "fit", cell)},
+            wildcards=_wildcards(cell),
+            scratch={
+                "checkpoint": cell_path(self.layout, "checkpoint", cell),
+                "compiled": self.layout.path("compiled"),
+            },
+            problem=self.experiment.problem,
+            cell=vars(cell),
+            autoguide=self.experiment.autoguides.get(cell.guide),
+            num_snapshots=self.experiment.num_snapshots,
+            max_stored_mb=self.experiment.max_stored_mb,
+            gpu=self.experiment.gpu and not self.config.allow_cpu,
+            code=self._fit_code,
+        )
+
+    @cached_property
+    def _diagnose_code(self) -> Spec:
+        return code_digest("jobs.stages.diagnose")
+
+    def _diagnose(self, cell: Cell) -> tuple[str, Spec]:
+        return self._spec(
+            "diagnose",
+            {
+                "fits": cell_path(self.layout, "fit", cell),
+                "reference": self.files.path("reference"),
+            },
+            {"table": cell_path(self.layout, "diagnostics", cell)},
+            wildcards=_wildcards(cell),
+            model=cell.model,
+            code=self._diagnose_code,
+        )
+
+    def _table(self) -> tuple[str, Spec]:
+        cells = self.experiment.cells
+        diagnostics = {key_of(cell): cell_path(self.layout, "diagnostics", cell) for cell in cells}
+        return self._spec(
+            "table",
+            {"diagnostics": diagnostics},
+            {"parquet": self.files.path("table"), "csv": self.files.path("table_csv")},
+            thresholds=self.config.thresholds,
+            strict=self.config.strict,
+            code=code_digest("jobs.stages.table"),
+        )
+
+    def _rates(self) -> tuple[str, Spec]:
+        return self._spec(
+            "rates",
+            self.files.paths(["table", "reference"]),
+            {"csv": self.files.path("rates"), "truth": self.files.path("truth")},
+            problem=self.experiment.problem,
+            study=self.experiment.study,
+            thresholds=self.config.thresholds,
+            code=problem_code(self.experiment.problem, "jobs.stages.rates"),
+        )
+
+    def _sbc(self) -> Iterator[tuple[str, Spec]]:
+        for entry in self.experiment.sbc:
+            yield self._spec(
+                "sbc_refit",
+                self.files.paths(["data"]),
+                {"table": self.files.path("sbc_ranks", entry=entry.name)},
+                wildcards={"entry": entry.name},
+                scratch={"compiled": self.layout.path("compiled")},
+                problem=self.experiment.problem,
+                sbc=asdict(entry),
+                autoguide=self.experiment.autoguides.get(entry.guide),
+                code=problem_code(self.experiment.problem, "jobs.stages.sbc_refit"),
+            )
+        yield self._spec(
+            "sbc",
+            {"ranks": self.files.paths(["sbc_ranks"])["sbc_ranks"]},
+            {"csv": self.files.path("sbc")},
+            sbc=[asdict(entry) for entry in self.experiment.sbc],
+            strict=self.config.strict,
+            code=code_digest("jobs.stages.sbc"),
+        )
+
+    def _compare(self) -> tuple[str, Spec]:
+        inputs = ["table", "rates"] if self.experiment.study else ["table"]
+        return self._spec(
+            "compare",
+            self.files.paths(inputs),
+            {"csv": self.files.path("verification")},
+            expected=self.expected,
+            file=self.expected_file,
+            code=code_digest("jobs.stages.compare"),
+        )
+
+    @cached_property
+    def _shown(self) -> set[str]:
+        """Global names of all that figures, pages and the index read."""
+        shown = {f"general.{name}" for name in INDEX} if not self.experiment.heavy else set()
+        for name in self.experiment.figures:
+            shown |= set(figures()[name].inputs.values())
+        for file in self.notebooks.values():
+            inputs = notebook_inputs(file)
+            shown |= set(inputs.tables)
+            for section in inputs.sections:
+                shown |= set(sections()[section].inputs.values())
+        return {name for name in shown if not self.files.missing_key(name)}
+
+    def _analyse(self, name: str) -> tuple[str, Spec]:
+        analysis = analyses()[name]
+        return self._spec(
+            "analyse",
+            self.files.of_plugin(analysis),
+            {"table": self.files.path("analysis", analysis=name)},
+            wildcards={"analysis": name},
+            module=analysis.module,
+            function=name.split(".")[1],
+            arguments=analysis.inputs,
+            code=code_digest("jobs.stages.analyse", analysis.module),
+        )
+
+    def _figure(self, name: str) -> tuple[str, Spec]:
+        figure = figures()[name]
+        for needed in figure.inputs.values():
+            if key := self.files.missing_key(needed):
+                raise InputError(
+                    f"{self.experiment.file}: key 'figures': the figure {name!r} needs the key "
+                    f"{key!r}; add it or remove the figure"
+                )
+        return self._spec(
+            "figure",
+            self.files.of_plugin(figure),
+            {
+                "svg": self.files.path("figure_svg", figure=name),
+                "png": self.files.path("figure_png", figure=name),
+            },
+            wildcards={"figure": name},
+            module=figure.module,
+            arguments=figure.inputs,
+            code=code_digest("jobs.stages.figure", figure.module),
+        )
+
+    def _notebook(self, name: str) -> tuple[str, Spec]:
+        file = self.notebooks[name]
+        shown = notebook_inputs(file)
+        available = {
+            section: sections()[section].inputs
+            for section in shown.sections
+            if not any(map(self.files.missing_key, sections()[section].inputs.values()))
+        }
+        names = [name for name in shown.tables if not self.files.missing_key(name)]
+        names += [name for inputs in available.values() for name in inputs.values()]
+        others = self._figures_on_no_page if shown.all_figures else []
+        kept = [name for name in self.experiment.figures if name in {*shown.figures, *others}]
+        return self._spec(
+            "notebook",
+            self.files.paths(names)
+            | {"figures": {kind: self.files.path("figure_svg", figure=kind) for kind in kept}},
+            {"notebook": self.files.path("notebook", notebook=name)},
+            wildcards={"notebook": name},
+            title=self.experiment.title,
+            page=self.layout.path("page", page=self.page_of(name)),
+            captions={figure: figures()[figure].caption for figure in kept},
+            other_figures=others,
+            sections=available,
+            notebook=f"notebooks/{file.name}",
+            text=text_digest(file),
+            code=code_digest("jobs.stages.notebook", *own_imports(file)),
+        )
+
+    @cached_property
+    def _figures_on_no_page(self) -> list[str]:
+        """Figures of the experiment that none of its notebooks shows by name."""
+        named = {name for file in self.notebooks.values() for name in notebook_inputs(file).figures}
+        return [name for name in self.experiment.figures if name not in named]
+
+    def page_of(self, notebook: str) -> str:
+        """The report page of a notebook: the first one's has the experiment's name."""
+        first = notebook == self.experiment.notebooks[0]
+        return self.name if first else f"{self.name}-{notebook}"
+
+    def index_entry(self) -> Spec:
+        """The experiment's part of the index of the report."""
+        lead = next(iter(self.experiment.figures), None)
+        further = [name for name in self.experiment.notebooks[1:]]
+        return {
+            "title": self.experiment.title,
+            "caption": figures()[lead].caption if lead else "",
+            "lead": lead,
+            "pages": {self.page_of(name): name for name in further},
+        }
+
+    def index_inputs(self) -> Spec:
+        """The files that the experiment's part of the index reads."""
+        lead = next(iter(self.experiment.figures), None)
+        names = [f"general.{name}" for name in INDEX]
+        found = self.files.paths([*names, "table", "verification"])
+        if lead:
+            found["figure"] = self.files.path("figure_svg", figure=lead)
+        return found
+
+
+def page_spec(layout: Layout, page: str, title: str, notebook: str) -> tuple[str, Spec]:
+    """The spec of a page made from an executed notebook."""
+    return layout.spec("page").format(page=page), {
+        "stage": "page",
+        "inputs": {"notebook": notebook},
+        "outputs": {"page": layout.path("page", page=page)},
+        "page": page,
+        "title": title,
+        "templates": _templates(),
+        "code": code_digest("jobs.stages.page"),
+    }
+
+
+def index_spec(layout: Layout, experiments: Mapping[str, ExperimentSpecs]) -> tuple[str, Spec]:
+    """The spec of the index of the report, over the default experiments."""
+    return layout.spec("page").format(page="index"), {
+        "stage": "index",
+        "inputs": {name: specs.index_inputs() for name, specs in experiments.items()},
+        "outputs": {"page": layout.path("page", page="index")},
+        "experiments": [
+            {"name": name, **specs.index_entry()} for name, specs in experiments.items()
+        ],
+        "templates": _templates(),
+        "code": code_digest("jobs.stages.index"),
+    }
+
+
+def _templates() -> str:
+    report = PACKAGE / "report"
+    return text_digest(*sorted([*report.glob("*.j2"), *report.glob("*.css")]))
+
+
+def _wildcards(cell: Cell) -> dict[str, str]:
+    return {"model": cell.model, "guide": cell.guide, "label": cell.label}

@@ -1,0 +1,98 @@
+"""Sections that pages share: each function returns what to display, its inputs named by its parameters."""
+
+from __future__ import annotations
+
+import pandas as pd
+from IPython.display import HTML, Markdown
+
+from svi_atlas.report import html
+
+Display = HTML | Markdown
+
+MINUS = "\N{MINUS SIGN}"
+
+SMALLER_STEP = """\
+### What would a smaller step size gain?
+
+The ELBO that the averaged iterate lacks, at the best setting of each guide. *Forecast*: from the
+symmetrised KL divergences between the averages at successive step sizes, which fall with a power of
+the step size (RABVI, Welandawe et al. 2022; only pairs of step sizes at which the parameters are at
+rest are used). *Measured*: half the squared length of the ELBO's gradient in the metric of the guide's
+Fisher matrix (a negative estimate is zero within its error). Where the forecast is the smaller of the
+two, more steps would help more than smaller ones.
+"""
+
+CALIBRATION = """\
+## Are the fits calibrated?
+
+Are the fits right on average over data sets like this one? Parameters are drawn from the prior, data
+from the model given these parameters, and the guide is refitted to each data set. If the guide were the
+exact posterior, the probability of a draw below the true value would be uniform over the data sets. There
+are two tests; their p-values are corrected for the number of parameters (Holm), and deviations are
+reported at the 1 % level:
+
+- *symmetry* (Yao et al. 2018): is the guide too low or too high on average? A guide that is only too
+  narrow or too wide passes.
+- *uniformity*: any deviation. The spread is the variance of the probabilities divided by that of a uniform
+  distribution: above 1 the guide is too narrow (overconfident), below 1 it is too wide.
+
+Finding no deviation proves little: small deviations need more simulations, and a guide that ignores the
+data and stays at the prior is calibrated too.
+"""
+
+
+def forecast(smaller_step: pd.DataFrame) -> list[Display]:
+    """What a smaller step size would gain; nothing if there is one step size."""
+    if smaller_step.empty:
+        return []
+    return [Markdown(SMALLER_STEP), HTML(html.table(smaller_step, digits=2))]
+
+
+def calibration(sbc_tests: pd.DataFrame) -> list[Display]:
+    """The tests of simulation-based calibration."""
+    return [Markdown(CALIBRATION), HTML(html.table(sbc_tests))]
+
+
+def comparison(verification: pd.DataFrame) -> list[Display]:
+    """This run beside the published and exact values."""
+    if verification.empty:
+        return [Markdown("There are no published or exact values for this experiment.")]
+    return [HTML(html.table(comparison_table(verification), digits=6))]
+
+
+def failed(failures: pd.DataFrame) -> list[Display]:
+    """What failed or diverged."""
+    if failures.empty:
+        return [Markdown("No fit failed and none diverged.")]
+    return [HTML(html.table(failures))]
+
+
+def origin_of_numbers(provenance: pd.DataFrame) -> list[Display]:
+    """Where the numbers come from."""
+    return [HTML(html.table(provenance))]
+
+
+def comparison_table(verification: pd.DataFrame) -> pd.DataFrame:
+    """The compared values with the headings of the page."""
+    shown = verification.assign(
+        within=verification["ok"].astype(bool).map({True: "yes", False: "NO"}),
+        expected=[_number_or_text(value) for value in verification["expected"]],
+        basis=verification["source"] + "; " + verification["why"],
+    )
+    shown.attrs["labels"] = {
+        "within": "within?",
+        "name": "quantity",
+        "kind": "kind",
+        "expected": "expected",
+        "tolerance": "tolerance",
+        "value": "this run",
+        "basis": "source; why this tolerance",
+    }
+    return shown
+
+
+def _number_or_text(value) -> str:
+    try:
+        return f"{float(value):.8g}".replace("-", MINUS)
+    except ValueError:
+        return str(value).replace("_", " ")

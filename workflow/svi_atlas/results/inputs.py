@@ -1,0 +1,98 @@
+"""What analyses, figures and pages read: results by name, opened from the files their job was given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from svi_atlas.results.store import read_dataset, read_table, spec_of
+
+Paths = str | Mapping[str, str]
+"""The file behind an input, or several by key."""
+
+
+class References(Mapping[str, xr.Dataset]):
+    """The reference posterior of each model, opened when it is asked for."""
+
+    def __init__(self, path: str):
+        self._path = path
+        self._models = list(np.atleast_1d(read_dataset(path).attrs["groups"]))
+
+    def __getitem__(self, model: str) -> xr.Dataset:
+        return read_dataset(self._path, model)
+
+    def __iter__(self):
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+
+class Fits(Mapping[tuple[str, str, str], xr.Dataset]):
+    """The fits of cells by (model, guide, label), opened when they are asked for.
+
+    Losses that were stored as means over blocks of steps are repeated, so that the dimension `step`
+    counts optimisation steps.
+    """
+
+    def __init__(self, paths: Mapping[str, str]):
+        self._paths = {cell_of(key): path for key, path in paths.items()}
+
+    def __getitem__(self, cell: tuple[str, str, str]) -> xr.Dataset:
+        fits = read_dataset(self._paths[cell])
+        stride = int(fits["loss"].attrs.get("stride", 1)) if "loss" in fits else 1
+        if stride == 1:
+            return fits
+        return fits.isel(step=np.repeat(np.arange(fits.sizes["step"]), stride))
+
+    def __iter__(self):
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def with_label(self, label: str) -> xr.Dataset | None:
+        """The first cell with this label, such as a single fit; None if there is none."""
+        cells = [cell for cell in self if cell[2] == label]
+        return self[cells[0]] if cells else None
+
+
+def cell_key(model: str, guide: str, label: str) -> str:
+    """How a cell is named among the inputs of a job."""
+    return f"{model}/{guide}/{label}"
+
+
+def cell_of(key: str) -> tuple[str, str, str]:
+    """(model, guide, label) of such a name."""
+    model, guide, label = key.rsplit("/", 2)
+    return model, guide, label
+
+
+def load(name: str, paths: Mapping[str, Paths]) -> Any:
+    """The input `name` of an analysis, a figure or a section of a page.
+
+    Parameters
+    ----------
+    name
+        `table`, `rates`, `truth`, `verification`, `sbc` or the name of an analysis: a DataFrame;
+        `data`: a Dataset; `reference`: References by model; `fits`: Fits by cell; `sbc_ranks`:
+        DataFrames by entry; `thresholds`: those that the table was judged with, by statistic.
+    paths
+        The job's files by input.
+    """
+    if name == "thresholds":
+        return spec_of(read_table(paths["table"]))["thresholds"]
+    files = paths[name]
+    if name == "data":
+        return read_dataset(files)
+    if name == "reference":
+        return References(files)
+    if name == "fits":
+        return Fits(files)
+    if isinstance(files, Mapping):
+        return {key: read_table(path) for key, path in files.items()}
+    return read_table(Path(files))
