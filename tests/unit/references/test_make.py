@@ -9,7 +9,7 @@ import numpyro.distributions as dist
 import pytest
 
 from svi_atlas.errors import InputError
-from svi_atlas.jobs import job
+from svi_atlas.jobs.job import Job
 from svi_atlas.jobs.stages import data as data_stage
 from svi_atlas.jobs.stages import reference as reference_stage
 from svi_atlas.records import Problem, Reference
@@ -115,14 +115,15 @@ PROBLEM = Problem(
 def test_a_users_problem_without_reference_gets_the_same_file_twice(tmp_path, capsys):
     problem = tmp_path / "problem.py"
     problem.write_text(USER_PROBLEM)
-    spec_file = tmp_path / "specs/spec.json"
-    spec_file.parent.mkdir()
     spec = {"experiment": "line", "problem": str(problem), "data": {"y": 1.5}}
-    spec_file.write_text(json.dumps(spec))
     data, made = tmp_path / "data.nc", [tmp_path / "one.nc", tmp_path / "two.nc"]
-    job.run(data_stage.run, spec_file, {}, {"dataset": data}, 1)
+
+    def make_job(inputs, output):
+        return Job(spec, tmp_path / "spec.json", json.dumps(spec), inputs, {"dataset": output})
+
+    data_stage.run(make_job({}, data))
     for path in made:
-        job.run(reference_stage.run, spec_file, {"data": data}, {"dataset": path}, 1)
+        reference_stage.run(make_job({"data": str(data)}, path))
     assert made[0].read_bytes() == made[1].read_bytes()
     assert "no exact reference is given; 1 dimensions" in capsys.readouterr().err
     dataset = store.read_dataset(made[0], "line")
