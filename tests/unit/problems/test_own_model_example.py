@@ -7,7 +7,7 @@ from numpyro import handlers
 
 from support import ROOT
 from svi_atlas import problems
-from svi_atlas.configuration.schema import read_yaml
+from svi_atlas.configuration.load import read_experiment
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.references.posterior import Posterior
 from svi_atlas.references.quadrature import integrate_posterior
@@ -22,20 +22,20 @@ def problem():
 
 @pytest.fixture(scope="module")
 def experiment():
-    return read_yaml(FOLDER / "line.yaml")
+    return read_experiment(FOLDER / "line.yaml")
 
 
 def test_the_experiment_names_the_problem_and_its_guides(problem, experiment):
-    assert ROOT / experiment["problem"] == FOLDER / "line.py"
-    for entry in experiment["grid"]:
-        assert {guide for guide in entry["guides"] if not guide.startswith("Auto")} <= set(
+    assert ROOT / experiment.problem == FOLDER / "line.py"
+    for entry in experiment.grid:
+        assert {guide for guide in entry.guides if not guide.startswith("Auto")} <= set(
             problem.guides
         )
 
 
 def test_the_reference_is_that_of_quadrature(problem, experiment):
-    data = problem.simulate(purpose_key(0, "data"), experiment["data"])
-    reference = problem.reference(data, experiment["data"])
+    data = problem.simulate(purpose_key(0, "data"), experiment.data)
+    reference = problem.reference(data, experiment.data)
     posterior = Posterior.from_model(problem.models["line"], data, "example")
     computed = integrate_posterior(posterior, purpose_key(0, "reference"), lambda line: None)
     assert reference.log_evidence == pytest.approx(computed.log_evidence, abs=1e-6)

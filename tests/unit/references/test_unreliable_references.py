@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from svi_atlas.configuration.experiment import load_config
+from svi_atlas.configuration.load import load_config
 from svi_atlas.diagnostics.table import diagnose
 from svi_atlas.judgement.verdict import judge
 from svi_atlas.records import Mode, Reference
