@@ -40,7 +40,9 @@ def perfect_fit(reference):
          "num_steps": 2000, "num_draws": 1000, "seconds_run": 1.0},
     )  # fmt: skip
     table = diagnose(fits, to_dataset(reference))
-    return table, judge(table, load_config({"experiments": ["coin"]}).thresholds).iloc[0]
+    return table, judge(table, load_config({"experiments": ["coin"]}).thresholds.model_dump()).iloc[
+        0
+    ]
 
 
 def test_a_reference_that_has_not_mixed_judges_nothing():
