@@ -59,7 +59,7 @@ def test_a_reference_that_has_not_mixed_judges_nothing():
         assert table[column].isna().all(), column
     assert verdict["adequate"] is pd.NA
     assert verdict["verdict"] != "adequate"
-    assert verdict["reason"] == f"It cannot be judged: the reference is unreliable ({reason})."
+    assert f"the reference is unreliable ({reason})" in verdict["reason"]
 
 
 def test_modes_of_an_unreliable_reference_are_not_missed():
