@@ -37,7 +37,7 @@ def facts(
         **_setup(table, heads, tails),
         verdicts=_verdicts(table),
         in_short_tutorial=_in_short_tutorial(one, heads, tails),
-        in_short_best=_in_short_best(table),
+        in_short_best=_in_short_best(table, one),
         in_short_verification=_in_short_verification(verification),
         one_particle=_one_particle(one, heads, tails),
         many_particles=_many_particles(many, heads, tails),
@@ -95,8 +95,13 @@ def _setup(table: pd.DataFrame, heads: int, tails: int) -> dict[str, str]:
 
 def _verdicts(table: pd.DataFrame) -> str:
     counts = table["verdict"].value_counts()
-    shown = [f"{counts[name]:,} are {humanise(name)}" for name in _tables.ORDER if name in counts]
-    return f"Of {len(table):,} fits, {', '.join(shown)}."
+    phrases = {"diverged": "diverged", "failed": "failed"}
+    shown = [
+        f"{counts[name]:,} {phrases.get(name, f'are {humanise(name)}')}"
+        for name in _tables.ORDER
+        if name in counts
+    ]
+    return f"Of {plural(len(table), 'fit')}, {listed(shown)}."
 
 
 def _in_short_tutorial(one: pd.Series | None, heads: int, tails: int) -> str:
@@ -112,7 +117,7 @@ def _in_short_tutorial(one: pd.Series | None, heads: int, tails: int) -> str:
     )
 
 
-def _in_short_best(table: pd.DataFrame) -> str:
+def _in_short_best(table: pd.DataFrame, one: pd.Series | None) -> str:
     best = best_settings(table).set_index("guide")
     if "beta" not in best.index:
         return ""
@@ -123,8 +128,9 @@ def _in_short_best(table: pd.DataFrame) -> str:
         & (grid["step_size"] == top["step_size"])
     ]
     alpha, beta = (fits[f"param_averaged.{name}"].median() for name in ("alpha_q", "beta_q"))
+    subject = "The guide `beta`" if one is None else "The same guide"
     return (
-        f"The same guide with {plural(top['num_particles'], 'particle')} and step size "
+        f"{subject} with {plural(top['num_particles'], 'particle')} and step size "
         f"{top['step_size']:g} is adequate for {count_of(round(top['adequate'] * top['fits']), top['fits'])} "
         f"seeds; the medians of the averaged iterates over the seeds are alpha_q {number(alpha, 4)} and "
         f"beta_q {number(beta, 4)}."

@@ -33,7 +33,8 @@ def draw(particle_losses: pd.DataFrame, particle_paths: pd.DataFrame) -> Figure:
         left.fill_between(losses["step"], low, high, color=colour, alpha=0.25, lw=0)
         left.plot(losses["step"], losses["mean"], color=colour, label=name)
     left.axhline(particle_losses["floor"].iloc[0], color=_style.EXACT, lw=0.9, ls="--")
-    left.set_xscale("log")
+    if particle_losses["step"].notna().any():
+        left.set_xscale("log")
     left.set_title("loss: mean and one sd (nats)")
     for axes, (name, paths) in zip(others, particle_paths.groupby("parameter"), strict=True):
         for label, path in paths.groupby("label", sort=False):

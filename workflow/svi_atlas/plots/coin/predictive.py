@@ -31,7 +31,7 @@ def draw(draw_histograms: pd.DataFrame, fitted_densities: pd.DataFrame) -> Figur
         _draw_fit(axes, bars, fitted_densities[fitted_densities["label"] == label])
     row[0].set_ylabel("density")
     drawn = next((axes for axes in row if axes.lines), row[0])
-    figure.legend(*drawn.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.legend(*drawn.get_legend_handles_labels(), loc="outside lower center", ncols=len(fits))
     return figure
 
 

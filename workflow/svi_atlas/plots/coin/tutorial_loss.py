@@ -44,7 +44,9 @@ def draw(tutorial_losses: pd.DataFrame, nonfinite_losses: pd.DataFrame) -> Figur
         Line2D([], [], color=_style.EXACT, lw=0.9, ls="--", label="minus log evidence"),
         Line2D([], [], color=_style.EXACT, marker="v", ms=5, ls="none", label="infinite loss"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(len(handles), 2 * len(fits))
+    )
     return figure
 
 
