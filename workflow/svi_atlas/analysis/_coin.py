@@ -48,7 +48,7 @@ def single_fits(fits: Fits, labels: Sequence[str]) -> Iterator[tuple[dict, xr.Da
             "num_particles": int(fit.attrs["num_particles"]),
             "message": fit.attrs.get("message"),
         }
-        yield identity, fit if identity["message"] else fit.isel(seed=0, step_size=0)
+        yield identity, fit if "message" in fit.attrs else fit.isel(seed=0, step_size=0)
 
 
 def concatenate(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:

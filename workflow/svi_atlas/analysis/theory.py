@@ -53,7 +53,7 @@ def _path(data: xr.Dataset, fits: Fits, num_points: int) -> pd.DataFrame:
     tosses = toss_counts(data)
     alpha, beta = exact.posterior(*tosses)
     for identity, fit in single_fits(fits, [MANY_PARTICLES]):
-        if identity["message"]:
+        if identity["message"] is not None:
             break
         last = fit.sizes["snapshot"]
         shown = np.unique(np.geomspace(1, last, num_points).round().astype(int)) - 1
@@ -84,7 +84,7 @@ def _with_elbo(path: pd.DataFrame, seed: int) -> pd.DataFrame:
     if path.empty:
         return path.assign(elbo=np.nan, elbo_se=np.nan, difference=np.nan, difference_z=np.nan)
     a, b = path["alpha_q"].to_numpy(), path["beta_q"].to_numpy()
-    alpha, beta = path.loc[0, ["alpha", "beta"]]
+    alpha, beta = (float(path[name].iloc[0]) for name in ("alpha", "beta"))
     elbo, error = exact.elbo_by_draws(a, b, alpha, beta, NUM_DRAWS, seed)
     difference = elbo + path["kl"] - path["log_evidence"]
     return path.assign(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,7 +53,7 @@ def densities(table: pd.DataFrame, data: xr.Dataset, reference: References) -> p
     fairness = posterior["grid.latent_fairness"].to_numpy()[1:-1]
     exact_density = posterior["density.latent_fairness"].to_numpy()[1:-1]
     alpha, beta = exact.posterior(heads, tails)
-    curves = [
+    curves: list[tuple[dict[str, Any], np.ndarray]] = [
         ({"curve": "exact", "alpha": alpha, "beta": beta}, exact_density),
         (
             {"curve": "tutorial_posterior", "alpha": heads, "beta": tails},
@@ -60,7 +61,7 @@ def densities(table: pd.DataFrame, data: xr.Dataset, reference: References) -> p
         ),
     ]
     for curve, fit in [*_median_fits(table), *_tutorial_fit(table)]:
-        setting = fit[["guide", "num_particles", "step_size"]].to_dict()
+        setting = {name: fit[name] for name in ("guide", "num_particles", "step_size")}
         density = exact.guide_density(fit["guide"], parameters(fit), fairness)
         curves.append(({"curve": curve, **setting}, density))
     parts = [

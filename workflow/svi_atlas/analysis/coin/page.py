@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
 import xarray as xr
 
@@ -118,10 +116,11 @@ def _in_short_tutorial(one: pd.Series | None, heads: int, tails: int) -> str:
 
 
 def _in_short_best(table: pd.DataFrame, one: pd.Series | None) -> str:
-    best = best_settings(table).set_index("guide")
-    if "beta" not in best.index:
+    best, grid = best_settings(table), grid_fits(table)
+    best = best[best["guide"] == "beta"]
+    if best.empty:
         return ""
-    top, grid = best.loc["beta"], grid_fits(table)
+    top = best.iloc[0]
     fits = grid[
         (grid["guide"] == "beta")
         & (grid["label"] == top["label"])
@@ -130,7 +129,7 @@ def _in_short_best(table: pd.DataFrame, one: pd.Series | None) -> str:
     alpha, beta = (fits[f"param_averaged.{name}"].median() for name in ("alpha_q", "beta_q"))
     subject = "The guide `beta`" if one is None else "The same guide"
     return (
-        f"{subject} with {plural(top['num_particles'], 'particle')} and step size "
+        f"{subject} with {plural(int(top['num_particles']), 'particle')} and step size "
         f"{top['step_size']:g} is adequate for {count_of(round(top['adequate'] * top['fits']), top['fits'])} "
         f"seeds; the medians of the averaged iterates over the seeds are alpha_q {number(alpha, 4)} and "
         f"beta_q {number(beta, 4)}."
@@ -144,7 +143,7 @@ def _in_short_verification(verification: pd.DataFrame) -> str:
     return f"{within} published, exact and previously measured values are within their tolerances."
 
 
-def _kl(fit: Mapping, heads: int, tails: int) -> float:
+def _kl(fit: pd.Series, heads: int, tails: int) -> float:
     """KL divergence of a fit of the guide `beta` from the posterior (nats), in closed form."""
     posterior = exact.posterior(heads, tails)
     return float(exact.kl_between_betas(fit["param.alpha_q"], fit["param.beta_q"], *posterior))

@@ -46,7 +46,7 @@ def draw_histograms(fits: Fits) -> pd.DataFrame:
     edges = np.linspace(0, 1, NUM_BARS + 1)
     parts = []
     for identity, fit in single_fits(fits, TUTORIAL_FITS):
-        if identity["message"]:
+        if identity["message"] is not None:
             rows = pd.DataFrame({"num_draws": [0]})
         else:
             draws = fit["site.latent_fairness"].sel(iterate="last").to_numpy()

@@ -52,7 +52,7 @@ def tutorial_losses(data: xr.Dataset, fits: Fits) -> pd.DataFrame:
     floor = -exact.log_evidence(*toss_counts(data))
     parts = []
     for identity, fit in single_fits(fits, TUTORIAL_FITS):
-        if identity["message"]:
+        if identity["message"] is not None:
             rows = pd.DataFrame({"step": [np.nan]})
         else:
             rows = _running_losses(fit["loss"].to_numpy().astype(float))
@@ -85,7 +85,7 @@ def nonfinite_losses(fits: Fits) -> pd.DataFrame:
     """Steps, counted from 1, at which a loss of the tutorial's fits is not finite: `label`, `step`."""
     parts = []
     for identity, fit in single_fits(fits, TUTORIAL_FITS):
-        if not identity["message"]:
+        if identity["message"] is None:
             steps = np.flatnonzero(~np.isfinite(fit["loss"].to_numpy())) + 1
             parts.append(pd.DataFrame({"step": steps}).assign(label=identity["label"]))
     return concatenate(parts, ("label", "step"))
@@ -102,7 +102,7 @@ def particle_losses(data: xr.Dataset, fits: Fits) -> pd.DataFrame:
     floor = -exact.log_evidence(*toss_counts(data))
     parts = []
     for identity, fit in single_fits(fits, BETA_FITS):
-        if identity["message"]:
+        if identity["message"] is not None:
             rows = pd.DataFrame({"step": [np.nan]})
         else:
             loss = fit["loss"].to_numpy()
@@ -126,7 +126,7 @@ def particle_paths(data: xr.Dataset, fits: Fits) -> pd.DataFrame:
     parts = []
     for identity, fit in single_fits(fits, BETA_FITS):
         for name, value in optimum(data).items():
-            if identity["message"]:
+            if identity["message"] is not None:
                 rows = pd.DataFrame({"step": [np.nan], "value": [np.nan]})
             else:
                 path = {"step": fit["snapshot_step"], "value": fit[f"path.{name}"]}

@@ -7,7 +7,9 @@ from matplotlib.figure import Figure
 
 from svi_atlas.plots import _style
 
-NO_FITS = "The tutorial's fits that this figure shows are not in this configuration, or they failed."
+NO_FITS = (
+    "The tutorial's fits that this figure shows are not in this configuration, or they failed."
+)
 
 
 def empty_figure(text: str) -> Figure:

@@ -24,8 +24,8 @@ def draw(particle_losses: pd.DataFrame, particle_paths: pd.DataFrame) -> Figure:
     figure, (row,) = _style.panels(1, 3, (9.6, 3.2))
     left, *others = row
     for label, losses in particle_losses.groupby("label", sort=False):
-        first, colour = losses.iloc[0], COLOURS[label]
-        name = _style.particles(first["num_particles"])
+        colour = COLOURS[str(label)]
+        name = _style.particles(losses["num_particles"].iloc[0])
         if losses["message"].notna().any():
             left.plot([], [], color=colour, label=f"{name}: failed")
             continue
@@ -36,12 +36,12 @@ def draw(particle_losses: pd.DataFrame, particle_paths: pd.DataFrame) -> Figure:
     if particle_losses["step"].notna().any():
         left.set_xscale("log")
     left.set_title("loss: mean and one sd (nats)")
-    for axes, (name, paths) in zip(others, particle_paths.groupby("parameter"), strict=True):
+    for axes, (parameter, paths) in zip(others, particle_paths.groupby("parameter"), strict=True):
         for label, path in paths.groupby("label", sort=False):
-            axes.plot(path["step"], path["value"], color=COLOURS[label])
+            axes.plot(path["step"], path["value"], color=COLOURS[str(label)])
         exact = paths["exact"].iloc[0]
         axes.axhline(exact, color=_style.EXACT, lw=0.9, ls="--", label="exact")
-        axes.set_title(f"{name} (exact {exact:g})")
+        axes.set_title(f"{parameter} (exact {exact:g})")
     for axes in row:
         axes.set_xlabel("step")
     handles, labels = left.get_legend_handles_labels()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -37,11 +36,14 @@ def draw(draw_histograms: pd.DataFrame, fitted_densities: pd.DataFrame) -> Figur
 
 def _draw_fit(axes: Axes, bars: pd.DataFrame, densities: pd.DataFrame) -> None:
     first = bars.iloc[0]
-    edges = np.append(bars["left"], bars["right"].iloc[-1])
+    edges = [*bars["left"], bars["right"].iloc[-1]]
     axes.hist(
-        (bars["left"] + bars["right"]) / 2, edges, weights=bars["density"], color="#cfcfcf",
+        (bars["left"] + bars["right"]) / 2,
+        edges,
+        weights=bars["density"],
+        color="#cfcfcf",
         label="draws from the guide",
-    )  # fmt: skip
+    )
     fairness = densities["fairness"]
     axes.plot(
         fairness, densities["exact"], color=_style.EXACT, lw=1.2, ls="--", label="exact posterior"

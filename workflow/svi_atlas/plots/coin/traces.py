@@ -49,7 +49,8 @@ def _draw_setting(axes: Axes, paths: pd.DataFrame) -> None:
     if len(messages):
         _style.note(axes, f"failed: {_style.short(messages.iloc[0], 40)}")
         return
-    for name, rows in paths.groupby("parameter"):
+    for name, colour in COLOURS.items():
+        rows = paths[paths["parameter"] == name]
         lines = rows.pivot(index="step", columns="seed", values="value")
-        axes.plot(lines.index, lines.to_numpy(), color=COLOURS[name], lw=0.5, alpha=0.6)
+        axes.plot(lines.index, lines.to_numpy(), color=colour, lw=0.5, alpha=0.6)
         axes.axhline(rows["exact"].iloc[0], color=_style.EXACT, lw=0.9, ls="--")
