@@ -69,8 +69,8 @@ page = Page(spec)
 page.figure("theory.identity")
 
 # %% [markdown]
-# The table shows {{ num_shown }} of these points, with {{ num_draws }} draws each, which are not those of
-# the figure. ln Z is {{ log_evidence }}.
+# {{ points }}
+# ln Z is {{ log_evidence }}.
 
 # %%
 page.table("theory.points", digits=4)

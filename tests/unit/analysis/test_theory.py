@@ -136,8 +136,7 @@ def test_the_reverse_kl_divergence_is_the_integral(check):
 def test_the_sentences_have_the_numbers_of_the_table(data, check):
     facts = theory.facts(data, check).set_index("name")["text"]
     assert facts["experiment"] == "coin"
-    assert facts["num_shown"] == "9"
-    assert facts["num_draws"] == "20,000"
+    assert "9 of these points, with 20,000 draws" in facts["points"]
     assert f"At {len(check)} points" in facts["in_short_sum"]
     assert "step 1,000" in facts["in_short_sum"]
     near = check[check["kl"] < 0.01].iloc[0]
@@ -158,4 +157,4 @@ def test_without_the_fit_all_tables_are_empty(data, fits, kind):
     assert theory.directions(check).empty
     facts = theory.facts(data, check).set_index("name")["text"]
     assert facts["in_short_sum"].startswith("There is no fit")
-    assert facts["in_short_flat"] == facts["swapped"] == ""
+    assert facts["in_short_flat"] == facts["points"] == facts["swapped"] == ""

@@ -203,11 +203,19 @@ def facts(data: xr.Dataset, check: pd.DataFrame) -> pd.DataFrame:
     return _tables.facts(
         experiment=data.attrs["experiment"],
         log_evidence=number(exact.log_evidence(*toss_counts(data)), 8),
-        num_shown=str(len(_shown_points(check))),
-        num_draws=number(NUM_DRAWS),
+        points=_points_sentence(check),
         in_short_sum=_sum_sentence(check),
         in_short_flat=_flat_sentence(check),
         swapped="" if end is None else _swapped_sentence(end),
+    )
+
+
+def _points_sentence(check: pd.DataFrame) -> str:
+    if check.empty:
+        return ""
+    return (
+        f"The table shows {len(_shown_points(check))} of these points, with {number(NUM_DRAWS)} draws each, "
+        "which are not those of the figure."
     )
 
 
