@@ -13,7 +13,7 @@ from svi_atlas.configuration.models import Config
 from svi_atlas.errors import InputError
 from svi_atlas.locations import PACKAGE
 from svi_atlas.planning.code_digest import code_digest, own_imports, text_digest
-from svi_atlas.planning.files import ExperimentFiles, cell_path, key_of, needed_analyses
+from svi_atlas.planning.files import ExperimentFiles, cell_path, needed_analyses
 from svi_atlas.planning.plugins import analyses, figures, notebook_inputs, sections
 from svi_atlas.planning.problems import problem_code
 from svi_atlas.results.paths import Layout
@@ -136,7 +136,7 @@ class ExperimentSpecs:
 
     def _table(self) -> tuple[str, Spec]:
         cells = self.experiment.cells
-        diagnostics = {key_of(cell): cell_path(self.layout, "diagnostics", cell) for cell in cells}
+        diagnostics = [cell_path(self.layout, "diagnostics", cell) for cell in cells]
         return self._spec(
             "table",
             {"diagnostics": diagnostics},
@@ -284,7 +284,7 @@ class ExperimentSpecs:
             "title": self.experiment.title,
             "caption": figures()[lead].caption if lead else "",
             "lead": lead,
-            "pages": {self.page_of(name): name for name in further},
+            "pages": [[self.page_of(name), name] for name in further],
         }
 
     def index_inputs(self) -> Spec:
