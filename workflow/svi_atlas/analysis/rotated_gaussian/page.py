@@ -50,7 +50,7 @@ def facts(
         angle=_angle(printed),
         inverse=_inverse(table),
         tutorial_loss=_tutorial_loss(table),
-        mean_field_variance=number(_mean_field_variance()),
+        mean_field_variance=number(_mean_field_variance(), 2),
         mean_field_kl=number(exact.mean_field_kl(COVARIANCE), 6),
         shared_setting=_shared_setting(table),
         naive_variance=_naive_variance(positive_moments),
@@ -116,7 +116,7 @@ def _printed(tutorial_shape: pd.DataFrame) -> pd.Series | None:
 
 
 def _covariance_entries(fit: pd.Series) -> list[float]:
-    return [float(fit[f"derived.{name}"]) for name in ENTRIES]
+    return [float(fit.get(f"derived.{name}", np.nan)) for name in ENTRIES]
 
 
 def _tutorial(table: pd.DataFrame, printed: pd.Series | None) -> str:

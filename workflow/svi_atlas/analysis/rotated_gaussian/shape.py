@@ -161,8 +161,8 @@ def tutorial_shape(table: pd.DataFrame, verification: pd.DataFrame) -> pd.DataFr
             "guide": fit["guide"],
             "step_size": float(fit["step_size"]),
             "published": _published(verification, name),
-            "last": float(fit[f"derived.{name}"]),
-            "averaged": float(fit[f"derived_averaged.{name}"]),
+            "last": float(fit.get(f"derived.{name}", np.nan)),
+            "averaged": float(fit.get(f"derived_averaged.{name}", np.nan)),
             "exact": float(true_shape[name]),
         }
         for name, label in QUANTITIES.items()
@@ -179,10 +179,11 @@ def tutorial_shape(table: pd.DataFrame, verification: pd.DataFrame) -> pd.DataFr
 
 def _published(verification: pd.DataFrame, quantity: str) -> float:
     """What the tutorial prints for a member of SHAPE; NaN if the comparison does not have it."""
-    published = verification[verification["kind"] == "published"]
-    names = published["name"].str.partition(":")[2].str.strip()
-    values = published.loc[names.str.startswith(PUBLISHED[quantity]), "expected"]
-    return float(values.iloc[0]) if len(values) else np.nan
+    for row in verification.itertuples():
+        name = row.name.partition(": ")[2]
+        if row.kind == "published" and name.startswith(PUBLISHED[quantity]):
+            return float(row.expected)
+    return np.nan
 
 
 def shape_by_guide(table: pd.DataFrame, shapes: pd.DataFrame) -> pd.DataFrame:

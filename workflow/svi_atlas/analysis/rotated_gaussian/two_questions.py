@@ -145,7 +145,11 @@ def two_guides(table: pd.DataFrame) -> pd.DataFrame:
     if setting is None:
         return pd.DataFrame()
     cells = {guide: fits_at_setting(table, MODEL, guide, setting) for guide in COMPARED_GUIDES}
-    cells = {guide: cell for guide, cell in cells.items() if len(cell)}
+    cells = {
+        guide: cell.reindex(columns=[*STATISTICS, "converged", "adequate"])
+        for guide, cell in cells.items()
+        if len(cell)
+    }
     rows = [
         {"statistic": label, **{guide: mean_se(cell[name]) for guide, cell in cells.items()}}
         for name, label in STATISTICS.items()
