@@ -18,7 +18,7 @@ page = Page(spec)
 # ## In short
 #
 # - {{ verdicts }}
-# - **Converged and adequate are two questions.** {{ two_questions }}
+# - {{ two_questions }}
 # - {{ full_rank }}
 # - {{ tutorial }}
 # - The covariance is $L L^\top$ with $L$ = `auto_scale_tril`, not its inverse, which the tutorial writes.

@@ -11,8 +11,14 @@ from svi_atlas.formatting import humanise
 def verdict_sentence(table: pd.DataFrame) -> str:
     """How many fits have each verdict, the best verdict first."""
     counts = table["verdict"].value_counts()
-    parts = [f"{counts[name]:,} are {humanise(name)}" for name in ORDER if name in counts]
+    parts = [_verdict_part(counts[name], name) for name in ORDER if name in counts]
     return f"Of {len(table):,} fits, {', '.join(parts)}."
+
+
+def _verdict_part(count: int, verdict: str) -> str:
+    if verdict in ("diverged", "failed"):
+        return f"{count:,} {verdict}"
+    return f"{count:,} {'is' if count == 1 else 'are'} {humanise(verdict)}"
 
 
 def comparison_sentence(verification: pd.DataFrame) -> str:

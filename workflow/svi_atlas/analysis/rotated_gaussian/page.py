@@ -83,6 +83,7 @@ def _two_questions(table: pd.DataFrame) -> str:
     particles = plural(int(fits["num_particles"].iloc[0]), "particle")
     inadequate = int((fits["verdict"] == "inadequate").sum())
     return (
+        "**Converged and adequate are two questions.** "
         f"At step size {setting[1]:g} with {particles} the mean-field guide `{MEAN_FIELD}` "
         f"converges for {count_of(fits['converged'].eq(True).sum(), len(fits))} seeds. Its variances "
         f"are {number(fits['derived.var_first'].median())} and "
