@@ -150,7 +150,7 @@ def draw_widths(table: pd.DataFrame, pairing_draws: pd.DataFrame) -> pd.DataFram
 def pairings(table: pd.DataFrame, verification: pd.DataFrame) -> pd.DataFrame:
     """The four pairings: published, exact and fitted scales, loss, bound and verdict."""
     rows = []
-    for model, guide in sorted(PAIRINGS, key=lambda pairing: pairing[1]):
+    for model, guide in PAIRINGS:
         fit = single_fit(table, pairing_label(model, guide))
         if fit is None:
             continue
