@@ -39,13 +39,14 @@ def expected_losses() -> pd.DataFrame:
 
 
 def final_values(table: pd.DataFrame) -> pd.DataFrame:
-    """Final loss and scales of each fit of the grid to the factor model: one row per fit."""
+    """Final loss and scales of each fit of the grid to the factor model that has them."""
     grid = grid_fits(table)
     grid = grid[(grid["model"] == "factor") & grid["guide"].isin(["factor", "sample"])]
     names = {f"param.{name}": name for name in SCALES}
     columns = ["guide", "num_particles", "step_size", "seed", "final_loss", *names]
     values = grid.reindex(columns=columns).rename(columns=names)
-    return values.astype(dict.fromkeys(["final_loss", *SCALES], float)).reset_index(drop=True)
+    values = values.astype(dict.fromkeys(["final_loss", *SCALES], float))
+    return values.dropna(subset=["final_loss", *SCALES], how="all").reset_index(drop=True)
 
 
 def final_medians(final_values: pd.DataFrame) -> pd.DataFrame:

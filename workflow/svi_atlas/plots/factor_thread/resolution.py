@@ -30,7 +30,8 @@ def draw(
     exact = exact_answers.set_index("model").loc["factor"]
     figure, (row,) = _style.panels(1, 3, (10.6, 3.5))
     _draw_path(row[0], scale_paths[scale_paths["guide"] == "sample"], exact)
-    colours = _style.scale_colours(values["num_particles"], _style.PARTICLES)
+    counts = values["num_particles"]
+    colours = _style.scale_colours(counts, _style.PARTICLES) if len(counts) else {}
     for axes, name in zip(row[1:], COLOURS, strict=True):
         for index, (count, colour) in enumerate(colours.items()):
             offset = 1.25 ** (index - (len(colours) - 1) / 2)
@@ -41,11 +42,12 @@ def draw(
             line = {"ms": 11, "mew": 1.6, "color": colour}
             axes.plot(middle["step_size"] * offset, middle[name], "_", **line)
         axes.axhline(exact[name], color=_style.EXACT, lw=0.9, ls="--")
-        axes.set_xscale("log")
         axes.set_xlabel("step size")
         axes.set_title(f"{name} at the end (exact {exact[name]:g})")
         if values.empty:
             _style.note(axes, "no fit of the sample guide")
+        else:
+            axes.set_xscale("log")
     handles = [
         Line2D([], [], color=colour, marker="o", ms=4, ls="none", label=_style.particles(count))
         for count, colour in colours.items()

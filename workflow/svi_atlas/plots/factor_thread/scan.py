@@ -51,8 +51,11 @@ def draw(
     right.axhline(exact["sig1_q"], color=_style.EXACT, lw=0.9, ls="--")
     right.set_yscale("log")
     for axes in (middle, right):
-        axes.set_xscale("log")
         axes.set_xlabel("step size")
+        if final_values.empty:
+            _style.note(axes, "no fit of the factor model")
+        else:
+            axes.set_xscale("log")
     middle.set_title("final loss (nats)")
     right.set_title(f"final sig1_q (exact {exact['sig1_q']:g})")
     handles = _legend_handles(counts)
