@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -118,8 +120,8 @@ def pairing_draws(table: pd.DataFrame, fits: Fits) -> pd.DataFrame:
         label = pairing_label(model, guide)
         if single_fit(table, label) is not None:
             last = fits[model, guide, label].isel(seed=0, step_size=0).sel(iterate="last")
-            columns = {"x": last["site.x"].to_numpy(), "y": last["site.y"].to_numpy()}
-            parts.append(pd.DataFrame(columns).assign(model=model, guide=guide))
+            sites = {"x": last["site.x"].to_numpy(), "y": last["site.y"].to_numpy()}
+            parts.append(pd.DataFrame(sites).assign(model=model, guide=guide))
     columns = ["model", "guide", "x", "y"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
@@ -139,7 +141,7 @@ def draw_widths(table: pd.DataFrame, pairing_draws: pd.DataFrame) -> pd.DataFram
         draws = pairing_draws[
             (pairing_draws["model"] == "factor") & (pairing_draws["guide"] == guide)
         ]
-        row = {"guide": guide, "message": None, "num_draws": len(draws)}
+        row: dict[str, Any] = {"guide": guide, "message": None, "num_draws": len(draws)}
         row |= {name: float(fit[f"param.{name}"]) for name in SCALES}
         row |= {f"sd_{site}": float(draws[site].to_numpy().std()) for site in ("x", "y")}
         rows.append(row)

@@ -77,7 +77,9 @@ def _overview(table: pd.DataFrame) -> str:
 
 def _two_questions(table: pd.DataFrame) -> str:
     setting = shared_setting(table)
-    fits = fits_at_setting(table, MODEL, MEAN_FIELD, setting) if setting else table.iloc[:0]
+    if setting is None:
+        return ""
+    fits = fits_at_setting(table, MODEL, MEAN_FIELD, setting)
     if fits.empty:
         return ""
     particles = plural(int(fits["num_particles"].iloc[0]), "particle")

@@ -87,6 +87,7 @@ def shapes(table: pd.DataFrame, fits: Fits) -> pd.DataFrame:
     derived = {f"derived.{name}": name for name in SHAPE}
     parts = []
     for (guide, label), cell in rows.groupby(["guide", "label"], sort=False):
+        guide, label = str(guide), str(label)
         shape = cell.reindex(columns=[*setting, *derived]).rename(columns=derived)
         shape["source"] = "parameters"
         if shape["var_first"].isna().all() and (MODEL, guide, label) in fits:
@@ -179,10 +180,10 @@ def tutorial_shape(table: pd.DataFrame, verification: pd.DataFrame) -> pd.DataFr
 
 def _published(verification: pd.DataFrame, quantity: str) -> float:
     """What the tutorial prints for a member of SHAPE; NaN if the comparison does not have it."""
-    for row in verification.itertuples():
-        name = row.name.partition(": ")[2]
-        if row.kind == "published" and name.startswith(PUBLISHED[quantity]):
-            return float(row.expected)
+    published = verification[verification["kind"] == "published"]
+    for name, value in zip(published["name"], published["expected"], strict=True):
+        if name.partition(": ")[2].startswith(PUBLISHED[quantity]):
+            return float(value)
     return np.nan
 
 
@@ -190,7 +191,7 @@ def shape_by_guide(table: pd.DataFrame, shapes: pd.DataFrame) -> pd.DataFrame:
     """The shape at the best setting of each guide, median (10 % to 90 % range), and the exact one."""
     rows = []
     for best in rank_settings(table[table["model"] == MODEL]).itertuples():
-        cell = fits_at_setting(table, MODEL, best.guide)
+        cell = fits_at_setting(table, MODEL, str(best.guide))
         fits = shapes.merge(cell[["guide", "label", "step_size", "seed"]])
         texts = {name: _median_range(fits[name]) for name in SHAPE}
         setting = f"{best.num_particles}, {best.step_size:g}"

@@ -161,4 +161,4 @@ def two_guides(table: pd.DataFrame) -> pd.DataFrame:
         }
         rows.append({"statistic": f"{question}?", **counts})
     frame = pd.DataFrame(rows)
-    return with_labels(frame, {name: name for name in frame})
+    return with_labels(frame, {str(name): str(name) for name in frame})

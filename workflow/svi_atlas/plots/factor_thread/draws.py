@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -20,7 +22,7 @@ def draw(
 ) -> Figure:
     """One panel per guide on the factor model, with the contours of the target."""
     figure, (row,) = _style.panels(1, 2, (8.6, 4.3), sharey=True)
-    target = exact_answers.set_index("model").loc["factor"]
+    target = exact_answers[exact_answers["model"] == "factor"].iloc[0]
     draws = pairing_draws[pairing_draws["model"] == "factor"]
     for axes, (_, widths) in zip(row, draw_widths.iterrows(), strict=True):
         guide = widths["guide"]
@@ -40,7 +42,7 @@ def draw(
 
 def _draw_guide(axes: Axes, draws: pd.DataFrame, target: pd.Series) -> None:
     colour = _style.guide_colour(draws["guide"].iloc[0])
-    points = {"ms": 2.2, "color": colour, "alpha": 0.5, "mew": 0}
+    points: dict[str, Any] = {"ms": 2.2, "color": colour, "alpha": 0.5, "mew": 0}
     axes.plot(draws["x"], draws["y"], ".", rasterized=True, **points)
     angle = np.linspace(0, 2 * np.pi, 200)
     for radius in (1, 2, 3):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -14,7 +16,7 @@ CAPTION = (
     "ELBO."
 )
 
-STYLES = {
+STYLES: dict[tuple[str, str], dict[str, Any]] = {
     ("factor", "factor"): {"color": "#D55E00", "ls": "-"},
     ("sample", "factor"): {"color": "#E69F00", "ls": "--"},
     ("factor", "sample"): {"color": "#0072B2", "ls": "-"},
@@ -35,12 +37,14 @@ def draw(pairing_losses: pd.DataFrame, exact_answers: pd.DataFrame) -> Figure:
         if pd.notna(message):
             label += f": {_style.short(message, 40)}"
         width = 1.8 if guide == "sample" else 1.5
-        axes.plot(rows["step"], rows["loss"], lw=width, label=label, **STYLES[model, guide])
-    for row in exact_answers.itertuples():
-        axes.axhline(row.floor, color=_style.EXACT, lw=0.8, ls=":", zorder=1)
+        axes.plot(
+            rows["step"], rows["loss"], lw=width, label=label, **STYLES[str(model), str(guide)]
+        )
+    for model, floor in zip(exact_answers["model"], exact_answers["floor"], strict=True):
+        axes.axhline(floor, color=_style.EXACT, lw=0.8, ls=":", zorder=1)
         axes.annotate(
-            f"minus log evidence, {row.model} model: {abs(row.floor):.3f}",
-            (1.0, row.floor),
+            f"minus log evidence, {model} model: {abs(floor):.3f}",
+            (1.0, floor),
             xycoords=("axes fraction", "data"),
             xytext=(-4, 3),
             textcoords="offset points",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -27,7 +29,7 @@ def draw(
     """Left the forum thread's run; then each scale at the end by step size, one point per seed."""
     values = final_values[final_values["guide"] == "sample"]
     medians = final_medians[final_medians["guide"] == "sample"]
-    exact = exact_answers.set_index("model").loc["factor"]
+    exact = exact_answers[exact_answers["model"] == "factor"].iloc[0]
     figure, (row,) = _style.panels(1, 3, (10.6, 3.5))
     _draw_path(row[0], scale_paths[scale_paths["guide"] == "sample"], exact)
     counts = values["num_particles"]
@@ -36,10 +38,10 @@ def draw(
         for index, (count, colour) in enumerate(colours.items()):
             offset = 1.25 ** (index - (len(colours) - 1) / 2)
             fits = values[values["num_particles"] == count]
-            points = {"s": 10, "color": colour, "alpha": 0.5, "lw": 0}
+            points: dict[str, Any] = {"s": 10, "color": colour, "alpha": 0.5, "lw": 0}
             axes.scatter(fits["step_size"] * offset, fits[name], **points)
             middle = medians[medians["num_particles"] == count].sort_values("step_size")
-            line = {"ms": 11, "mew": 1.6, "color": colour}
+            line: dict[str, Any] = {"ms": 11, "mew": 1.6, "color": colour}
             axes.plot(middle["step_size"] * offset, middle[name], "_", **line)
         axes.axhline(exact[name], color=_style.EXACT, lw=0.9, ls="--")
         axes.set_xlabel("step size")

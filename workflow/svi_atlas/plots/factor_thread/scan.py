@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -28,7 +30,7 @@ def draw(
     expected_losses: pd.DataFrame, final_values: pd.DataFrame, exact_answers: pd.DataFrame
 ) -> Figure:
     """Expected loss by sig1_q; final loss and final sig1_q by step size, one point per seed."""
-    exact = exact_answers.set_index("model").loc["factor"]
+    exact = exact_answers[exact_answers["model"] == "factor"].iloc[0]
     figure, ((left, middle, right),) = _style.panels(1, 3, (11.2, 4.0))
     for guide, colour in COLOURS.items():
         curve = expected_losses[expected_losses["guide"] == guide]
@@ -93,7 +95,13 @@ def _draw_points(axes: Axes, fits: pd.DataFrame, column: str, offset: float, mar
     if fits.empty:
         return
     colour = COLOURS[fits["guide"].iloc[0]]
-    style = {"s": 10, "facecolor": "none", "edgecolor": colour, "lw": 0.7, "alpha": 0.7}
+    style: dict[str, Any] = {
+        "s": 10,
+        "facecolor": "none",
+        "edgecolor": colour,
+        "lw": 0.7,
+        "alpha": 0.7,
+    }
     axes.scatter(fits["step_size"] * offset, fits[column], marker=marker, **style)
 
 

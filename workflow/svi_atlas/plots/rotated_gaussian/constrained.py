@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -32,7 +34,7 @@ def draw(
             _style.note(axes, "no fit of the full-rank guide\nto the model with s > 0")
         return figure
     for axes, space, name in ((left, "log_s", "ln s"), (middle, "s", "s")):
-        style = {"ms": 1.8, "color": COLOURS["draws"], "alpha": 0.4, "mew": 0}
+        style: dict[str, Any] = {"ms": 1.8, "color": COLOURS["draws"], "alpha": 0.4, "mew": 0}
         axes.plot(positive_draws["x"], positive_draws[space], ".", rasterized=True, **style)
         axes.set_xlim(-1.8, 1.8)
         ellipses = positive_ellipses[positive_ellipses["space"] == space]
@@ -44,7 +46,13 @@ def draw(
     middle.set_title("what the reader wants: x and s")
     middle.set_ylim(-0.5, 4)
     _draw_entries(right, positive_moments)
-    exact = {"color": _style.EXACT, "ls": "none", "marker": "|", "ms": 9, "mew": 1.6}
+    exact: dict[str, Any] = {
+        "color": _style.EXACT,
+        "ls": "none",
+        "marker": "|",
+        "ms": 9,
+        "mew": 1.6,
+    }
     handles = [
         Line2D([], [], color=COLOURS["naive"], lw=1.8, label="L Lᵀ, 1 and 2 sd"),
         Line2D([], [], color=COLOURS["converted"], lw=1.8, label="converted, 1 and 2 sd"),
@@ -66,9 +74,9 @@ def _draw_entries(axes: Axes, moments: pd.DataFrame) -> None:
             heights.append(height)
             labels.append(LABELS[estimate])
             fits = moments[(moments["quantity"] == quantity) & (moments["estimate"] == estimate)]
-            style = {"ms": 3.4, "color": colour, "alpha": 0.55, "mew": 0}
+            style: dict[str, Any] = {"ms": 3.4, "color": colour, "alpha": 0.55, "mew": 0}
             axes.plot(fits["value"], [height] * len(fits), "o", **style)
-            bar = {"ms": 11, "mew": 1.6, "color": _style.EXACT}
+            bar: dict[str, Any] = {"ms": 11, "mew": 1.6, "color": _style.EXACT}
             axes.plot(fits["exact"].iloc[0], height, "|", **bar)
         axes.text(0.01, -4 * row + 0.62, quantity, fontsize=8, transform=axes.get_yaxis_transform())
     axes.set_yticks(heights, labels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -28,16 +30,16 @@ DRAWN = "#777777"
 def draw(draws: pd.DataFrame, draw_moments: pd.DataFrame) -> Figure:
     """Four panels: the density, exact draws, and the draws of the two guides."""
     figure, (row,) = _style.panels(1, 4, (9.6, 3.15), sharex=True, sharey=True)
-    moments = draw_moments.set_index("panel")
-    posterior = moments.loc["posterior"]
+    moments = {row["panel"]: row for _, row in draw_moments.iterrows()}
+    posterior = moments.pop("posterior")
     _draw_density(row[0], posterior)
-    for axes, panel in zip(row[1:], moments.index.drop("posterior"), strict=True):
+    for axes, panel in zip(row[1:], moments, strict=True):
         axes.set_title(panel)
-        if pd.notna(moments.loc[panel, "message"]):
-            _style.note(axes, _style.short(moments.loc[panel, "message"], 60))
+        if pd.notna(moments[panel]["message"]):
+            _style.note(axes, _style.short(moments[panel]["message"], 60))
             continue
         colour = DRAWN if panel == "exact" else _style.guide_colour(panel)
-        _draw_points(axes, draws[draws["panel"] == panel], moments.loc[panel], colour)
+        _draw_points(axes, draws[draws["panel"] == panel], moments[panel], colour)
     for axes in row:
         draw_ellipses(axes, posterior, _style.EXACT, lw=1.0, ls="--")
         axes.set_xlim(-HALF_WIDTH, HALF_WIDTH)
@@ -75,5 +77,5 @@ def _draw_points(axes: Axes, points: pd.DataFrame, moments: pd.Series, colour: s
         f"variances {moments['var_first']:.2f}, {moments['var_second']:.2f}\n"
         f"covariance {moments['cov']:.2f}"
     ).replace("-", MINUS)
-    options = {"va": "top", "fontsize": 7.5, "color": "#444444"}
+    options: dict[str, Any] = {"va": "top", "fontsize": 7.5, "color": "#444444"}
     axes.text(0.03, 0.97, text, transform=axes.transAxes, **options)

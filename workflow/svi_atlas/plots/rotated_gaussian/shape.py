@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -74,7 +76,7 @@ def _label_panels(panels: np.ndarray) -> None:
 
 
 def _legend_handles(colours: dict) -> list[Line2D]:
-    wrong = {"color": _style.WRONG, "ls": "none"}
+    wrong: dict[str, Any] = {"color": _style.WRONG, "ls": "none"}
     return [
         *(
             Line2D([], [], color=colour, marker="o", ms=3.5, label=_style.particles(count))
@@ -104,7 +106,7 @@ def _draw_quantity(axes: Axes, rows: pd.DataFrame, colours: dict) -> None:
             continue
         offset = 1.5 ** (index - (len(colours) - 1) / 2)
         bars = [cell["median"] - cell["low"], cell["high"] - cell["median"]]
-        style = {"fmt": "o", "ms": 2.6, "lw": 1.1, "mew": 0}
+        style: dict[str, Any] = {"fmt": "o", "ms": 2.6, "lw": 1.1, "mew": 0}
         axes.errorbar(cell["step_size"] * offset, cell["median"], bars, color=colour, **style)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -72,7 +73,7 @@ def _draw_courses(axes: Axes, lines: pd.DataFrame, levels: pd.Series) -> None:
 def _draw_questions(axes: Axes, fits: pd.DataFrame, thresholds: Mapping[str, float]) -> None:
     for (guide, compared), rows in fits.groupby(["guide", "compared"], sort=False):
         colour = _style.guide_colour(str(guide)) if compared else OTHERS
-        style = {"ms": 3.2, "mew": 0, "color": colour, "alpha": 0.55}
+        style: dict[str, Any] = {"ms": 3.2, "mew": 0, "color": colour, "alpha": 0.55}
         axes.plot(rows["rhat_excess"], rows["sd_ratio"], "o", **style)
     axes.set_xscale("log")
     axes.set_yscale("log")
