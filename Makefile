@@ -9,10 +9,10 @@ export PATH := $(BIN):$(PATH)
 
 .PHONY: help environment reproduce smoke test check benchmark docs lock clean
 
-help: ## show this list
+help: ## show this list of commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-environment: $(ENV)/development ## create the environment with everything pinned (a run and the tests)
+environment: $(ENV)/development ## create the environment for runs and tests, with every version pinned
 
 $(ENV)/run: envs/cpu.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -26,17 +26,17 @@ $(ENV)/development: envs/development.txt $(ENV)/run
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/development.txt
 	@touch $@
 
-reproduce: $(ENV)/run ## the full reproduction; the report is results/report/index.html
+reproduce: $(ENV)/run ## run the full reproduction; the report is results/report/index.html
 	@snakemake --cores $(CORES) $(ARGS)
 	@echo "The report is $(abspath results/report/index.html)"
 
-smoke: $(ENV)/run ## the same graph on a tiny budget, into results/smoke
+smoke: $(ENV)/run ## the same jobs with a tiny budget, into results/smoke
 	@snakemake --cores $(CORES) --configfile config/config.yaml config/smoke.yaml $(ARGS)
 
-test: $(ENV)/development check ## checks and the whole test suite
+test: $(ENV)/development check ## run the checks and the whole test suite
 	@pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-check: $(ENV)/development ## lint, format, types, layers, generated files
+check: $(ENV)/development ## check style, format, types, layers and the workflow
 	@ruff check .
 	@ruff format --check .
 	@snakefmt --check Snakefile workflow/rules
@@ -44,11 +44,11 @@ check: $(ENV)/development ## lint, format, types, layers, generated files
 	@PYTHONPATH=workflow lint-imports --no-logo 2>/dev/null || PYTHONPATH=workflow lint-imports
 	@snakemake --lint > /dev/null
 
-benchmark: $(ENV)/run ## time the engine; hours (ARGS=--quick: minutes), into results/benchmark
+benchmark: $(ENV)/run ## time the engine, into results/benchmark; takes hours (ARGS=--quick: minutes)
 	@PYTHONPATH=workflow python tests/benchmark/run.py $(ARGS)
 	@python tests/benchmark/report.py --output results/benchmark/engine.md
 
-docs: $(ENV)/run ## write the generated files (config/README.md, envs/*.yaml)
+docs: $(ENV)/run ## rewrite the generated files (config/README.md, envs/*.yaml)
 	@PYTHONPATH=workflow python -m svi_atlas config-readme > config/README.md
 	@python envs/make_conda.py
 
