@@ -84,9 +84,12 @@ def with_setting(fits: pd.DataFrame, setting: Setting) -> pd.DataFrame:
 
 def best_setting_of_each_guide(table: pd.DataFrame) -> dict[str, Setting]:
     """The best setting by guide, in the order of the table; guides whose every fit failed have none."""
+    best = best_settings(table)
     return {
-        row.guide: Setting(row.guide, row.num_particles, float(row.step_size))
-        for row in best_settings(table).itertuples()
+        str(guide): Setting(str(guide), int(count), float(step_size))
+        for guide, count, step_size in zip(
+            best["guide"], best["num_particles"], best["step_size"], strict=True
+        )
     }
 
 

@@ -77,8 +77,9 @@ def nonfinite_shares(table: pd.DataFrame) -> pd.DataFrame:
 def suggested_paths(fits: Fits) -> pd.DataFrame:
     """Scale and angle at each step, with the suggested Cauchy tail and with clipped gradients.
 
-    One row per snapshot: `label`, `seed`, `step`, `sig2_q`, `theta_degrees` (NaN if the guide's angle is
-    fixed), `message` of a fit that failed, which has one row. Fits that are absent are left out.
+    One row per snapshot: `label`, `seed`, `step_size`, `step`, `sig2_q`, `theta_degrees` (NaN if
+    the guide's angle is fixed), `message` of a fit that failed, which has one row. Fits that are absent
+    are left out.
     """
     cells = {label: fits.with_label(label) for label in (AS_SUGGESTED, CLIPPED)}
     return _concat([_paths(fit, label) for label, fit in cells.items() if fit is not None])
@@ -117,12 +118,13 @@ def _paths(fits: xr.Dataset, label: str, step_size: float | None = None) -> pd.D
         columns = {"step": fit["snapshot_step"], "sig2_q": fit["path.sig2_q"]}
         path = pd.DataFrame({name: values.to_numpy() for name, values in columns.items()})
         theta = np.degrees(fit["path.theta"].to_numpy()) if "path.theta" in fit else np.nan
-        parts.append(path.assign(label=label, seed=seed, theta_degrees=theta))
+        constant = {"label": label, "seed": seed, "step_size": float(fits["step_size"])}
+        parts.append(path.assign(theta_degrees=theta, **constant))
     return pd.concat(parts, ignore_index=True)
 
 
 def _concat(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    columns = ["label", "seed", "step", "sig2_q", "theta_degrees", "message"]
+    columns = ["label", "seed", "step_size", "step", "sig2_q", "theta_degrees", "message"]
     return pd.concat([pd.DataFrame(columns=columns), *parts], ignore_index=True)
 
 
@@ -139,8 +141,8 @@ def cauchy_outcomes(table: pd.DataFrame) -> pd.DataFrame:
         "with clipped gradients": single_fit(table, CLIPPED),
     }
     several = {
-        "theta fixed at 45°, 8 particles, step 0.001": with_setting(grid, FIXED_ANGLE),
-        "truncated to the box, 16 particles, step 0.0005": with_setting(grid, TRUNCATED),
+        f"theta fixed at 45°, {_setting(FIXED_ANGLE)}": with_setting(grid, FIXED_ANGLE),
+        f"truncated to the box, {_setting(TRUNCATED)}": with_setting(grid, TRUNCATED),
     }
     rows = [_outcome(name, fit) for name, fit in single.items() if fit is not None]
     rows += [_outcomes(name, fits) for name, fits in several.items() if len(fits)]
@@ -154,6 +156,10 @@ def cauchy_outcomes(table: pd.DataFrame) -> pd.DataFrame:
         "verdict": "verdict",
     }
     return with_labels(pd.DataFrame(rows, columns=list(labels)), labels)
+
+
+def _setting(setting: Setting) -> str:
+    return f"{setting.num_particles} particles, step {setting.step_size:g}"
 
 
 def _outcome(name: str, fit: pd.Series) -> dict:

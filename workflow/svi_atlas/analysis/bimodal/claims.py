@@ -173,8 +173,8 @@ def summaries(table: pd.DataFrame, fits: Fits, reference: References) -> pd.Data
 
 def _exact_summaries(posterior: xr.Dataset, sd: float) -> dict:
     x, y = (posterior[f"draw.{site}"].to_numpy().astype(float) for site in ("x", "y"))
-    far = _summaries(x, y, sd)["far"]
-    error = 100 * np.sqrt(far / 100 / x.size)
+    far = float(_summaries(x, y, sd)["far"])
+    error = 100 * float(np.sqrt(far / 100 / x.size))
     return {
         "guide": f"exact ({x.size:,} draws)",
         "mean": "0",

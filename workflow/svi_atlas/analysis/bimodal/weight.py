@@ -31,7 +31,7 @@ def weight_paths(table: pd.DataFrame, fits: Fits) -> pd.DataFrame:
     rows = rows[rows["guide"] == WEIGHTED_GUIDE]
     if rows.empty:
         return pd.DataFrame()
-    row = rows.loc[rows["num_particles"].idxmax()]
+    row = rows.sort_values("num_particles").iloc[-1]
     cell = fits[row["model"], WEIGHTED_GUIDE, row["label"]]
     constant = {"num_particles": int(row["num_particles"])}
     if "message" in cell.attrs:
@@ -56,16 +56,15 @@ def weights(table: pd.DataFrame) -> pd.DataFrame:
         "cost": "cost in nats, median",
         "missed": "fits that miss a mode",
     }
-    settings = fits.groupby(["num_particles", "step_size"])
-    rows = [_outcomes(*setting, cell) for setting, cell in settings]
+    rows = [_outcomes(cell) for _, cell in fits.groupby(["num_particles", "step_size"])]
     return with_labels(pd.DataFrame(rows, columns=list(labels)), labels)
 
 
-def _outcomes(num_particles: int, step_size: float, fits: pd.DataFrame) -> dict:
+def _outcomes(fits: pd.DataFrame) -> dict:
     weight = fits["param.weight"].astype(float).clip(SMALLEST_WEIGHT, 1 - SMALLEST_WEIGHT)
     return {
-        "num_particles": num_particles,
-        "step_size": step_size,
+        "num_particles": fits["num_particles"].iloc[0],
+        "step_size": fits["step_size"].iloc[0],
         "mean": mean_se(weight),
         "sd": weight.std(),
         "range": f"{number(weight.min(), 2)} to {number(weight.max(), 2)}",

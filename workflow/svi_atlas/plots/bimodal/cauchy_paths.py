@@ -19,8 +19,11 @@ CAPTION = (
 SERIES = {
     "cauchy_as_suggested": ("cauchy_mixture, as suggested", "#D55E00"),
     "cauchy_clipped": ("the same with clipped gradients", "#E69F00"),
-    "cauchy_mixture_fixed_angle": ("theta fixed at 45°, step 0.001, 8 particles", "#56B4E9"),
-    "truncated_cauchy_mixture": ("truncated to the box, step 0.0005", "#009E73"),
+    "cauchy_mixture_fixed_angle": (
+        "theta fixed at 45°, step {step_size:g}, 8 particles",
+        "#56B4E9",
+    ),
+    "truncated_cauchy_mixture": ("truncated to the box, step {step_size:g}", "#009E73"),
 }
 """Legend and colour by label or guide."""
 
@@ -32,7 +35,7 @@ def draw(
     figure, ((left, right),) = _style.panels(1, 2, (9.4, 3.9))
     for paths in (suggested_paths, fixed_angle_paths, truncated_paths):
         for label, series in paths.groupby("label", sort=False):
-            _draw_series(left, right, series, *SERIES[label])
+            _draw_series(left, right, series, *SERIES[str(label)])
     angle = float(np.degrees(ANGLE))
     for axes, exact in ((left, CAUCHY_SCALE), (right, angle)):
         axes.axhline(exact, color=_style.EXACT, lw=0.9, ls="--")
@@ -46,12 +49,13 @@ def draw(
 
 def _draw_series(left: Axes, right: Axes, series: pd.DataFrame, label: str, colour: str) -> None:
     if series["message"].notna().any():
-        left.plot([], [], color=colour, label=f"{label}: failed")
+        left.plot([], [], color=colour, label=f"{label.partition(', step')[0]}: failed")
         return
+    label = label.format(step_size=series["step_size"].iloc[0])
     several = series["seed"].nunique() > 1
-    style = {"color": colour, "lw": 0.4 if several else 1.5, "alpha": 0.55 if several else 1.0}
+    width, alpha = (0.4, 0.55) if several else (1.5, 1.0)
     for _, path in series.groupby("seed", sort=False):
-        left.plot(path["step"], path["sig2_q"], **style)
+        left.plot(path["step"], path["sig2_q"], color=colour, lw=width, alpha=alpha)
         if path["theta_degrees"].notna().any():
-            right.plot(path["step"], path["theta_degrees"], **style)
+            right.plot(path["step"], path["theta_degrees"], color=colour, lw=width, alpha=alpha)
     left.plot([], [], color=colour, label=label)

@@ -47,8 +47,9 @@ def _draw_along(axes: Axes, tail: pd.DataFrame, colour: str) -> None:
 
 
 def _draw_shares(axes: Axes, shares: pd.DataFrame) -> None:
-    for guide, rows in shares.groupby("guide", sort=False):
-        for count, line in rows.groupby("num_particles"):
+    for _, rows in shares.groupby("guide", sort=False):
+        for _, line in rows.groupby("num_particles"):
+            guide, count = line[["guide", "num_particles"]].iloc[0]
             style = "-" if count == rows["num_particles"].max() else ":"
             label = f"{guide}, {_style.particles(count)}"
             colour = _style.guide_colour(guide)

@@ -17,16 +17,17 @@ CAPTION = (
 
 def draw(typical_draws: pd.DataFrame) -> Figure:
     """One panel per guide: the draws of one fit (last iterate)."""
-    guides = list(typical_draws.groupby("guide", sort=False))
+    guides = [draws for _, draws in typical_draws.groupby("guide", sort=False)]
     figure, (row,) = _style.panels(1, len(guides), (10.6, 4.3), sharey=True)
-    for axes, (guide, draws) in zip(row, guides, strict=True):
-        _draw_guide(axes, guide, draws)
+    for axes, draws in zip(row, guides, strict=True):
+        _draw_guide(axes, draws)
     for axes in row[1:]:
         axes.set_ylabel("")
     return figure
 
 
-def _draw_guide(axes: Axes, guide: str, draws: pd.DataFrame) -> None:
+def _draw_guide(axes: Axes, draws: pd.DataFrame) -> None:
+    guide = draws["guide"].iloc[0]
     if draws["message"].notna().any():
         axes.set_title(guide)
         show_outline(axes)

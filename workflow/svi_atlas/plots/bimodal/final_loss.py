@@ -25,15 +25,19 @@ LINE_STYLES = ("--", ":", "-.")
 
 def draw(final_losses: pd.DataFrame, known_losses: pd.DataFrame) -> Figure:
     """One row per guide, one line of points per particle count."""
+    if final_losses.empty:
+        figure, ((axes,),) = _style.panels(1, 1, (6.0, 2.6))
+        _style.note(axes, "no fit of the grid succeeded")
+        return figure
     colours = _style.scale_colours(final_losses["num_particles"], _style.PARTICLES)
     guides = list(dict.fromkeys(final_losses["guide"]))
-    figure, ((axes,),) = _style.panels(1, 1, (9.2, 0.52 * max(len(guides), 1) + 1.5))
+    figure, ((axes,),) = _style.panels(1, 1, (9.2, 0.52 * len(guides) + 1.5))
     for row, guide in enumerate(guides):
         _draw_guide(axes, final_losses[final_losses["guide"] == guide], row, colours)
     styles = dict(zip(known_losses["name"], LINE_STYLES, strict=True))
     for name, loss in zip(known_losses["name"], known_losses["loss"], strict=True):
         axes.axvline(loss, color=_style.EXACT, lw=1.0, ls=styles[name], zorder=1)
-    _set_axes(axes, guides, set(final_losses.loc[final_losses["point"] == True, "guide"]))  # noqa: E712
+    _set_axes(axes, guides, set(final_losses.loc[final_losses["point"], "guide"]))
     handles = [
         Line2D([], [], color=colour, marker="o", ms=4, ls="none", label=_style.particles(count))
         for count, colour in colours.items()
@@ -42,12 +46,10 @@ def draw(final_losses: pd.DataFrame, known_losses: pd.DataFrame) -> Figure:
         Line2D([], [], color=_style.EXACT, lw=1.0, ls=styles[name], label=f"{name}, {loss:.4f}")
         for name, loss in zip(known_losses["name"], known_losses["loss"], strict=True)
     ]
-    if final_losses.empty:
-        _style.note(axes, "no fit succeeded")
-    else:
-        label = f"over {100 * final_losses['max_nonfinite'].iloc[0]:g} % of the losses infinite"
-        style = {"marker": "o", "mfc": "none", "ms": 4, "ls": "none"}
-        handles.append(Line2D([], [], color="#777777", label=label, **style))
+    label = f"over {100 * final_losses['max_nonfinite'].iloc[0]:g} % of the losses infinite"
+    handles.append(
+        Line2D([], [], color="#777777", marker="o", mfc="none", ms=4, ls="none", label=label)
+    )
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
 
@@ -74,7 +76,7 @@ def _draw_cell(axes: Axes, losses: pd.DataFrame, place: float, colour: tuple) ->
 def _set_axes(axes: Axes, guides: list[str], points: set[str]) -> None:
     labels = [f"{guide}\n(minus ELBO)" if guide in points else guide for guide in guides]
     axes.set_yticks(range(len(guides)), labels, fontsize=7.5)
-    axes.set_ylim(max(len(guides), 1) - 0.5, -0.5)
+    axes.set_ylim(len(guides) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     for row in range(1, len(guides)):
         axes.axhline(row - 0.5, color="#e6e6e6", lw=0.6)

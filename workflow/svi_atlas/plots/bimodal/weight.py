@@ -27,8 +27,9 @@ def draw(weight_paths: pd.DataFrame) -> Figure:
         return figure
     panels = list(weight_paths.groupby("step_size"))
     figure, (row,) = _style.panels(1, len(panels), (2.4 * len(panels) + 0.6, 2.7), sharey=True)
-    for axes, (step_size, paths) in zip(row, panels, strict=True):
-        axes.set_title(f"step size {_style.plain_number(step_size)}")
+    for axes, (_, paths) in zip(row, panels, strict=True):
+        step_size = _style.plain_number(paths["step_size"].iloc[0])
+        axes.set_title(f"step size {step_size}")
         axes.set_xlabel("step")
         _draw_paths(axes, paths)
     row[0].set_ylim(-0.02, 1.02)
