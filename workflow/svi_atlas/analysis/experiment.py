@@ -20,7 +20,9 @@ def facts(table: pd.DataFrame) -> pd.DataFrame:
             ("step_size", "step size"),
         )
     ]
-    overview = f"{len(table):,} fits: {', '.join(parts)} and {plural(grid['seed'].nunique(), 'seed')}"
+    overview = (
+        f"{len(table):,} fits: {', '.join(parts)} and {plural(grid['seed'].nunique(), 'seed')}"
+    )
     overview += f", and {plural(single['label'].nunique(), 'single fit')}." if len(single) else "."
     return _tables.facts(
         overview=overview,

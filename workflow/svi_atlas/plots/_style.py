@@ -132,6 +132,14 @@ def note(axes: Axes, text: str) -> None:
     )  # fmt: skip
 
 
+def empty_figure(why: str) -> Figure:
+    """A figure that says why it shows nothing."""
+    figure, ((axes,),) = panels(1, 1, (6.0, 1.6))
+    axes.set_axis_off()
+    note(axes, why)
+    return figure
+
+
 def short(text: str, length: int = 70) -> str:
     """The first line of a message, cut to `length` characters."""
     line = (str(text).splitlines() or [""])[0]
