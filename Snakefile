@@ -65,6 +65,14 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/targets.smk"
 
 
+rule all:
+    default_target: True
+    input:
+        LAYOUT.path("page", page="index"),
+        RUN.pages_of(DEFAULT),
+        expand(LAYOUT.pattern("verification"), experiment=DEFAULT),
+
+
 onstart:
     if workflow.is_main_process:
         if workflow.local_exec:

@@ -8,14 +8,6 @@ localrules:
     clean_stale,
 
 
-rule all:
-    default_target: True
-    input:
-        LAYOUT.path("page", page="index"),
-        RUN.pages_of(DEFAULT),
-        expand(LAYOUT.pattern("verification"), experiment=DEFAULT),
-
-
 rule verify:
     input:
         files=expand(LAYOUT.pattern("verification"), experiment=DEFAULT),

@@ -31,7 +31,7 @@ def run(job: Job) -> None:
             "envs/gpu.txt on a machine that has one, or set 'allow_cpu: true' in config/config.yaml"
         )
     data = store.read_arrays(job.inputs["data"])
-    checkpoint = Checkpoint(job.inputs["checkpoint"], job.spec_text)
+    checkpoint = Checkpoint(job.scratch["checkpoint"], job.spec_text)
     findings: list[Finding] = []
     try:
         dataset = _fit_and_draw(spec, data, checkpoint, findings)

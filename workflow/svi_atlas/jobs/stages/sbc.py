@@ -11,10 +11,9 @@ SETTINGS = ("name", "model", "guide", "num_particles", "step_size", "num_steps",
 
 
 def run(job: Job) -> None:
-    results = store.Results(job.results, job.spec["experiment"])
     parts = []
-    for entry in job.spec["calibrations"]:
-        refits = results.refits(entry["name"])
+    for entry in job.spec["sbc"]:
+        refits = store.read_table(job.inputs["ranks"][entry["name"]])
         if "message" in refits:
             message = refits["message"].iloc[0]
             if job.spec["strict"]:
@@ -23,7 +22,7 @@ def run(job: Job) -> None:
                 )
             tested = pd.DataFrame({"finding": ["failed"], "message": [message]})
         else:
-            below = refits.pivot(index="simulation", columns="parameter", values="below")
+            below = refits.pivot(index="simulation", columns="parameter", values="rank")
             tested = calibration(below.to_numpy(), entry["num_draws"])
             tested.insert(0, "parameter", below.columns)
         parts.append(tested.assign(**{name: entry[name] for name in SETTINGS}))

@@ -21,7 +21,7 @@ from svi_atlas.sbc.simulate import prior_predictive
 
 
 def run(job: Job) -> None:
-    spec, settings = job.spec, job.spec["calibration"]
+    spec, settings = job.spec, job.spec["sbc"]
     problem = problems.load(spec["problem"])
     data = store.read_arrays(job.inputs["data"])
     model = problem.models[settings["model"]]
@@ -86,7 +86,7 @@ def _table(
                 "parameter": f"{site}[{','.join(map(str, index))}]" if index else site,
                 "simulation": seeds,
                 "truth": values[:, *index],
-                "below": below[site][:, *index],
+                "rank": below[site][:, *index],
             }
             parts.append(pd.DataFrame(part))
     return pd.concat(parts, ignore_index=True)
