@@ -129,7 +129,10 @@ def read_fits() -> dict[str, xr.Dataset]:
         index = json.loads(str(file["index"]))
         return {
             key: xr.Dataset(
-                {name: (dims, file[f"{key}:{name}"], attrs) for name, dims, attrs in entry["variables"]},
+                {
+                    name: (dims, file[f"{key}:{name}"], attrs)
+                    for name, dims, attrs in entry["variables"]
+                },
                 {name: (dims, file[f"{key}:{name}"]) for name, dims in entry["coords"]},
                 entry["attrs"],
             )
@@ -159,7 +162,11 @@ def _described(fits: xr.Dataset) -> tuple[dict[str, Any], dict[str, np.ndarray]]
     entry = {
         "attrs": {n: v.item() if isinstance(v, np.generic) else v for n, v in attrs.items()},
         "variables": [
-            (name, values.dims, {n: str(v) if n == "units" else int(v) for n, v in values.attrs.items()})
+            (
+                name,
+                values.dims,
+                {n: str(v) if n == "units" else int(v) for n, v in values.attrs.items()},
+            )
             for name, values in fits.data_vars.items()
         ],
         "coords": [(name, values.dims) for name, values in fits.coords.items()],

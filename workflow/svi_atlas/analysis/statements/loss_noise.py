@@ -90,9 +90,8 @@ def loss_noise_ranges(loss_noise: pd.DataFrame) -> pd.DataFrame:
         rows.append(dict(zip(KEYS, keys, strict=True)) | ranges)
     ranges = pd.DataFrame(rows, columns=[*KEYS, "low", "median", "high", "note"])
     ranges = ranges.sort_values("num_particles", kind="stable")
-    first = ranges.groupby(["model", "guide", "step_size"])[["num_particles", "median"]].transform(
-        "first"
-    )
+    settings = ranges.groupby(["model", "guide", "step_size"], dropna=False)
+    first = settings[["num_particles", "median"]].transform("first")
     expected = first["median"] * np.sqrt(first["num_particles"] / ranges["num_particles"])
     return ranges.assign(expected=expected).sort_index()
 
