@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ import yaml
 from support import ROOT
 from svi_atlas.jobs import job
 from svi_atlas.planning.job_spec import canonical_json, input_files
-from svi_atlas.planning.plugins import figures
 from svi_atlas.planning.run import CONFIG, load
 from svi_atlas.results import store
 
 OVERRIDE = {"num_steps": 100, "seeds": 2, "num_draws": 100}
+
+VARIANTS = {"two seeds": 2, "one seed": 1, "all failed": 2}
+"""Runs that tests draw: their numbers of seeds."""
 
 FITS_FILE = Path(__file__).with_name("tiny_fits.npz")
 
@@ -46,39 +49,64 @@ STAGES = (
 Specs = dict[str, dict[str, Any]]
 
 
-def experiments_shown() -> list[str]:
-    """Shipped experiments that together show every figure, the default ones first."""
-    config = yaml.safe_load((ROOT / CONFIG).read_text())
+@cache
+def _shipped() -> dict[str, dict[str, Any]]:
+    """The shipped experiments as their files have them, the default ones first."""
+    names = yaml.safe_load((ROOT / CONFIG).read_text())["experiments"]
     files = {
         name: yaml.safe_load((ROOT / f"config/experiments/{name}.yaml").read_text())
-        for name in config["experiments"]
+        for name in names
     }
-    needed, shown = [], set()
-    for name in sorted(files, key=lambda name: files[name].get("heavy", False)):
-        own = {*files[name].get("figures", []), *(["sbc"] if "sbc" in files[name] else [])}
-        if own - shown:
+    return {
+        name: files[name]
+        for name in sorted(names, key=lambda name: files[name].get("heavy", False))
+    }
+
+
+def figures_of(experiment: str) -> list[str]:
+    """The figures that an experiment shows."""
+    raw = _shipped()[experiment]
+    return list(dict.fromkeys([*raw.get("figures", []), *(["sbc"] if "sbc" in raw else [])]))
+
+
+def notebooks_of(experiment: str) -> list[str]:
+    """The notebooks of an experiment."""
+    return _shipped()[experiment].get("notebooks", ["experiment"])
+
+
+def experiments_shown() -> list[str]:
+    """Shipped experiments that together show every figure of any."""
+    needed: list[str] = []
+    shown: set[str] = set()
+    for name in _shipped():
+        if set(figures_of(name)) - shown:
             needed.append(name)
-            shown |= own
-    assert shown == set(figures()), "a figure that no shipped experiment shows"
+            shown |= set(figures_of(name))
     return needed
 
 
-def make(folder: Path, experiments: list[str], fits: Mapping[str, xr.Dataset]) -> Specs:
-    """Run the experiments up to their analyses with stored fits; returns the specs of all jobs."""
-    specs = _plan(folder, experiments)
-    for path in _in_order(specs, STAGES):
-        if specs[path]["stage"] == "fit":
-            _write_fits(path, specs[path], fits)
-        else:
-            job.run(Path(path))
-    return specs
-
-
-def _plan(folder: Path, experiments: list[str]) -> Specs:
+def plan(folder: Path, experiments: list[str], num_seeds: int = OVERRIDE["seeds"]) -> Specs:
+    """The specs of all jobs of the experiments at a tiny size, written to the folder."""
     config = {"experiments": experiments, "results": str(folder), "allow_cpu": True}
-    run = load(config | {"override": OVERRIDE}, ROOT)
+    run = load(config | {"override": OVERRIDE | {"seeds": num_seeds}}, ROOT)
     run.write_specs()
     return {path: _reduced(path, json.loads(text)) for path, text in run.specs.items()}
+
+
+def run_jobs(specs: Specs, experiment: str, fits: Mapping[str, xr.Dataset]) -> None:
+    """Run an experiment up to its analyses, with stored fits (see `read_fits`, `failed_fits`)."""
+    own = {path: spec for path, spec in specs.items() if spec.get("experiment") == experiment}
+    for path in _in_order(own, STAGES):
+        if all(Path(output).exists() for output in own[path]["outputs"].values()):
+            continue
+        try:
+            if own[path]["stage"] == "fit":
+                _write_fits(path, own[path], fits)
+            else:
+                job.run(Path(path))
+        except Exception as error:
+            error.add_note(f"in the job of {path}")
+            raise
 
 
 def _reduced(path: str, spec: dict[str, Any]) -> dict[str, Any]:
@@ -140,11 +168,21 @@ def read_fits() -> dict[str, xr.Dataset]:
         }
 
 
+def failed_fits(fits: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    """What the same cells hold if every fit failed: a message."""
+    return {
+        key: cell.drop_vars([*cell.data_vars, "iterate"], errors="ignore").assign_attrs(
+            message="ValueError: made to fail"
+        )
+        for key, cell in fits.items()
+    }
+
+
 def fit_anew() -> None:
     """Fit each model and guide once and store the fits."""
     index, arrays = {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        specs = _plan(Path(folder), experiments_shown())
+        specs = plan(Path(folder), experiments_shown())
         for path in _in_order(specs, ("data", "fit")):
             key = _key(specs[path]) if specs[path]["stage"] == "fit" else ""
             if key in index:
