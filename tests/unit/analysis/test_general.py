@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from made_up import failed, fits_of, grid, references
-from svi_atlas.analysis.general import figures, index, pages
+from svi_atlas.analysis.general import figures, index, pages, seeds
 
 STATISTICS = {"kl": 1e-3, "kl_se": 1e-4, "final_loss": 10.0, "mean_error": 0.01, "sd_ratio": 1.0}
 
@@ -56,6 +56,22 @@ def test_without_evidence_the_distance_is_to_the_best_elbo():
 def test_a_run_without_statistics_has_no_distance():
     table, _ = failed(grid())
     assert figures.distances(table)["distance"].isna().all()
+
+
+def test_rates_of_inadequate_fits_have_exact_intervals():
+    table = grid(counts=(1,), seeds=(1, 2, 3), verdict="inadequate")
+    (row,) = seeds.inadequate_rates(figures.distances(table)).itertuples()
+    assert (row.rate, row.high) == (1.0, 1.0)
+    assert row.low == pytest.approx(0.025 ** (1 / 3))  # three of three
+
+
+def test_tails_count_a_fit_without_a_distance_as_farthest():
+    table = grid(counts=(1,), seeds=(1, 2, 3, 4), kl=[0.3, np.nan, 0.1, 0.2], kl_se=1e-4)
+    tails = seeds.distance_tails(figures.distances(table))
+    assert tails["distance"].tolist() == [0.1, 0.2, 0.3]
+    assert tails["share"].tolist() == [1.0, 0.75, 0.5]
+    (median,) = seeds.distance_medians(figures.distances(table))["median"]
+    assert median == 0.2
 
 
 def test_histograms_count_every_simulation():

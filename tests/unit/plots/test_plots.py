@@ -5,6 +5,7 @@ import pytest
 
 from made_up import fits_of, grid, references
 from svi_atlas.analysis.general.figures import distances, losses
+from svi_atlas.analysis.general.seeds import distance_tails, inadequate_rates
 from svi_atlas.plots import _style, loss, seeds
 
 
@@ -12,7 +13,8 @@ def test_seeds_counts_the_fits_that_go_wrong_and_how_far():
     verdict = ["adequate"] * 15 + ["diverged"] * 5
     kl = [1e-3] * 18 + [np.nan, np.inf]
     table = grid(counts=(1,), seeds=range(20), verdict=verdict, kl=kl, kl_se=1e-4)
-    left, right = seeds.draw(distances(table)).axes
+    known = distances(table)
+    left, right = seeds.draw(inadequate_rates(known), distance_tails(known), known).axes
     (share,) = [line.get_xdata() for line in left.lines if len(line.get_xdata()) == 1]
     assert share == [25.0]
     (curve,) = right.lines

@@ -27,6 +27,7 @@ COLUMNS = 3
 """Panels in a row, if no guide has several particle counts."""
 
 FIRST_STEP = 5
+"""Where the axis of steps begins."""
 
 
 def draw(losses: pd.DataFrame, table: pd.DataFrame) -> Figure:
