@@ -13,11 +13,11 @@ from numpyro import handlers
 from numpyro.distributions import ImproperUniform, Unit
 from numpyro.infer import MCMC, NUTS, SVI, Trace_ELBO, init_to_uniform, init_to_value
 from numpyro.optim import Adam
+from svi_atlas.configuration.experiment import ProblemInfo, plan_experiment, read_experiment
+from svi_atlas.configuration.schema import check, read_yaml
 
 from support import ROOT
 from svi_atlas import problems
-from svi_atlas.configuration.experiment import ProblemInfo, plan_experiment, read_experiment
-from svi_atlas.configuration.schema import check, read_yaml
 from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.full_data import NoSubsampling
 from svi_atlas.inference.guides import guide_factory

@@ -1,9 +1,9 @@
 """Bad input stops the real command before any job: not a traceback, but file, key and a way out."""
 
 import pytest
+from svi_atlas.configuration.schema import read_yaml
 
 from support import COIN, CONFIG, LINE, Project, forget_files
-from svi_atlas.configuration.schema import read_yaml
 from svi_atlas.errors import InputError
 from svi_atlas.planning import run as plan
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import xarray as xr
+from svi_atlas.configuration.schema import read_yaml
 
 from support import Project
-from svi_atlas.configuration.schema import read_yaml
 from svi_atlas.results import store
 
 FOLDER = "results/heavy_reduced"

@@ -9,7 +9,7 @@ from svi_atlas.judgement.ranking import best_settings
 
 
 def cell(step_size, verdicts, kl, num_particles=8, guide="beta"):
-    """A row a seed: `verdicts` over the seeds, all with one KL divergence."""
+    """One row per seed: `verdicts` over the seeds, all with one KL divergence."""
     return pd.DataFrame(
         {
             "model": "model", "guide": guide, "block": "grid", "label": f"particles-{num_particles}",
@@ -20,36 +20,36 @@ def cell(step_size, verdicts, kl, num_particles=8, guide="beta"):
 
 
 def best(*cells):
-    found = best_settings(pd.concat(cells, ignore_index=True))
-    assert len(found) == found["guide"].nunique()
-    return found.iloc[0]
+    result = best_settings(pd.concat(cells, ignore_index=True))
+    assert len(result) == result["guide"].nunique()
+    return result.iloc[0]
 
 
 def test_adequate_fits_count_first():
-    chosen = best(
+    best_row = best(
         cell(1e-3, ["not_converged", "not_converged"], 0.001),
         cell(1e-2, ["adequate", "not_converged"], 0.02),
         cell(1e-1, ["inadequate", "inadequate"], 0.01),
     )
-    assert chosen["step_size"] == 1e-2
-    assert chosen["adequate"] == 0.5
+    assert best_row["step_size"] == 1e-2
+    assert best_row["adequate"] == 0.5
 
 
 def test_converged_fits_count_before_kl_where_none_is_adequate():
-    chosen = best(
+    best_row = best(
         cell(1e-3, ["not_converged", "not_converged"], 1.93),
         cell(1e-2, ["inadequate", "not_converged"], 1.95),
     )
-    assert chosen["step_size"] == 1e-2
-    assert chosen["converged"] == 0.5
+    assert best_row["step_size"] == 1e-2
+    assert best_row["converged"] == 0.5
 
 
 def test_fewer_particles_where_kl_is_as_good():
-    chosen = best(
+    best_row = best(
         cell(1e-2, ["adequate"], 0.0012, num_particles=8),
         cell(1e-2, ["adequate"], 0.0008, num_particles=32),
     )
-    assert chosen["num_particles"] == 8
+    assert best_row["num_particles"] == 8
 
 
 def test_the_middle_of_step_sizes_that_tie():
@@ -60,8 +60,8 @@ def test_the_middle_of_step_sizes_that_tie():
 
 @pytest.mark.parametrize("kl", [np.nan, None])
 def test_a_guide_without_kl_has_a_best_setting(kl):
-    chosen = best(cell(1e-3, ["not_converged"], kl), cell(1e-2, ["inadequate"], kl))
-    assert chosen["step_size"] == 1e-2
+    best_row = best(cell(1e-3, ["not_converged"], kl), cell(1e-2, ["inadequate"], kl))
+    assert best_row["step_size"] == 1e-2
 
 
 def test_a_guide_that_failed_has_none():

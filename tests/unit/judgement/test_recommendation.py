@@ -1,62 +1,62 @@
-"""Which setting is recommended, what ties with it, and what to try where nothing serves."""
+"""Which setting is recommended, what ties with it, and what to try where no setting qualifies."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from svi_atlas.judgement.recommendation import NEXT, recommend, why_none_qualifies
+from svi_atlas.judgement.recommendation import ADVICE, next_step, recommend, why_none_qualifies
 
 
-def setting(step_size, num_adequate, seconds, *, guide="beta", average=0, kl=0.01, seeds=20):
-    """A row a seed; so many of the seeds are adequate, by the last and by the averaged iterate."""
+def setting(step_size, num_adequate, seconds, *, guide="beta", averaged=0, kl=0.01, seeds=20):
+    """One row per seed; this many seeds are adequate, by the last and by the averaged iterate."""
     seed = np.arange(seeds)
     return pd.DataFrame(
         {
             "model": "model", "guide": guide, "block": "grid", "label": "particles-8", "num_particles": 8,
             "num_steps": 1000, "step_size": step_size, "seed": seed, "seconds": seconds,
             "verdict": np.where(seed < num_adequate, "adequate", "not_converged"),
-            "verdict_averaged": np.where(seed < average, "adequate", "not_converged"),
+            "verdict_averaged": np.where(seed < averaged, "adequate", "not_converged"),
             "kl": kl, "kl_averaged": kl,
         }
     )  # fmt: skip
 
 
-def found(*settings):
+def recommended(*settings):
     return recommend(pd.concat(settings, ignore_index=True))
 
 
 def test_the_cheapest_of_those_that_are_adequate():
-    chosen = found(setting(1e-3, 20, 2.0), setting(1e-2, 20, 1.0), setting(1e-1, 4, 0.1))
-    assert chosen["step_size"].tolist() == [1e-2]
-    assert chosen["chosen"].tolist() == [1.0]
+    rows = recommended(setting(1e-3, 20, 2.0), setting(1e-2, 20, 1.0), setting(1e-1, 4, 0.1))
+    assert rows["step_size"].tolist() == [1e-2]
+    assert rows["bootstrap_share"].tolist() == [1.0]
 
 
 def test_what_resampling_the_seeds_cannot_tell_apart_is_a_tie():
     # 18 of 20 is below 95 %, but 19 or more of 20 in 39 % of the resamples (binomial).
-    chosen = found(setting(1e-3, 20, 2.0), setting(1e-2, 18, 1.0))
-    assert chosen["step_size"].tolist() == [1e-3, 1e-2]
-    assert abs(chosen["chosen"].iloc[1] - 0.392) < 5 * np.sqrt(0.392 * 0.608 / 2000)
+    rows = recommended(setting(1e-3, 20, 2.0), setting(1e-2, 18, 1.0))
+    assert rows["step_size"].tolist() == [1e-3, 1e-2]
+    assert abs(rows["bootstrap_share"].iloc[1] - 0.392) < 5 * np.sqrt(0.392 * 0.608 / 2000)
 
 
 def test_equal_costs_are_ties_and_the_better_one_comes_first():
-    chosen = found(setting(1e-3, 20, 1.0, kl=0.02), setting(1e-2, 20, 1.05, kl=0.01))
-    assert chosen["step_size"].tolist() == [1e-2, 1e-3]
+    rows = recommended(setting(1e-3, 20, 1.0, kl=0.02), setting(1e-2, 20, 1.05, kl=0.01))
+    assert rows["step_size"].tolist() == [1e-2, 1e-3]
 
 
 def test_the_averaged_iterate_is_a_setting_of_its_own():
-    chosen = found(setting(1e-2, 3, 1.0, average=20))
-    assert chosen["iterate"].tolist() == ["averaged"]
+    rows = recommended(setting(1e-2, 3, 1.0, averaged=20))
+    assert rows["iterate"].tolist() == ["averaged"]
 
 
 def test_nothing_is_recommended_where_nothing_is_adequate():
-    assert found(setting(1e-2, 16, 1.0)).empty
+    assert recommended(setting(1e-2, 16, 1.0)).empty
 
 
 def test_nothing_is_recommended_where_all_fits_failed():
     # Such a table has no statistics.
     failed = setting(1e-2, 0, 1.0).drop(columns=["seconds", "kl", "kl_averaged"])
     failed = failed.assign(verdict="failed", verdict_averaged="failed")
-    assert found(failed).empty
+    assert recommended(failed).empty
     assert why_none_qualifies(failed) == "all fits failed"
 
 
@@ -68,28 +68,35 @@ def converged(guide="AutoNormal", **columns):
 
 
 def to_try(*tables):
-    why, _, what = why_none_qualifies(pd.concat(tables)).partition(". Try ")
-    assert why == "no setting is adequate for 95 % of its seeds"
-    return what
+    """The key of the advice, which is part of the words."""
+    table = pd.concat(tables)
+    key = next_step(table)
+    assert ADVICE[key].format(guide="beta") in why_none_qualifies(table)
+    assert "95 %" in why_none_qualifies(table)
+    return key
 
 
 def test_what_to_try_answers_what_is_wrong():
-    assert to_try(setting(1e-2, 0, 1.0)) == NEXT["not_converged"]
-    assert to_try(converged(missed_mass=0.5)) == NEXT["missed_mode"]
-    assert to_try(converged(outside_support=0.02)) == NEXT["outside_support"]
-    assert to_try(converged()) == NEXT["mean_field"]
+    assert to_try(setting(1e-2, 0, 1.0)) == "not_converged"
+    assert to_try(converged(missed_mass=0.5)) == "missed_mode"
+    assert to_try(converged(outside_support=0.02)) == "outside_support"
+    assert to_try(converged()) == "mean_field"
 
 
 def test_a_family_that_was_tried_is_not_suggested():
     full_rank = converged("AutoMultivariateNormal")
-    assert to_try(converged(), full_rank) == NEXT["full_rank"]
-    assert to_try(full_rank, converged("AutoIAFNormal")) == NEXT["flow"]
-    assert to_try(full_rank, converged("AutoBNAFNormal", verdict="failed")) == NEXT["flow"]
+    assert to_try(converged(), full_rank) == "full_rank"
+    assert to_try(full_rank, converged("AutoIAFNormal")) == "flow"
+    assert to_try(full_rank, converged("AutoBNAFNormal", verdict="failed")) == "flow"
 
 
 @pytest.mark.parametrize("adequate", [{"num_adequate": 16}, {"num_adequate": 0, "averaged": 16}])
 def test_adequate_but_not_reliably_so_calls_for_no_other_family(adequate):
-    unreliable = NEXT["unreliable"].format(guide="beta")
     some = setting(1e-2, **adequate, seconds=1.0)
     few = converged("AutoNormal").assign(verdict=["adequate"] + 19 * ["inadequate"])
-    assert to_try(few, some) == unreliable
+    assert to_try(few, some) == "unreliable"
+
+
+def test_every_advice_is_tested():
+    tested = {"unreliable", "not_converged", "missed_mode", "outside_support"}
+    assert tested | {"mean_field", "full_rank", "flow"} == set(ADVICE)

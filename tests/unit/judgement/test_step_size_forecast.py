@@ -36,13 +36,13 @@ def test_divergences_between_step_sizes_are_those_of_normals():
         apart = (loc[one] - loc[other]) ** 2
         return (ratio + 1 / ratio - 2 + apart / scale[one] ** 2 + apart / scale[other] ** 2) / 2
 
-    found, error = draws.step_kl[0], draws.step_kl_se[0]
-    assert np.isnan(found[:, 1]).all()  # the smallest step size has no smaller neighbour
+    result, error = draws.step_kl[0], draws.step_kl_se[0]
+    assert np.isnan(result[:, 1]).all()  # the smallest step size has no smaller neighbour
     for one, other in ((0, 1), (2, 0)):
         # Second order in the distance: within 2 % here, beside the Monte Carlo error.
         allowed = 0.02 * exact(one, other) + 4 * error[:, one].mean() / np.sqrt(len(seeds))
-        assert abs(found[:, one].mean() - exact(one, other)) < allowed
-        spread = found[:, one].std(ddof=1)
+        assert abs(result[:, one].mean() - exact(one, other)) < allowed
+        spread = result[:, one].std(ddof=1)
         assert spread < 2.5 * error[:, one].mean()  # its own sd is known to 27 % from 8 seeds
 
 
@@ -50,8 +50,8 @@ def test_divergences_between_step_sizes_are_those_of_normals():
 def test_a_power_law_is_found_again(kappa):
     step_size, constant = np.array([0.001, 0.003, 0.01, 0.05]), 7.0
     larger, smaller = step_size[1:], step_size[:-1]
-    found = power_law(larger, smaller, constant * (larger**kappa - smaller**kappa) ** 2)
-    assert found == (pytest.approx(kappa), pytest.approx(constant), 3)
+    result = power_law(larger, smaller, constant * (larger**kappa - smaller**kappa) ** 2)
+    assert result == (pytest.approx(kappa), pytest.approx(constant), 3)
 
 
 def test_one_pair_forecasts_with_the_least_power_and_none_forecasts_nothing():
@@ -76,25 +76,25 @@ def fits(step_sizes=(0.04, 0.01, 0.0025), **columns):
     return table.assign(**columns)
 
 
-def test_the_forecast_is_what_is_left_to_gain():
-    found = smaller_step(fits(), THRESHOLDS).set_index("step_size")
-    assert list(found.index) == [0.0025, 0.01, 0.04]
-    np.testing.assert_allclose(found["predicted"], 9 * found.index**2 / 2, rtol=1e-9)
-    np.testing.assert_allclose(found["measured"], found["predicted"], rtol=1e-9)
-    np.testing.assert_allclose(found["halving"], found["predicted"] * 3 / 4, rtol=1e-9)
-    assert (found["pairs"] == 2).all()
+def test_the_forecast_is_the_optimality_gap():
+    result = smaller_step(fits(), THRESHOLDS).set_index("step_size")
+    assert list(result.index) == [0.0025, 0.01, 0.04]
+    np.testing.assert_allclose(result["predicted"], 9 * result.index**2 / 2, rtol=1e-9)
+    np.testing.assert_allclose(result["measured"], result["predicted"], rtol=1e-9)
+    np.testing.assert_allclose(result["halving"], result["predicted"] * 3 / 4, rtol=1e-9)
+    assert (result["pairs"] == 2).all()
 
 
-def test_fits_that_do_not_rest_and_named_fits_do_not_count():
+def test_fits_that_do_not_rest_and_single_fits_do_not_count():
     moving = np.where(fits()["step_size"] == 0.0025, 1.5, 1.01)
-    found = smaller_step(fits(rhat=moving), THRESHOLDS)
-    assert (found["pairs"] == 1).all()
+    result = smaller_step(fits(rhat=moving), THRESHOLDS)
+    assert (result["pairs"] == 1).all()
     none = smaller_step(fits(rhat=1.5), THRESHOLDS)
     assert (none["pairs"] == 0).all()
     assert none["predicted"].isna().all()
     assert none["measured"].notna().all()
-    named = pd.concat([fits(), fits(block="single", label="single", step_kl_averaged=1.0)])
-    pd.testing.assert_frame_equal(smaller_step(named, THRESHOLDS), smaller_step(fits(), THRESHOLDS))
+    both = pd.concat([fits(), fits(block="single", label="single", step_kl_averaged=1.0)])
+    pd.testing.assert_frame_equal(smaller_step(both, THRESHOLDS), smaller_step(fits(), THRESHOLDS))
 
 
 def test_a_measurement_drowned_in_its_error_is_missing():
@@ -103,7 +103,7 @@ def test_a_measurement_drowned_in_its_error_is_missing():
 
 def test_fits_that_failed_have_no_row():
     failed = fits(verdict="failed")[
-        ["model", "guide", "label", "num_particles", "step_size", "seed", "verdict"]
+        ["model", "guide", "block", "label", "num_particles", "step_size", "seed", "verdict"]
     ]
     assert smaller_step(failed, THRESHOLDS).empty
     both = pd.concat([failed.assign(guide="other"), fits()], ignore_index=True)
@@ -111,6 +111,6 @@ def test_fits_that_failed_have_no_row():
 
 
 def test_a_single_step_size_forecasts_nothing():
-    found = smaller_step(fits(step_sizes=(0.01,), step_kl_averaged=np.nan), THRESHOLDS)
-    assert len(found) == 1
-    assert found["predicted"].isna().all()
+    result = smaller_step(fits(step_sizes=(0.01,), step_kl_averaged=np.nan), THRESHOLDS)
+    assert len(result) == 1
+    assert result["predicted"].isna().all()

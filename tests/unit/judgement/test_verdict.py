@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from svi_atlas.configuration.experiment import load_config
-from svi_atlas.judgement.verdict import CHECKS, VERDICTS, judge
+
+from svi_atlas.judgement.checks import CHECKS
+from svi_atlas.judgement.verdict import VERDICTS, deciding_checks, judge, violations, within_limits
 
 THRESHOLDS = load_config({"experiments": ["coin"]}).thresholds
 
@@ -48,15 +49,19 @@ GOOD = {
 
 
 def judged(**changes):
-    return judge(pd.DataFrame([{**GOOD, **changes}]), THRESHOLDS).iloc[0]
+    """The verdict of a good fit with these changes, its evidence, and the key of what decided it."""
+    table = pd.DataFrame([{**GOOD, **changes}])
+    verdict = judge(table, THRESHOLDS)
+    return verdict.assign(deciding=deciding_checks(table, THRESHOLDS)).iloc[0]
 
 
 def test_a_good_fit_is_adequate():
-    found = judged()
-    assert found["verdict"] == "adequate"
-    assert found["converged"]
-    assert found["adequate"]
-    assert found["reason"].startswith("Stationary, and close to the posterior")
+    result = judged()
+    assert result["verdict"] == "adequate"
+    assert result["converged"]
+    assert result["adequate"]
+    assert result["deciding"] == ""
+    assert result["reason"]
 
 
 def test_a_growing_fall_is_no_matter_where_the_evidence_bounds_the_loss():
@@ -68,8 +73,8 @@ BAD_AVERAGE = {"mean_error_averaged": 0.5, "sd_ratio_averaged": 0.5, "khat_avera
 """The average is no better: the family is at fault, not the noise of the last iterate."""
 
 VIOLATIONS = [
-    ("nonfinite", {"nonfinite": 0.2, "first_nonfinite": 17}, "diverged", ["20.00%", "step 17"]),
-    ("finite_parameters", {"finite_parameters": 0.0}, "diverged", ["parameter is not finite"]),
+    ("nonfinite", {"nonfinite": 0.2, "first_nonfinite": 17}, "diverged", ["20.00%", "17"]),
+    ("finite_parameters", {"finite_parameters": 0.0}, "diverged", []),
     (
         "evidence_violation_z",
         {"evidence_violation_z": 40.0, "final_loss": -3.0},
@@ -80,42 +85,66 @@ VIOLATIONS = [
         "loss_acceleration_z",
         {"loss_acceleration_z": 9.0, "evidence_violation_z": np.nan, "loss_drift": -40.0},
         "diverged",
-        ["growing rate, by 40 nats", "no evidence is known"],
+        ["40"],
     ),
-    ("guide_factors", {"guide_factors": "g"}, "diverged", ["factor site g"]),
+    ("guide_factors", {"guide_factors": "g"}, "diverged", [" g,", "18", "14.79"]),
     (
         "elbo_gap",
         {"elbo_gap": 0.003, "elbo_gap_se": 0.0001},
         "not_converged",
-        ["0.003 nats a parameter", "limit 0.0005"],
+        ["0.003", "0.0005"],
     ),
-    ("rhat", {"rhat": 1.7}, "not_converged", ["R-hat is 1.70", "limit 1.1"]),
-    ("rhat", {"rhat": np.inf, "ess": np.nan}, "not_converged", ["R-hat is inf"]),
-    ("ess", {"ess": 11.0}, "not_converged", ["worth 11 independent", "at least 25"]),
-    ("loss_drift", {"loss_drift": -0.3}, "not_converged", ["0.300 nats per 1,000 steps"]),
-    ("averaging_gain", {"averaging_gain": 0.4}, "not_converged", ["gains 0.400 nats"]),
-    ("last_iterate", {"mean_error": 0.4}, "not_converged", ["jumps about the optimum", "0.40 sd"]),
-    ("outside_support", {"outside_support": 0.04}, "inadequate", ["4.00% of the guide's draws"]),
+    ("rhat", {"rhat": 1.7}, "not_converged", ["1.70", "1.1"]),
+    ("rhat", {"rhat": np.inf, "ess": np.nan}, "not_converged", ["inf"]),
+    ("ess", {"ess": 11.0}, "not_converged", ["11", "25"]),
+    ("loss_drift", {"loss_drift": -0.3}, "not_converged", ["0.300"]),
+    ("averaging_gain", {"averaging_gain": 0.4}, "not_converged", ["0.400"]),
+    ("last_iterate", {"mean_error": 0.4}, "not_converged", ["0.40"]),
+    ("outside_support", {"outside_support": 0.04}, "inadequate", ["4.00%"]),
     (
         "missed_mass",
         {"missed_mass": 0.5, "missed_mode": "x = 3"},
         "inadequate",
-        ["mode at x = 3", "50%"],
+        ["x = 3", "50%"],
     ),
-    ("khat", {"khat": 0.95, **BAD_AVERAGE}, "inadequate", ["k-hat is 0.95"]),
-    ("mean_error", {"mean_error": 0.3, **BAD_AVERAGE}, "inadequate", ["0.30 posterior sds"]),
-    ("sd_ratio", {"sd_ratio": 0.6, **BAD_AVERAGE}, "inadequate", ["0.60 of the true one"]),
-    ("sd_ratio", {"sd_ratio": 1.6, **BAD_AVERAGE}, "inadequate", ["1.60 of the true one"]),
+    ("khat", {"khat": 0.95, **BAD_AVERAGE}, "inadequate", ["0.95"]),
+    ("mean_error", {"mean_error": 0.3, **BAD_AVERAGE}, "inadequate", ["0.30"]),
+    ("sd_ratio", {"sd_ratio": 0.6, **BAD_AVERAGE}, "inadequate", ["0.60"]),
+    ("sd_ratio", {"sd_ratio": 1.6, **BAD_AVERAGE}, "inadequate", ["1.60"]),
 ]
+"""(check, changes of a good fit that violate it, verdict, numbers that the reason names)."""
 
 
-@pytest.mark.parametrize(("statistic", "changes", "verdict", "words"), VIOLATIONS)
-def test_a_planted_violation_is_found_and_named(statistic, changes, verdict, words):
-    found = judged(**changes)
-    assert found["verdict"] == verdict
-    for word in words:
-        assert word in found["reason"]
-    assert found["converged"] == (verdict == "inadequate")
+@pytest.mark.parametrize(("statistic", "changes", "verdict", "numbers"), VIOLATIONS)
+def test_a_planted_violation_is_found_and_named(statistic, changes, verdict, numbers):
+    result = judged(**changes)
+    assert result["verdict"] == verdict
+    assert result["deciding"] == statistic
+    for number in numbers:
+        assert number in result["reason"]
+    assert result["converged"] == (verdict == "inadequate")
+
+
+@pytest.mark.parametrize(("statistic", "changes", "verdict", "numbers"), VIOLATIONS)
+def test_a_planted_violation_is_among_the_violations(statistic, changes, verdict, numbers):
+    table = pd.DataFrame([GOOD, {**GOOD, **changes}])
+    violated = violations(table, THRESHOLDS)
+    assert list(violated) == [check.statistic for check in CHECKS]
+    assert violated[statistic].tolist() == [False, True]
+    assert not violated.iloc[0].any()
+    assert within_limits(table, THRESHOLDS)[statistic].tolist() == [True, False]
+
+
+def test_indirect_checks_are_no_violation_where_the_optimality_gap_is_known():
+    table = pd.DataFrame([{**GOOD, "rhat": 1.7, "elbo_gap": 0.0001, "elbo_gap_se": 0.0001}])
+    assert not violations(table, THRESHOLDS).iloc[0].any()
+    assert not within_limits(table, THRESHOLDS)["rhat"].iloc[0]
+
+
+def test_the_reason_of_a_fit_that_has_not_converged_names_a_missed_mode_too():
+    result = judged(rhat=1.7, missed_mass=0.5, missed_mode="x = 3")
+    assert result["deciding"] == "rhat"
+    assert "x = 3" in result["reason"]
 
 
 def test_every_check_has_a_planted_violation():
@@ -124,8 +153,8 @@ def test_every_check_has_a_planted_violation():
 
 def test_every_verdict_is_reached():
     rows = [{"message": "ValueError: no"}, *(changes for _, changes, *_ in VIOLATIONS), {}]
-    found = judge(pd.DataFrame([{**GOOD, **row} for row in rows]), THRESHOLDS)
-    assert set(found["verdict"]) == set(VERDICTS)
+    result = judge(pd.DataFrame([{**GOOD, **row} for row in rows]), THRESHOLDS)
+    assert set(result["verdict"]) == set(VERDICTS)
 
 
 def test_a_worse_verdict_hides_the_others():
@@ -144,17 +173,17 @@ def test_converged_and_adequate_are_two_questions():
 
 
 def test_a_diverged_fit_is_not_asked_whether_it_is_adequate():
-    found = judged(nonfinite=0.5)
-    assert not found["converged"]
-    assert found["adequate"] is pd.NA
+    result = judged(nonfinite=0.5)
+    assert not result["converged"]
+    assert result["adequate"] is pd.NA
 
 
 def test_a_failed_fit_keeps_its_message():
-    found = judged(message="ValueError: broken on purpose")
-    assert found["verdict"] == "failed"
-    assert "ValueError: broken on purpose" in found["reason"]
-    assert found["converged"] is pd.NA
-    assert found["adequate"] is pd.NA
+    result = judged(message="ValueError: broken on purpose")
+    assert result["verdict"] == result["deciding"] == "failed"
+    assert "ValueError: broken on purpose" in result["reason"]
+    assert result["converged"] is pd.NA
+    assert result["adequate"] is pd.NA
 
 
 def test_failed_fits_beside_others_and_alone():
@@ -175,21 +204,29 @@ def test_failed_fits_beside_others_and_alone():
     ],
 )
 def test_without_a_reference_nothing_is_adequate(missing):
-    found = judged(**dict.fromkeys(missing, np.nan), missed_mass=np.nan)
-    assert found["adequate"] is pd.NA
-    assert found["converged"]
-    assert found["verdict"] != "adequate"
-    assert missing[0] in found["reason"] or "khat" in found["reason"]
+    result = judged(**dict.fromkeys(missing, np.nan), missed_mass=np.nan)
+    assert result["adequate"] is pd.NA
+    assert result["converged"]
+    assert result["verdict"] != "adequate"
+    assert result["deciding"] == "not_computed"
+    assert missing[0] in result["reason"] or "khat" in result["reason"]
+
+
+def test_an_unreliable_reference_is_named():
+    unknown = dict.fromkeys(["mean_error", "sd_ratio"], np.nan)
+    result = judged(**unknown, reference_unreliable="R-hat of x is 1.2")
+    assert result["deciding"] == "reference_unreliable"
+    assert "R-hat of x is 1.2" in result["reason"]
 
 
 def test_what_is_known_can_still_condemn():
-    found = judged(khat=1.2, mean_error=np.nan, sd_ratio=np.nan, **BAD_AVERAGE)
-    assert found["verdict"] == "inadequate"
-    assert found["adequate"] == False  # noqa: E712 (not missing)
-    assert "k-hat is 1.20" in found["reason"]
+    result = judged(khat=1.2, mean_error=np.nan, sd_ratio=np.nan, **BAD_AVERAGE)
+    assert result["verdict"] == "inadequate"
+    assert result["adequate"] == False  # noqa: E712 (not missing)
+    assert result["deciding"] == "khat"
 
 
-def test_signs_of_drift_count_only_where_what_is_left_to_gain_is_not_known():
+def test_signs_of_drift_count_only_where_the_optimality_gap_is_not_known():
     drifting = {"rhat": 1.7, "ess": 3.0, "loss_drift": -0.3, "averaging_gain": 0.4}
     assert judged(**drifting, elbo_gap=0.0001, elbo_gap_se=0.0001)["verdict"] == "adequate"
     assert judged(**drifting, elbo_gap=0.0001, elbo_gap_se=0.01)["verdict"] == "not_converged"
@@ -206,7 +243,7 @@ def test_signs_of_drift_count_only_where_what_is_left_to_gain_is_not_known():
         ({"mean_error_averaged": 0.4}, "adequate", "inadequate"),
         ({"khat_averaged": 0.9}, "adequate", "inadequate"),
         ({"outside_support": 0.04, "outside_support_averaged": 0.0}, "inadequate", "adequate"),
-        # What is left to gain is known of each iterate.
+        # The optimality gap is known of each iterate.
         (
             {
                 "elbo_gap": 0.1,
@@ -233,9 +270,9 @@ def test_signs_of_drift_count_only_where_what_is_left_to_gain_is_not_known():
         ({"message": "ValueError: no"}, "failed", "failed"),
     ],
 )
-def test_the_averaged_iterate_has_a_verdict_of_its_own(changes, last, average):
-    found = judged(**changes)
-    assert (found["verdict"], found["verdict_averaged"]) == (last, average)
+def test_the_averaged_iterate_has_a_verdict_of_its_own(changes, last, averaged):
+    result = judged(**changes)
+    assert (result["verdict"], result["verdict_averaged"]) == (last, averaged)
 
 
 @pytest.mark.parametrize(
@@ -260,9 +297,9 @@ def test_a_rise_of_the_loss_is_no_fall():
 
 
 def test_a_few_infinite_losses_are_mentioned():
-    found = judged(nonfinite=0.005)
-    assert found["verdict"] == "adequate"
-    assert "a share of 0.005 of the losses is not finite" in found["reason"]
+    result = judged(nonfinite=0.005)
+    assert result["verdict"] == "adequate"
+    assert "0.005" in result["reason"]
 
 
 def test_a_statistic_within_its_error_of_the_limit_is_borderline():
@@ -273,8 +310,8 @@ def test_a_statistic_within_its_error_of_the_limit_is_borderline():
 
 @pytest.mark.parametrize("num_draws", [100, 4000])
 def test_the_limit_of_khat_depends_on_the_draws(num_draws):
-    found = judged(khat=0.6, num_draws=num_draws, **BAD_AVERAGE)
-    assert found["verdict"] == ("inadequate" if num_draws == 100 else "adequate")
+    result = judged(khat=0.6, num_draws=num_draws, **BAD_AVERAGE)
+    assert result["verdict"] == ("inadequate" if num_draws == 100 else "adequate")
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from svi_atlas.configuration.schema import checked
 
 from svi_atlas import cli
-from svi_atlas.configuration.schema import checked
 from svi_atlas.errors import InputError
 from svi_atlas.judgement.verification import check, compare, summary
 from svi_atlas.results import store
@@ -17,7 +17,8 @@ TABLE = pd.DataFrame(
     {
         "model": "headstails",
         "guide": ["beta", "beta", "beta", "normal"],
-        "label": ["origin", "particles-1", "particles-1", "particles-1"],
+        "block": ["single", "grid", "grid", "grid"],
+        "label": ["tutorial", "particles-1", "particles-1", "particles-1"],
         "step_size": [0.0005, 0.001, 0.001, 0.001],
         "seed": [1, 1, 2, 1],
         "param.alpha_q": [12.3, 13.1, 12.8, np.nan],
@@ -27,13 +28,13 @@ TABLE = pd.DataFrame(
 )
 
 ROW = {
-    "name": "alpha_q of the origin",
-    "where": {"block": "single", "label": "origin"},
+    "name": "alpha_q of the tutorial",
+    "where": {"block": "single", "label": "tutorial"},
     "column": "param.alpha_q",
     "expect": 12.3,
     "tolerance": 0.05,
     "kind": "published",
-    "source": "the origin's page",
+    "source": "the page of the tutorial",
     "why": "it prints one digit",
 }
 
@@ -44,18 +45,18 @@ def compared(**changes):
 
 
 def test_within_tolerance():
-    found = compared()
-    assert found["ok"]
-    assert found["value"] == 12.3
-    assert found["name"] == ROW["name"]
-    assert found["source"] == ROW["source"]
+    result = compared()
+    assert result["ok"]
+    assert result["value"] == 12.3
+    assert result["name"] == ROW["name"]
+    assert result["source"] == ROW["source"]
 
 
 @pytest.mark.parametrize("expect", [12.0, 12.6, -12.3])
 def test_out_of_tolerance(expect):
-    found = compared(expect=expect)
-    assert not found["ok"]
-    assert found["value"] == 12.3
+    result = compared(expect=expect)
+    assert not result["ok"]
+    assert result["value"] == 12.3
 
 
 def test_the_edge_of_the_tolerance():
@@ -68,9 +69,9 @@ def test_the_edge_of_the_tolerance():
 )
 def test_several_fits_become_one_value(statistic, value):
     where = {"guide": "beta", "block": "grid", "label": "particles-1"}
-    found = compared(where=where, statistic=statistic, expect=value, tolerance=1e-9)
-    assert found["value"] == pytest.approx(value)
-    assert found["ok"]
+    result = compared(where=where, statistic=statistic, expect=value, tolerance=1e-9)
+    assert result["value"] == pytest.approx(value)
+    assert result["ok"]
 
 
 def test_a_missing_value_is_out():
@@ -78,17 +79,17 @@ def test_a_missing_value_is_out():
 
 
 def test_step_sizes_are_selected_by_value():
-    found = compared(where={"step_size": 5e-4})
-    assert found["value"] == 12.3
+    result = compared(where={"step_size": 5e-4})
+    assert result["value"] == 12.3
 
 
 def test_words():
     where = {"guide": "beta", "block": "grid", "label": "particles-1"}
     word = {"column": "verdict", "expect": "adequate", "where": where}
     assert compared(**word, tolerance=0.5)["ok"]
-    found = compared(**word, tolerance=0.4)
-    assert not found["ok"]
-    assert found["value"] == 0.5
+    result = compared(**word, tolerance=0.4)
+    assert not result["ok"]
+    assert result["value"] == 0.5
     assert compared(
         column="verdict",
         expect="not_converged",
@@ -100,7 +101,7 @@ def test_words():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"where": {"rune": "origin"}}, ["'where'", "no column 'rune'"]),
+        ({"where": {"rune": "tutorial"}}, ["'where'", "no column 'rune'"]),
         ({"column": "param.alpha"}, ["'column'", "no column 'param.alpha'"]),
         ({"where": {"guide": "beta"}}, ["3 fits are selected", "'only'"]),
     ],
@@ -108,12 +109,12 @@ def test_words():
 def test_rows_that_cannot_be_compared(changes, words):
     with pytest.raises(InputError) as error:
         compared(**changes)
-    for word in ["config/expected/coin.yaml", "alpha_q of the origin", *words]:
+    for word in ["config/expected/coin.yaml", "alpha_q of the tutorial", *words]:
         assert word in str(error.value)
 
 
 def test_a_value_whose_fits_are_not_run_is_out_and_says_so():
-    row = compared(where={"label": "origen"})
+    row = compared(where={"label": "turorial"})
     assert not row["ok"]
     assert np.isnan(row["value"])
     assert row["why"].startswith("not run")
@@ -163,7 +164,7 @@ def test_a_bad_row_makes_the_command_fail_and_is_named(results, capsys):
     assert cli.main(["check-verification", bad, "coin"]) == 1
     lines = capsys.readouterr().out.splitlines()
     (out,) = (line for line in lines if line.startswith("OUT"))
-    for word in ("coin", "alpha_q of the origin", "12.3", "15", "published", "one digit"):
+    for word in ("coin", "alpha_q of the tutorial", "12.3", "15", "published", "one digit"):
         assert word in out
     assert "1 out" in lines[-1]
 
@@ -177,7 +178,7 @@ def test_an_experiment_without_expected_values(results):
 def test_summary_counts_verdicts_and_lists_what_failed(results):
     text = summary(results(12.3), ["coin"])
     assert "coin: 5 fits: 1 failed, 2 not_converged, 1 inadequate, 1 adequate" in text
-    assert "failed: headstails, broken, origin: ValueError: no" in text
+    assert "failed: headstails, broken, tutorial: ValueError: no" in text
     assert "CPU time" not in text
 
 
@@ -204,8 +205,8 @@ def test_error_rates_are_compared_where_there_are_any():
         "column": "wrong_rate", "expect": 0, "tolerance": 0.02, "kind": "promised",
     }  # fmt: skip
     (row,) = checked({"rows": [row]}, "expected", "file")["rows"]
-    (found,) = compare({"fits": TABLE, "rates": rates}, [row], "file").itertuples()
-    assert (found.value, found.ok) == (0.01, True)
+    (result,) = compare({"fits": TABLE, "rates": rates}, [row], "file").itertuples()
+    assert (result.value, result.ok) == (0.01, True)
     (out,) = compare(
         {"fits": TABLE, "rates": rates.assign(wrong_rate=0.03)}, [row], "f"
     ).itertuples()

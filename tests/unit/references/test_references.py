@@ -9,9 +9,9 @@ import numpyro.distributions as dist
 import pandas as pd
 import pytest
 import xarray as xr
+from svi_atlas.configuration.experiment import load_config
 
 from svi_atlas import problems
-from svi_atlas.configuration.experiment import load_config
 from svi_atlas.diagnostics.table import diagnose
 from svi_atlas.errors import InputError
 from svi_atlas.inference.keys import purpose_key

@@ -1,1 +1,1 @@
-"""What the user writes: YAML files, checked against typed models and written out as cells."""
+"""What the user writes: YAML files, checked against models and written out as cells."""

@@ -1,1 +1,1 @@
-"""Statistics of fits, one method per file, on plain arrays."""
+"""Statistics of fits, one per file, on plain arrays; `table.py` lists and gathers them."""

@@ -1,60 +1,85 @@
-"""Pareto k-hat of the importance weights p/q.
+"""Pareto k-hat: how heavy is the tail of the importance weights p/q?
 
-Yao, Vehtari, Simpson, Gelman (2018), "Yes, but did it work?"; Vehtari, Simpson, Gelman, Yao, Gabry
-(2024), "Pareto smoothed importance sampling". The fit is ArviZ's.
+The generalised Pareto fit is ArviZ's. k-hat cannot see a missed mode: the guide never draws there.
+
+References
+----------
+Yao, Vehtari, Simpson, Gelman (2018), "Yes, but did it work?". Vehtari, Simpson, Gelman, Yao, Gabry (2024),
+"Pareto smoothed importance sampling". Smith (1987), "Estimating tails of probability distributions".
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from arviz_stats.base import array_stats
+from jaxtyping import Float
 
-CONSTANT_SPREAD = 1e-4
-"""Weights whose logs spread less (nats) are equal but for rounding: the guide is the posterior, and
-the Pareto fit, which needs a tail, is not asked."""
+MAX_CONSTANT_RANGE_NATS = 1e-4
+"""Log weights within this range are equal but for rounding: the guide is the posterior, and the Pareto
+fit, which needs a tail, is skipped."""
 
-SUSPICIOUS = 0.5
-"""Above it, the fitted shape is checked against the weights. Where they are bounded and pile up at
+MIN_CHECKED_KHAT = 0.5
+"""From here on, the fitted shape is checked against the weights. Where they are bounded and pile up at
 their maximum (a Normal guide inside a Beta posterior), the Pareto fit returns values like 4 although
 no weight is even twice the mean; the shape is then the one that the largest weight implies."""
 
+MAX_PILED_UP_MEAN = 0.5
+"""Weights pile up at their maximum if their mean is more than this share of it."""
 
-def khat(log_weight: np.ndarray) -> dict[str, np.ndarray]:
+
+def khat(log_weight: Float[np.ndarray, "fit draw"]) -> dict[str, Float[np.ndarray, " fit"]]:
     """k-hat with all draws and with a quarter of them, and the importance sampling efficiency.
 
-    log_weight: (fit, draw), nats. Zero weights (minus infinity) count; a fit with an undefined or
-    infinite weight gets NaN. Near-constant weights get minus infinity, the limit of a tail with no
-    spread: a perfect guide. It cannot see a missed mode.
-    Returns `khat`, `khat_quarter`, `is_efficiency` (effective sample size over draws), each (fit,);
-    `tail_share`, what the tail that the shape is fitted to adds beyond its start, over the sum of all
-    weights: an expectation of something bounded by 1 moves by no more if the tail is cut off, so that
-    the shape of a tail that carries next to nothing is no fault of the guide; and `khat_se`, the standard
-    error of a fitted Pareto shape, (1 + k) over the root of the tail's size
-    (Smith 1987, Estimating tails of probability distributions).
+    Parameters
+    ----------
+    log_weight
+        ln p(data, z) - ln q(z) of draws z from the guide q, nats. Zero weights (minus infinity)
+        count; a fit with an undefined or infinite weight gets NaN.
+
+    Returns
+    -------
+    khat, khat_se
+        Shape of the tail, and its standard error (1 + k) / sqrt(size of the tail) (Smith). Minus
+        infinity, with the error NaN, for nearly constant weights: the limit of a tail without spread,
+        a perfect guide.
+    khat_quarter
+        The same from the first quarter of the draws.
+    tail_share
+        What the weights of the tail add beyond the start of the tail, over the sum of all weights. An
+        expectation of something bounded by 1 changes by no more than this if the tail is cut off, so
+        that the shape of a tail with next to no weight is no defect of the guide.
+    is_efficiency
+        Effective sample size of importance sampling, over the number of draws.
     """
     quarter = log_weight.shape[-1] // 4
-    shapes = np.array([_khat(weights) for weights in log_weight])
+    shapes = _by_fit(_shape, log_weight)
     error = (1 + shapes) / np.sqrt(_tail_size(log_weight.shape[-1]))
     return {
         "khat": shapes,
         "khat_se": np.where(np.isfinite(error), np.maximum(error, 0.0), np.nan),
-        "khat_quarter": np.array([_khat(weights[:quarter]) for weights in log_weight]),
-        "tail_share": np.array([_tail_share(weights) for weights in log_weight]),
-        "is_efficiency": np.array([_efficiency(weights) for weights in log_weight]),
+        "khat_quarter": _by_fit(_shape, log_weight[:, :quarter]),
+        "tail_share": _by_fit(_tail_share, log_weight),
+        "is_efficiency": _by_fit(_efficiency, log_weight),
     }
 
 
 def khat_limit(num_draws: int, highest: float = 0.7) -> float:
-    """Largest k-hat at which that many draws are reliable: min(1 - 1/log10(S), highest)."""
+    """Largest k-hat at which this many draws are reliable: min(1 - 1/log10(S), highest)."""
     return min(1 - 1 / np.log10(num_draws), highest)
 
 
-def _khat(log_weight: np.ndarray) -> float:
+def _by_fit(statistic: Callable[[np.ndarray], float], log_weight: np.ndarray) -> np.ndarray:
+    return np.array([statistic(weights) for weights in log_weight], float)
+
+
+def _shape(log_weight: np.ndarray) -> float:
     weights = log_weight.astype(float)
     if np.isnan(weights).any() or np.isposinf(weights).any() or np.isneginf(weights).all():
         return float("nan")
     positive = weights[np.isfinite(weights)]
-    if len(positive) == len(weights) and np.ptp(weights) < CONSTANT_SPREAD:
+    if len(positive) == len(weights) and np.ptp(weights) < MAX_CONSTANT_RANGE_NATS:
         return float("-inf")
     tail = _tail_size(len(weights))
     start, *_ = np.partition(weights, -tail)[-tail:]
@@ -62,9 +87,10 @@ def _khat(log_weight: np.ndarray) -> float:
         return float("-inf")
     lowest = positive.min() - 100.0
     # ArviZ's argument is a log likelihood, minus the log weight.
-    fitted = float(array_stats.psislw(-np.maximum(weights, lowest))[1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fitted = float(array_stats.psislw(-np.maximum(weights, lowest))[1])
     relative = np.exp(weights - weights.max())
-    if fitted > SUSPICIOUS and relative.mean() > 0.5:
+    if fitted > MIN_CHECKED_KHAT and relative.mean() > MAX_PILED_UP_MEAN:
         return float((weights.max() - start) / np.log(tail))
     return fitted
 

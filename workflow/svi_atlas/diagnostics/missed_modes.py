@@ -8,42 +8,58 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
-MISSED_SHARE = 0.1
+MIN_MASS_RATIO = 0.1
 """A mode is missed if the guide gives it less than this share of its mass."""
 
 
 def missed_modes(
-    draws: Mapping[str, np.ndarray],
-    sd: Mapping[str, np.ndarray],
-    centres: Mapping[str, np.ndarray],
-    masses: np.ndarray,
-) -> dict[str, np.ndarray]:
+    draws: Mapping[str, Float[np.ndarray, "fit draw ..."]],
+    reference_sd: Mapping[str, Float[np.ndarray, " ..."]],
+    mode_centres: Mapping[str, Float[np.ndarray, "mode ..."]],
+    mode_masses: Float[np.ndarray, " mode"],
+) -> dict[str, Shaped[np.ndarray, " fit"]]:
     """Posterior mass of the modes that the guide misses.
 
-    draws: by site, (fit, draw, *site dims); sd: the reference's, (*site dims); centres: by site,
-    (mode, *site dims); masses: (mode,). A draw belongs to the nearest centre, in units of sd.
-    Returns `missed_mass`, a share, and `missed_mode`, where the heaviest missed mode lies in words
-    ("" if none is missed), each (fit,).
+    A draw belongs to the nearest centre, in units of the posterior standard deviations.
+
+    Parameters
+    ----------
+    draws
+        Draws from the guide, by site.
+    reference_sd
+        Posterior standard deviations, by site.
+    mode_centres
+        Centres of the modes, by site.
+    mode_masses
+        Shares of the posterior that lie nearest to each centre.
+
+    Returns
+    -------
+    missed_mass
+        Sum of the masses of the missed modes.
+    missed_mode
+        Where the heaviest of them lies, such as "x = 3" ("" if none is missed).
     """
     distance = sum(
-        (((draws[site][:, :, None] - centres[site]) / sd[site]) ** 2)
-        .reshape(*draws[site].shape[:2], len(masses), -1)
+        (((draws[site][:, :, None] - mode_centres[site]) / reference_sd[site]) ** 2)
+        .reshape(*draws[site].shape[:2], len(mode_masses), -1)
         .sum(-1)
-        for site in centres
+        for site in mode_centres
     )
     nearest = np.argmin(distance, axis=-1)
-    share = np.stack([(nearest == mode).mean(-1) for mode in range(len(masses))], axis=-1)
-    missed = share < MISSED_SHARE * masses
-    heaviest = np.where(missed, masses, -1.0).argmax(-1)
-    words = np.array([_words(centres, mode) for mode in range(len(masses))], dtype=object)
-    named = np.where(np.any(missed, axis=-1), words[heaviest], "")
-    return {"missed_mass": (missed * masses).sum(-1), "missed_mode": named}
+    share = np.stack([(nearest == mode).mean(-1) for mode in range(len(mode_masses))], axis=-1)
+    missed = share < MIN_MASS_RATIO * mode_masses
+    heaviest = np.where(missed, mode_masses, -1.0).argmax(-1)
+    places = [_describe_place(mode_centres, mode) for mode in range(len(mode_masses))]
+    place = np.where(np.any(missed, axis=-1), np.array(places, dtype=object)[heaviest], "")
+    return {"missed_mass": (missed * mode_masses).sum(-1), "missed_mode": place}
 
 
-def _words(centres: Mapping[str, np.ndarray], mode: int) -> str:
+def _describe_place(mode_centres: Mapping[str, np.ndarray], mode: int) -> str:
     parts = []
-    for site, values in centres.items():
+    for site, values in mode_centres.items():
         numbers = ", ".join(f"{number:.3g}" for number in np.ravel(values[mode])[:4])
         parts.append(f"{site} = {numbers}")
     return ", ".join(parts)

@@ -5,40 +5,58 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Float
 
 
 def moments(
-    draws: Mapping[str, np.ndarray], mean: Mapping[str, np.ndarray], sd: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """The worst error of a mean and of a standard deviation over all components of all sites.
+    draws: Mapping[str, Float[np.ndarray, "fit draw ..."]],
+    reference_mean: Mapping[str, Float[np.ndarray, " ..."]],
+    reference_sd: Mapping[str, Float[np.ndarray, " ..."]],
+) -> dict[str, Float[np.ndarray, " fit"]]:
+    """The largest error of a mean and of a standard deviation over all components of all sites.
 
-    draws: by site, (fit, draw, *site dims); mean, sd: the reference's, (*site dims).
-    Returns, each (fit,): `mean_error`, the largest |mean - reference mean| in reference standard
-    deviations; `sd_ratio`, the ratio of standard deviations farthest from 1 (in log); and their
-    Monte Carlo standard errors `mean_error_se`, `sd_ratio_se`.
+    Parameters
+    ----------
+    draws
+        Draws from the guide, by site.
+    reference_mean, reference_sd
+        Posterior means and standard deviations, by site.
+
+    Returns
+    -------
+    mean_error, mean_error_se
+        Largest |mean - posterior mean| in posterior standard deviations, and its Monte Carlo standard
+        error.
+    sd_ratio, sd_ratio_se
+        Ratio of standard deviations, guide over posterior, of the component where it is farthest from
+        1 (in log), and its Monte Carlo standard error.
     """
     standardised = np.concatenate(
-        [_standardised(draws[site], mean[site], sd[site]) for site in sorted(mean)], axis=-1
+        [
+            _standardise(draws[site], reference_mean[site], reference_sd[site])
+            for site in sorted(reference_mean)
+        ],
+        axis=-1,
     )
     num_draws = standardised.shape[1]
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        centre = standardised.mean(1)
-        spread = standardised.std(1, ddof=1)
-        fourth = ((standardised - centre[:, None]) ** 4).mean(1)
-        kurtosis = fourth / spread**4
-        ratio_error = spread * np.sqrt(np.maximum(kurtosis - 1, 0) / (4 * num_draws))
-        worst_mean = np.abs(centre).argmax(-1)
-        worst_sd = np.abs(np.log(spread)).argmax(-1)
+        mean = standardised.mean(1)
+        sd = standardised.std(1, ddof=1)
+        fourth = ((standardised - mean[:, None]) ** 4).mean(1)
+        kurtosis = fourth / sd**4
+        ratio_error = sd * np.sqrt(np.maximum(kurtosis - 1, 0) / (4 * num_draws))
+        worst_mean = np.abs(mean).argmax(-1)
+        worst_sd = np.abs(np.log(sd)).argmax(-1)
     fit = np.arange(len(standardised))
     return {
-        "mean_error": np.abs(centre)[fit, worst_mean],
-        "mean_error_se": (spread / np.sqrt(num_draws))[fit, worst_mean],
-        "sd_ratio": spread[fit, worst_sd],
+        "mean_error": np.abs(mean)[fit, worst_mean],
+        "mean_error_se": (sd / np.sqrt(num_draws))[fit, worst_mean],
+        "sd_ratio": sd[fit, worst_sd],
         "sd_ratio_se": ratio_error[fit, worst_sd],
     }
 
 
-def _standardised(draws: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
+def _standardise(draws: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
     """(fit, draw, component) in units of the reference."""
     scaled = (draws.astype(float) - mean) / sd
     return scaled.reshape(*draws.shape[:2], -1)

@@ -1,21 +1,22 @@
-"""A reference that did not pass its own checks judges nothing."""
+"""If a reference fails its own checks, no fit is compared with it."""
 
 from __future__ import annotations
 
 import numpy as np
 import xarray as xr
 
-OF_POSTERIOR = ("mean.", "sd.", "draw.", "mode_")
+POSTERIOR_PREFIXES = ("mean.", "sd.", "draw.", "mode_")
+"""Variables of a reference that describe the posterior."""
 
 
 def mask_unreliable(reference: xr.Dataset) -> xr.Dataset:
-    """The reference as it is, or with nothing known in it where it is marked unreliable."""
+    """Replace the reference's moments, draws, modes and evidence by NaN if it is marked unreliable."""
     if not reference.attrs.get("unreliable"):
         return reference
     blank = {
         name: xr.full_like(values, np.nan)
         for name, values in reference.data_vars.items()
-        if str(name).startswith(OF_POSTERIOR)
+        if str(name).startswith(POSTERIOR_PREFIXES)
     }
     return (
         reference.assign(blank)

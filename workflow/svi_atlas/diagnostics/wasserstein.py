@@ -1,54 +1,75 @@
-"""Distance of the marginals of a guide from those of the reference."""
+"""1-Wasserstein distance of the marginals of a guide from those of the reference."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Float
 
 LEVELS = (np.arange(1000) + 0.5) / 1000
-"""Quantiles that are compared: the 1-Wasserstein distance is the mean distance of the quantiles."""
+"""Levels of the quantiles that are compared: in one dimension the 1-Wasserstein distance is the mean
+distance of the quantiles."""
 
-BATCHES = 10
-"""Parts of the draws whose distances differ by their Monte Carlo error."""
+NUM_BATCHES = 10
+"""Batches of the draws, whose distances vary by their Monte Carlo error."""
 
 
 def wasserstein(
-    draws: Mapping[str, np.ndarray],
-    reference: Mapping[str, np.ndarray],
-    sd: Mapping[str, np.ndarray],
-) -> dict[str, np.ndarray]:
-    """The largest 1-Wasserstein distance of a component, in reference standard deviations.
+    draws: Mapping[str, Float[np.ndarray, "fit draw ..."]],
+    reference_draws: Mapping[str, Float[np.ndarray, "reference_draw ..."]],
+    reference_sd: Mapping[str, Float[np.ndarray, " ..."]],
+) -> dict[str, Float[np.ndarray, " fit"]]:
+    """The largest 1-Wasserstein distance of a component, in posterior standard deviations.
 
-    draws: by site, (fit, draw, *site dims); reference: draws of the posterior, by site, (draw, *site
-    dims); sd: the reference's, (*site dims). Returns `wasserstein` and its standard error from
-    batches of the draws of both, `wasserstein_se` (fit,), NaN where a draw is not finite; the error also
-    where there are fewer draws than BATCHES. Draws from the posterior itself are at a distance of about
-    one over the root of their number.
+    Draws from the posterior itself are at a distance of about one over the root of their number.
+
+    Parameters
+    ----------
+    draws
+        Draws from the guide, by site.
+    reference_draws
+        Draws from the posterior, by site.
+    reference_sd
+        Posterior standard deviations, by site.
+
+    Returns
+    -------
+    wasserstein, wasserstein_se
+        Distance and its standard error from batches of the draws of both. NaN or infinite where a
+        draw is not finite; the error is NaN also for fewer than NUM_BATCHES draws.
     """
-
-    def distances(part: slice) -> np.ndarray:
-        """(fit, component)"""
-        of_sites = [
-            np.abs(
-                _quantiles(values[:, part]) - _quantiles(np.asarray(reference[site])[None, part])
-            ).mean(1)
-            / sd[site]
-            for site, values in draws.items()
+    distance = _distances(draws, reference_draws, reference_sd, slice(None))
+    error = np.full_like(distance, np.nan)
+    num_draws = [len(reference_draws[site]) for site in draws]
+    num_draws += [values.shape[1] for values in draws.values()]
+    if min(num_draws) >= NUM_BATCHES:
+        batches = [
+            _distances(draws, reference_draws, reference_sd, slice(first, None, NUM_BATCHES))
+            for first in range(NUM_BATCHES)
         ]
-        return np.concatenate([one.reshape(len(one), -1) for one in of_sites], axis=1)
+        with np.errstate(invalid="ignore"):
+            error = np.stack(batches).std(0, ddof=1) / np.sqrt(NUM_BATCHES)
+    worst = np.where(np.isnan(distance), np.inf, distance).argmax(1)[:, None]
+    return {
+        "wasserstein": np.take_along_axis(distance, worst, 1)[:, 0],
+        "wasserstein_se": np.take_along_axis(error, worst, 1)[:, 0],
+    }
 
-    found = distances(slice(None))
-    fewest = min(
-        min(values.shape[1], len(np.asarray(reference[site]))) for site, values in draws.items()
-    )
-    error = np.full_like(found, np.nan)
-    if fewest >= BATCHES:
-        batches = np.stack([distances(slice(first, None, BATCHES)) for first in range(BATCHES)])
-        error = batches.std(0, ddof=1) / np.sqrt(BATCHES)
-    worst = np.where(np.isnan(found), np.inf, found).argmax(1)[:, None]
-    largest, largest_error = (np.take_along_axis(x, worst, 1)[:, 0] for x in (found, error))
-    return {"wasserstein": largest, "wasserstein_se": largest_error}
+
+def _distances(
+    draws: Mapping[str, np.ndarray],
+    reference_draws: Mapping[str, np.ndarray],
+    reference_sd: Mapping[str, np.ndarray],
+    part: slice,
+) -> np.ndarray:
+    """Distances (fit, component) by a part of the draws."""
+    by_site = []
+    for site, values in draws.items():
+        exact = _quantiles(reference_draws[site][None, part])
+        fitted = _quantiles(values[:, part])
+        by_site.append(np.abs(fitted - exact).mean(1) / reference_sd[site])
+    return np.concatenate([one.reshape(len(one), -1) for one in by_site], axis=1)
 
 
 def _quantiles(values: np.ndarray) -> np.ndarray:
@@ -57,5 +78,6 @@ def _quantiles(values: np.ndarray) -> np.ndarray:
     position = LEVELS * (values.shape[1] - 1)
     below = np.minimum(position.astype(int), values.shape[1] - 2)
     share = (position - below).reshape(-1, *[1] * (values.ndim - 2))
-    between = ordered[:, below] * (1 - share) + ordered[:, below + 1] * share
+    with np.errstate(invalid="ignore"):
+        between = ordered[:, below] * (1 - share) + ordered[:, below + 1] * share
     return np.where(np.isnan(ordered[:, -1:]), np.nan, between)

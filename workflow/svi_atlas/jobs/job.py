@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svi_atlas.results.inputs import Paths
-from svi_atlas.results.paths import beside_spec
+from svi_atlas.results.paths import Paths, beside_spec
 from svi_atlas.results.store import atomic_outputs
 
 PER_MB = 1024 if sys.platform == "linux" else 1024**2

@@ -1,4 +1,4 @@
-"""How often a verdict, a single statistic and the usual rules are wrong, where the truth is known."""
+"""How often a verdict, a single statistic and common stopping rules are wrong, where the truth is known."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from svi_atlas.guide_traits import guide_traits
 from svi_atlas.judgement.verdict import within_limits
 from svi_atlas.records import FamilyOptimum
 
@@ -30,29 +31,46 @@ def truth(
     posterior: Mapping[str, tuple[np.ndarray, np.ndarray]],
     thresholds: Mapping[str, float],
 ) -> pd.DataFrame:
-    """Columns `distance`, `is_converged`, `is_adequate`, `is_right`, a row a fit.
+    """Which fits are right, by their exact distance from the optimum of their guide's family.
 
-    `distance` is KL(fit||optimum of its family) in nats per parameter of the guide, of the nearest
-    where there are several; `is_converged` if it is at most what the thresholds allow to be left to
-    gain; `is_adequate` if that optimum has the posterior's means and sds within the thresholds.
-    optima: by (model, guide); posterior: exact mean and sd (dimension,) by model.
+    Parameters
+    ----------
+    table
+        `fits.parquet`, one row per fit.
+    optima
+        Optima of the family of a guide by (model, guide), several where they are equally good.
+    posterior
+        Exact posterior mean and standard deviation, each (dimension,), by model.
+    thresholds
+        Limits `elbo_gap`, `mean_error` and `sd_ratio`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per fit. `distance`: KL(fit||nearest optimum), nats per parameter of the guide.
+        `is_converged`: it is at most the threshold of `elbo_gap`. `is_adequate`: the means and
+        standard deviations of that optimum are those of the posterior within the thresholds.
+        `is_right`: both.
     """
-    found = pd.DataFrame(index=table.index, columns=["distance"], dtype=float)
+    distances = pd.Series(np.nan, index=table.index)
     adequate = pd.Series(False, index=table.index)
     for key, fits in table.groupby(["model", "guide"]):
         model, guide = map(str, key)
         mean, sd = posterior[model]
-        size = len(mean)
-        full = guide == "AutoMultivariateNormal"
-        num_parameters = size + (size * (size + 1) // 2 if full else size)
-        distance = np.array([_distance(fits, guide, each) for each in optima[model, guide]])
-        close = np.array([_is_close(each, mean, sd, thresholds) for each in optima[model, guide]])
-        found.loc[fits.index, "distance"] = distance.min(0) / num_parameters
+        candidates = optima[model, guide]
+        distance = np.array([_divergence(fits, guide, optimum) for optimum in candidates])
+        close = np.array([_is_close(optimum, mean, sd, thresholds) for optimum in candidates])
+        distances[fits.index] = distance.min(0) / _num_parameters(guide, len(mean))
         adequate[fits.index] = close[distance.argmin(0)]
-    found["is_converged"] = found["distance"] <= thresholds["elbo_gap"]
-    found["is_adequate"] = adequate
-    found["is_right"] = found["is_converged"] & found["is_adequate"]
-    return found
+    converged = distances <= thresholds["elbo_gap"]
+    return pd.DataFrame(
+        {
+            "distance": distances,
+            "is_converged": converged,
+            "is_adequate": adequate,
+            "is_right": converged & adequate,
+        }
+    )
 
 
 def rates(
@@ -61,10 +79,25 @@ def rates(
     splits: Mapping[str, tuple[str, ...]],
     thresholds: Mapping[str, float],
 ) -> pd.DataFrame:
-    """One row per rule and split: counts of wrong and right fits, those called adequate, and both rates.
+    """One row per rule and split: how many right and wrong fits the rule calls adequate.
 
-    splits: models by split, "tuning" for choosing thresholds, "held_out" for reporting only. The rates
-    have exact 95 % intervals (Clopper and Pearson 1934).
+    Parameters
+    ----------
+    table
+        `fits.parquet`, one row per fit.
+    right
+        Whether each fit is right (`truth`).
+    splits
+        Models by split: "tuning", on which the thresholds were tuned, and "held_out".
+    thresholds
+        Limits of the statistics of the verdict.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `rule`, `split`; for `wrong` and `right` fits their number, `*_called_adequate`, how many of
+        them the rule calls adequate, `*_rate`, that share, and `*_rate_low`, `*_rate_high`, its exact
+        95 % interval (Clopper and Pearson 1934).
     """
     within = within_limits(table, thresholds)
     rules = {name: rule(table) for name, rule in RULES.items()}
@@ -72,11 +105,11 @@ def rates(
     rows = []
     for rule, called in rules.items():
         for split, models in splits.items():
-            chosen = table["model"].isin(models)
+            in_split = table["model"].isin(models)
             row: dict[str, Any] = {"rule": rule, "split": split}
             for name, kind in (("wrong", ~right), ("right", right)):
-                count = int((chosen & kind).sum())
-                positive = int((chosen & kind & called).sum())
+                count = int((in_split & kind).sum())
+                positive = int((in_split & kind & called).sum())
                 row |= {name: count, f"{name}_called_adequate": positive}
                 row |= _rate(positive, count, f"{name}_rate")
             rows.append(row)
@@ -88,6 +121,13 @@ def _rate(positive: int, count: int, name: str) -> dict[str, float]:
         return {name: np.nan, f"{name}_low": np.nan, f"{name}_high": np.nan}
     interval = stats.binomtest(positive, count).proportion_ci(method="exact")
     return {name: positive / count, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def _num_parameters(guide: str, dimension: int) -> int:
+    """Of a full-rank or a mean-field Gaussian guide."""
+    if guide_traits(guide).full_rank:
+        return dimension + dimension * (dimension + 1) // 2
+    return 2 * dimension
 
 
 def _is_close(
@@ -102,10 +142,10 @@ def _is_close(
     )
 
 
-def _distance(fits: pd.DataFrame, guide: str, optimum: FamilyOptimum) -> np.ndarray:
+def _divergence(fits: pd.DataFrame, guide: str, optimum: FamilyOptimum) -> np.ndarray:
     """KL(fitted Gaussian||optimum), nats, (fit,); infinite where the fit is not finite."""
     size = len(optimum.mean)
-    if guide == "AutoMultivariateNormal":
+    if guide_traits(guide).full_rank:
         mean = _components(fits, "param.auto_loc", (size,))
         scale = _components(fits, "param.auto_scale_tril", (size, size))
     else:
@@ -115,11 +155,12 @@ def _distance(fits: pd.DataFrame, guide: str, optimum: FamilyOptimum) -> np.ndar
         )
     white = np.linalg.inv(np.linalg.cholesky(optimum.covariance))
     shift = (mean - optimum.mean) @ white.T
-    spread = white @ scale
+    relative_scale = white @ scale
     with np.errstate(all="ignore"):
-        log_volume = np.log(np.abs(np.diagonal(spread, axis1=1, axis2=2))).sum(-1)
-        distance = 0.5 * ((spread**2).sum((1, 2)) + (shift**2).sum(-1) - size) - log_volume
-    return np.where(np.isfinite(distance), distance, np.inf)
+        log_volume = np.log(np.abs(np.diagonal(relative_scale, axis1=1, axis2=2))).sum(-1)
+        squares = (relative_scale**2).sum((1, 2)) + (shift**2).sum(-1)
+        divergence = 0.5 * (squares - size) - log_volume
+    return np.where(np.isfinite(divergence), divergence, np.inf)
 
 
 def _components(fits: pd.DataFrame, name: str, shape: tuple[int, ...]) -> np.ndarray:

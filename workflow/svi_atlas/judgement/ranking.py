@@ -1,31 +1,40 @@
-"""Which settings of a grid serve each guide best."""
+"""Which setting of a grid is best for each guide."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-EQUAL = 1e-3
-"""Nats. Smaller differences of median KL divergences decide nothing."""
+MAX_TIED_KL_NATS = 1e-3
+"""Median KL divergences that differ by less than this are equal."""
 
-ROUNDING = 1e-6
-"""Nats. A KL divergence this close to zero is zero."""
+MAX_ROUNDING_NATS = 1e-6
+"""A KL divergence this close to zero is zero."""
 
 
 def grid_fits(table: pd.DataFrame) -> pd.DataFrame:
-    """The fits of the grid, without single ones, from a table with one row a fit."""
+    """The fits of the grid, without single ones, from a table with one row per fit."""
     return table[table["block"] == "grid"]
 
 
 def best_settings(table: pd.DataFrame) -> pd.DataFrame:
     """The best (num_particles, step_size) of every model and guide, judged over its seeds.
 
-    table: `fits.parquet`. Best is the largest share of adequate fits, then of converged ones, then
-    the smallest median KL divergence, to EQUAL nats, then the fewest particles. Of step sizes that
-    still tie (a guide fitted as a point, without noise) it is the middle one. Returns one row a
-    (model, guide) with `run`, `num_particles`, `step_size`, `fits` (count), `adequate` and
-    `converged` (shares), and medians over the seeds: `kl` (nats), `final_loss` (nats), `mean_error`
-    (posterior sds), `sd_ratio`. A guide whose every fit failed has no row.
+    Best is the largest share of adequate fits, then of converged ones, then the smallest median KL
+    divergence, up to MAX_TIED_KL_NATS, then the fewest particles. Of step sizes that still tie (a guide
+    fitted as a point, without noise) it is the middle one.
+
+    Parameters
+    ----------
+    table
+        `fits.parquet`, one row per fit.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per (model, guide), with `label`, `num_particles`, `step_size`, `fits` (count),
+        `adequate` and `converged` (shares), and medians over the seeds: `kl` (nats), `final_loss`
+        (nats), `mean_error` (posterior sd), `sd_ratio`. A guide whose every fit failed has no row.
     """
     grid = grid_fits(table)
     grid = grid[grid["verdict"] != "failed"]
@@ -45,8 +54,9 @@ def best_settings(table: pd.DataFrame) -> pd.DataFrame:
         mean_error=("mean_error", "median"),
         sd_ratio=("sd_ratio", "median"),
     )
-    medians["kl"] = medians["kl"].where(medians["kl"].abs() > ROUNDING, medians["kl"] * 0.0)
-    medians["level"] = (medians["kl"].astype(float) / EQUAL).round().fillna(np.inf)
+    rounding = medians["kl"].abs() <= MAX_ROUNDING_NATS
+    medians["kl"] = medians["kl"].mask(rounding, medians["kl"] * 0.0)
+    medians["level"] = (medians["kl"].astype(float) / MAX_TIED_KL_NATS).round().fillna(np.inf)
     ranked = medians.sort_values(
         ["adequate", "converged", "level", "num_particles", "step_size"],
         ascending=[False, False, True, True, True],

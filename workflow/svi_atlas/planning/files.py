@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from svi_atlas.configuration.experiment import Cell, Experiment
+from svi_atlas.configuration.cells import Cell, Experiment
 from svi_atlas.planning.plugins import Plugin, Selection, analyses
-from svi_atlas.results.inputs import Paths, cell_key
-from svi_atlas.results.paths import Layout
+from svi_atlas.results.paths import Layout, Paths, cell_key
 
 ASKED_FOR = {"rates": "study", "truth": "study", "sbc": "sbc", "sbc_ranks": "sbc"}
 """Results that an experiment has only if its configuration has this key."""

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from svi_atlas.configuration.experiment import ProblemInfo
-from svi_atlas.configuration.schema import did_you_mean
+from svi_atlas.configuration.messages import did_you_mean
+from svi_atlas.configuration.problem_info import ProblemInfo
 from svi_atlas.errors import InputError
 from svi_atlas.locations import PACKAGE
 from svi_atlas.planning.code_digest import code_digest

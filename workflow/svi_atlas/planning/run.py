@@ -11,14 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from svi_atlas.configuration.experiment import (
-    Config,
-    Experiment,
-    load_config,
-    plan_experiment,
-    read_experiment,
-)
-from svi_atlas.configuration.schema import checked, did_you_mean, read_yaml
+from svi_atlas.configuration.cells import Experiment, plan_experiment
+from svi_atlas.configuration.load import load_config, load_expected, read_experiment
+from svi_atlas.configuration.messages import did_you_mean
+from svi_atlas.configuration.models import Config
 from svi_atlas.errors import InputError
 from svi_atlas.locations import PACKAGE
 from svi_atlas.planning.code_digest import load_digests, save_digests
@@ -63,7 +59,7 @@ class Run:
     def _specs_of(self, experiment: Experiment) -> ExperimentSpecs:
         expected = self.project / "config" / "expected" / f"{experiment.name}.yaml"
         where = _relative(expected, self.project)
-        rows = checked(read_yaml(expected), "expected", where)["rows"] if expected.exists() else []
+        rows = load_expected(expected, where) if expected.exists() else []
         notebooks = {name: self._notebook(experiment, name) for name in experiment.notebooks}
         return ExperimentSpecs(self.config, self.layout, experiment, rows, where, notebooks)
 
@@ -181,7 +177,7 @@ def load(config: Any, project: str | Path) -> Run:
     checked_config = load_config(config)
     layout = Layout(checked_config.results)
     load_digests(_digests_file(layout))
-    for name in checked_config.override.get("data", {}):
+    for name in checked_config.override.data:
         if name not in checked_config.experiments:
             raise InputError(
                 f"{CONFIG}: key 'override.data': {name!r} is none of the experiments"
@@ -191,11 +187,11 @@ def load(config: Any, project: str | Path) -> Run:
     files = {name: _experiment_file(project, name) for name in checked_config.experiments}
     raws = {name: read_experiment(files[name], checked_config.override) for name in files}
     infos = describe_problems(
-        {raw["problem"]: problem_file(raw["problem"], files[name]) for name, raw in raws.items()},
+        {raw.problem: problem_file(raw.problem, files[name]) for name, raw in raws.items()},
         Path(layout.path("planning")),
     )
     experiments = {
-        name: plan_experiment(name, _relative(files[name], project), raw, infos[raw["problem"]])
+        name: plan_experiment(name, _relative(files[name], project), raw, infos[raw.problem])
         for name, raw in raws.items()
     }
     for experiment in experiments.values():

@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from svi_atlas.configuration.experiment import Cell, Config, Experiment
+from svi_atlas.configuration.cells import Cell, Experiment
+from svi_atlas.configuration.models import Config
 from svi_atlas.errors import InputError
 from svi_atlas.locations import PACKAGE
 from svi_atlas.planning.code_digest import code_digest, own_imports, text_digest
@@ -140,7 +141,7 @@ class ExperimentSpecs:
             "table",
             {"diagnostics": diagnostics},
             {"parquet": self.files.path("table"), "csv": self.files.path("table_csv")},
-            thresholds=self.config.thresholds,
+            thresholds=self.config.thresholds.model_dump(),
             strict=self.config.strict,
             code=code_digest("jobs.stages.table"),
         )
@@ -152,7 +153,7 @@ class ExperimentSpecs:
             {"csv": self.files.path("rates"), "truth": self.files.path("truth")},
             problem=self.experiment.problem,
             study=self.experiment.study,
-            thresholds=self.config.thresholds,
+            thresholds=self.config.thresholds.model_dump(),
             code=problem_code(self.experiment.problem, "jobs.stages.rates"),
         )
 

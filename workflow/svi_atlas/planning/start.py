@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from svi_atlas.configuration.schema import read_yaml
+from svi_atlas.configuration.yaml import read_yaml
 from svi_atlas.errors import InputError
 from svi_atlas.planning.run import CONFIG, Run, load
 

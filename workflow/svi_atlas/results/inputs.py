@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from svi_atlas.results.paths import Paths, cell_of
 from svi_atlas.results.store import read_dataset, read_table, spec_of
-
-Paths = str | Mapping[str, str]
-"""The file behind an input, or several by key."""
 
 
 class References(Mapping[str, xr.Dataset]):
@@ -59,17 +57,6 @@ class Fits(Mapping[tuple[str, str, str], xr.Dataset]):
         """The first cell with this label, such as a single fit; None if there is none."""
         cells = [cell for cell in self if cell[2] == label]
         return self[cells[0]] if cells else None
-
-
-def cell_key(model: str, guide: str, label: str) -> str:
-    """How a cell is named among the inputs of a job."""
-    return f"{model}/{guide}/{label}"
-
-
-def cell_of(key: str) -> tuple[str, str, str]:
-    """(model, guide, label) of such a name."""
-    model, guide, label = key.rsplit("/", 2)
-    return model, guide, label
 
 
 def load(name: str, paths: Mapping[str, Paths]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,9 @@ JOBS = {
 }
 """What tells the jobs of each stage apart, within their experiment (or the report)."""
 
+Paths = str | Mapping[str, str]
+"""The file behind an input of a job, or several by key."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -81,3 +85,14 @@ def beside_spec(spec: str | Path, folder: str, suffix: str) -> Path:
     spec = Path(spec)
     specs = next(parent for parent in spec.parents if parent.name == "specs")
     return specs.with_name(folder) / spec.relative_to(specs).with_suffix(suffix)
+
+
+def cell_key(model: str, guide: str, label: str) -> str:
+    """How a cell is named among the inputs of a job."""
+    return f"{model}/{guide}/{label}"
+
+
+def cell_of(key: str) -> tuple[str, str, str]:
+    """(model, guide, label) of such a name."""
+    model, guide, label = key.rsplit("/", 2)
+    return model, guide, label

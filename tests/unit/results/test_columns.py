@@ -1,0 +1,161 @@
+"""Every column that a run writes is described, and every described column is written."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from svi_atlas.configuration.experiment import load_config
+
+from support import ROOT
+from svi_atlas.diagnostics.table import diagnose
+from svi_atlas.judgement import verification
+from svi_atlas.judgement.error_rates import rates, truth
+from svi_atlas.judgement.verdict import judge
+from svi_atlas.records import FamilyOptimum
+from svi_atlas.results.columns import FILES, TABLES, Column, columns_page, describe, expand
+
+THRESHOLDS = load_config({"experiments": ["coin"]}).thresholds
+
+
+@pytest.fixture(scope="module")
+def cell():
+    """A cell as the fit stage writes it, of noise: two seeds at two step sizes."""
+    rng = np.random.default_rng(0)
+    fit, sizes = ("seed", "step_size"), (2, 2)
+    variables = {
+        "loss": ((*fit, "step"), rng.normal(size=(*sizes, 400))),
+        "nonfinite": (fit, np.zeros(sizes)),
+        "first_nonfinite": (fit, np.full(sizes, np.nan)),
+        "unconstrained.x_auto_loc": ((*fit, "snapshot", "k"), rng.normal(size=(*sizes, 40, 1))),
+        "path.x_auto_loc": ((*fit, "snapshot", "k"), rng.normal(size=(*sizes, 40, 1))),
+        "param.x_auto_loc": (("iterate", *fit, "k"), rng.normal(size=(2, *sizes, 1))),
+        "param.x_auto_scale": (("iterate", *fit, "k"), np.ones((2, *sizes, 1))),
+        "derived.angle": (("iterate", *fit), rng.normal(size=(2, *sizes))),
+        "site.x": (("iterate", *fit, "draw", "k"), rng.normal(size=(2, *sizes, 200, 1))),
+        "mock_guide.y": ((*fit, "mock"), rng.normal(size=(*sizes, 3))),
+        "mock_draws.y": ((*fit, "mock"), rng.normal(size=(*sizes, 3))),
+        **{
+            name: (("iterate", *fit, "draw"), rng.normal(size=(2, *sizes, 200)))
+            for name in ("log_joint", "log_guide")
+        },
+        **{
+            name: (("iterate", *fit), rng.chisquare(1, size=(2, *sizes)))
+            for name in ("elbo_gap", "elbo_gap_se", "step_kl", "step_kl_se")
+        },
+    }
+    coords = {
+        "iterate": ["last", "averaged"],
+        "seed": [1, 2],
+        "step_size": [0.01, 0.1],
+        "snapshot_step": ("snapshot", np.arange(10, 401, 10)),
+    }
+    attrs = {
+        "experiment": "e", "model": "m", "guide": "AutoNormal", "block": "grid",
+        "label": "particles-1", "num_particles": 1, "num_steps": 400, "num_draws": 200,
+        "seconds_run": 1.0,
+    }  # fmt: skip
+    return xr.Dataset(variables, coords, attrs)
+
+
+@pytest.fixture(scope="module")
+def fits(cell):
+    rng = np.random.default_rng(1)
+    reference = xr.Dataset(
+        {
+            "draw.x": (("draw", "k"), rng.normal(size=(500, 1))),
+            "mean.x": ("k", [0.0]),
+            "sd.x": ("k", [1.0]),
+            "mode_mass": ("mode", [0.5, 0.5]),
+            "mode_centre.x": (("mode", "k"), [[-1.0], [1.0]]),
+        },
+        attrs={"log_evidence": 0.0},
+    )
+    statistics = diagnose(cell, reference)
+    return statistics.join(judge(statistics, THRESHOLDS))
+
+
+def written_tables(cell, fits):
+    """The names that each of these tables has in a run."""
+    optimum = FamilyOptimum(np.zeros(1), np.eye(1))
+    known = truth(
+        fits, {("m", "AutoNormal"): [optimum]}, {"m": (np.zeros(1), np.ones(1))}, THRESHOLDS
+    )
+    identity = ["model", "guide", "label", "num_particles", "step_size", "seed", "verdict"]
+    counted = rates(fits, known["is_right"], {"tuning": ("m",)}, THRESHOLDS)
+    return {
+        "fits": list(fits),
+        "cell": [str(name) for name in cell.variables],
+        "verification": verification.COLUMNS,
+        "truth": [*identity, *known],
+        "rates": list(counted),
+    }
+
+
+@pytest.mark.parametrize("table", ["fits", "cell", "verification", "truth", "rates"])
+class TestTables:
+    def test_every_column_is_described(self, cell, fits, table):
+        for name in written_tables(cell, fits)[table]:
+            column = describe(name, table)
+            assert column.name == name
+            assert column.meaning
+            assert column.source
+            assert column.stage
+
+    def test_every_described_column_occurs_or_is_optional(self, cell, fits, table):
+        names = written_tables(cell, fits)[table]
+        written = {describe(name, table).meaning for name in names}
+        for column in expand(table):
+            is_pattern = "<" in column.name
+            occurs = column.meaning in written if is_pattern else column.name in names
+            assert column.optional or occurs, column.name
+
+
+def test_fits_have_even_the_optional_columns(cell, fits):
+    patterns = [column.name for column in expand("fits") if "<" in column.name]
+    assert {column.name for column in expand("fits")} - set(fits) == set(patterns)
+    for pattern in patterns:
+        assert any(str(name).startswith(pattern.partition("<")[0]) for name in fits)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_descriptions_are_complete_and_unique(table):
+    columns = list(expand(table))
+    names = [column.name for column in columns]
+    assert len(set(names)) == len(names)
+    for column in columns:
+        assert not column.meaning.endswith(".")
+        assert column.source
+        assert column.stage
+    assert set(FILES) == set(TABLES)
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "unit", "words"),
+    [
+        ("kl", "fits", "nats", "KL divergence"),
+        ("kl_se", "fits", "nats", "standard error of kl"),
+        ("kl_averaged", "fits", "nats", "averaged iterate"),
+        ("kl_se_averaged", "fits", "nats", "standard error of kl, at the averaged iterate"),
+        ("elbo_gap", "fits", "nats per parameter", "still to be gained"),
+        ("elbo_gap", "cell", "nats", "still to be gained"),
+        ("param.loc[0]", "fits", "own", "last iterate"),
+        ("param_averaged.loc[0]", "fits", "own", "averaged iterate"),
+        ("obs", "data", "own", "data"),
+    ],
+)
+def test_suffixes_and_patterns_are_resolved(name, table, unit, words):
+    column = describe(name, table)
+    assert isinstance(column, Column)
+    assert (column.name, column.unit) == (name, unit)
+    assert words in column.meaning
+
+
+@pytest.mark.parametrize(
+    "name", ["klaxon", "khat_quarter_se", "rhat_averaged", "param.", "kl_averaged_se"]
+)
+def test_an_unknown_column_is_an_error(name):
+    with pytest.raises(KeyError, match=name):
+        describe(name, "fits")
+
+
+def test_the_page_is_up_to_date():
+    assert (ROOT / "docs" / "columns.md").read_text() == columns_page()

@@ -1,0 +1,195 @@
+"""An experiment as frozen records: every cell that is to be run, written out and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from svi_atlas.configuration import messages
+from svi_atlas.configuration.cross_checks import cross_problems
+from svi_atlas.configuration.data_schema import data_problems
+from svi_atlas.configuration.experiment_models import ExperimentFile
+from svi_atlas.configuration.problem_info import ProblemInfo
+from svi_atlas.errors import InputProblem, refuse
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All fits that share one compiled program; step sizes and seeds are batched inside it.
+
+    `block` is "grid" or "single"; `label` is "particles-<P>" in the grid, else the name of the
+    single fit. `num_draws` draws are made from each fitted guide, and `num_mock` mock data sets
+    for predictive checks.
+    """
+
+    experiment: str
+    model: str
+    guide: str
+    block: str
+    label: str
+    num_particles: int
+    step_sizes: tuple[float, ...]
+    seeds: tuple[int, ...]
+    num_steps: int
+    num_draws: int
+    num_mock: int
+    optimizer: str
+
+
+@dataclass(frozen=True)
+class SbcSettings:
+    """A guide refitted to `simulations` data sets drawn from the model, all in one program."""
+
+    experiment: str
+    name: str
+    model: str
+    guide: str
+    num_particles: int
+    step_size: float
+    num_steps: int
+    simulations: int
+    num_draws: int
+    optimizer: str
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment with its cells written out.
+
+    `study` holds the models under "tuning" and "held_out"; `autoguides` the class and the options
+    of each label.
+    """
+
+    name: str
+    file: str
+    title: str
+    problem: str
+    data: dict[str, Any]
+    num_snapshots: int
+    max_stored_mb: float
+    study: dict[str, list[str]] | None
+    autoguides: dict[str, dict[str, Any]]
+    cells: tuple[Cell, ...]
+    sbc: tuple[SbcSettings, ...]
+    figures: tuple[str, ...]
+    notebooks: tuple[str, ...]
+    heavy: bool
+    gpu: bool
+
+
+def plan_experiment(
+    name: str, path: str | Path, raw: ExperimentFile, info: ProblemInfo
+) -> Experiment:
+    """Write the cells out and check every name against what the problem offers.
+
+    Parameters
+    ----------
+    name
+        The experiment's name.
+    path
+        Its file, as named in messages.
+    raw
+        What the file says, with the overrides.
+    info
+        What the experiment's problem offers.
+
+    Raises
+    ------
+    InputError
+        Listing every problem.
+    """
+    file = str(path)
+    refuse([*data_problems(raw.data, info.data_schema, file), *cross_problems(raw, info, file)])
+    sbc = tuple(_sbc_settings(name, raw, info))
+    refuse(_equal_refits(sbc, file))
+    return Experiment(
+        name=name,
+        file=file,
+        title=raw.title,
+        problem=raw.problem,
+        data=raw.data,
+        num_snapshots=raw.num_snapshots,
+        max_stored_mb=raw.max_stored_mb,
+        study=None if raw.study is None else raw.study.model_dump(),
+        autoguides={
+            label: guide.model_dump(by_alias=True) for label, guide in raw.autoguides.items()
+        },
+        cells=(*_grid_cells(name, raw, info), *_single_cells(name, raw, info)),
+        sbc=sbc,
+        figures=tuple(dict.fromkeys([*raw.figures, *(["sbc"] if raw.sbc else [])])),
+        notebooks=tuple(raw.notebooks),
+        heavy=raw.heavy,
+        gpu=raw.gpu,
+    )
+
+
+def _grid_cells(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> Iterator[Cell]:
+    for block in raw.grid:
+        for model in info.models if block.models is None else block.models:
+            for guide in block.guides:
+                for num_particles in block.num_particles:
+                    yield Cell(
+                        experiment,
+                        model,
+                        guide,
+                        "grid",
+                        f"particles-{num_particles}",
+                        num_particles=num_particles,
+                        step_sizes=tuple(sorted(block.step_sizes)),
+                        seeds=_seeds(block.seeds),
+                        num_steps=block.num_steps or raw.num_steps,
+                        num_draws=raw.num_draws,
+                        num_mock=0,
+                        optimizer=block.optimizer or raw.optimizer,
+                    )
+
+
+def _single_cells(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> Iterator[Cell]:
+    for label, fit in raw.single.items():
+        yield Cell(
+            experiment,
+            fit.model or info.models[0],
+            fit.guide,
+            "single",
+            label,
+            num_particles=fit.num_particles,
+            step_sizes=(fit.step_size,),
+            seeds=(fit.seed,),
+            num_steps=fit.num_steps or raw.num_steps,
+            num_draws=fit.num_draws or raw.num_draws,
+            num_mock=fit.num_mock or 0,
+            optimizer=fit.optimizer or raw.optimizer,
+        )
+
+
+def _sbc_settings(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> Iterator[SbcSettings]:
+    for name, refit in raw.sbc.items():
+        yield SbcSettings(
+            experiment,
+            name,
+            refit.model or info.models[0],
+            refit.guide,
+            num_particles=refit.num_particles,
+            step_size=refit.step_size,
+            num_steps=refit.num_steps or raw.num_steps,
+            simulations=refit.simulations,
+            num_draws=refit.num_draws or raw.num_draws,
+            optimizer=refit.optimizer or raw.optimizer,
+        )
+
+
+def _equal_refits(sbc: tuple[SbcSettings, ...], file: str) -> Iterator[InputProblem]:
+    """Entries of `sbc` that would do the same work twice."""
+    first: dict[SbcSettings, str] = {}
+    for settings in sbc:
+        earlier = first.setdefault(replace(settings, name=""), settings.name)
+        if earlier != settings.name:
+            text = f"the same as {'sbc.' + earlier!r}; remove one of them"
+            yield messages.message("duplicate_refit", file, ("sbc", settings.name), text)
+
+
+def _seeds(seeds: int | list[int]) -> tuple[int, ...]:
+    """Seeds in order: 1, 2, ... if only their number is given."""
+    return tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(sorted(seeds))

@@ -1,0 +1,222 @@
+"""An experiment's file, config/experiments/NAME.yaml, as models: its keys and what they mean."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import Field, StringConstraints
+
+from svi_atlas.configuration.values import (
+    Count,
+    FileModel,
+    IfGiven,
+    Name,
+    NumDraws,
+    NumSnapshots,
+    Positive,
+    Seed,
+    Text,
+    Unique,
+    UniqueFilled,
+)
+
+Optimizer = Literal["Adam", "ClippedAdam"]
+AutoguideName = Literal[
+    "AutoBNAFNormal",
+    "AutoDiagonalNormal",
+    "AutoIAFNormal",
+    "AutoLaplaceApproximation",
+    "AutoLowRankMultivariateNormal",
+    "AutoMultivariateNormal",
+    "AutoNormal",
+]
+
+AUTOGUIDES: tuple[str, ...] = get_args(AutoguideName)
+"""NumPyro's autoguides with a density, so that an ELBO and importance weights exist."""
+
+FigureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]*$")]
+SingleName = Annotated[str, StringConstraints(pattern=r"^(?!particles)[a-z][a-z0-9_]*$")]
+GuideLabel = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
+
+class GridBlock(FileModel):
+    """A full grid of fits."""
+
+    models: IfGiven[UniqueFilled[str]] = Field(
+        default=None, description="Models of the problem (all of them if absent)."
+    )
+    guides: UniqueFilled[str] = Field(
+        description="The problem's own guides, NumPyro autoguides by class name, or labels from "
+        "`autoguides`."
+    )
+    num_particles: UniqueFilled[Count] = Field(description="Draws per ELBO estimate.")
+    step_sizes: UniqueFilled[Positive] = Field(description="Step sizes of the optimiser.")
+    seeds: Count | UniqueFilled[Seed] = Field(
+        description="Number of seeds (1, 2, ... are used), or a list of seeds. The fit with seed s "
+        "equals SVI.run(PRNGKey(s))."
+    )
+    num_steps: IfGiven[Count] = Field(
+        default=None,
+        description="Optimisation steps of the fits of this block (the experiment's if absent).",
+    )
+    optimizer: IfGiven[Optimizer] = Field(
+        default=None, description="Optimiser of this block (the experiment's if absent)."
+    )
+
+
+class SingleFit(FileModel):
+    """One fit outside the grid."""
+
+    model: IfGiven[str] = Field(
+        default=None, description="Model of the problem (may be absent if there is only one)."
+    )
+    guide: str = Field(description="Guide of the fit.")
+    num_particles: Count = Field(description="Draws per ELBO estimate.")
+    step_size: Positive = Field(description="Step size of the optimiser.")
+    seed: Seed = Field(description="Seed of the fit.")
+    num_steps: IfGiven[Count] = Field(
+        default=None, description="Optimisation steps (the experiment's if absent)."
+    )
+    num_draws: IfGiven[NumDraws] = Field(
+        default=None, description="Draws from the fitted guide (the experiment's if absent)."
+    )
+    optimizer: IfGiven[Optimizer] = Field(
+        default=None, description="Optimiser (the experiment's if absent)."
+    )
+    num_mock: IfGiven[Count] = Field(
+        default=None,
+        description="Number of mock data sets for predictive checks, drawn from model and fitted "
+        "guide (none if absent).",
+    )
+
+
+class SbcRefit(FileModel):
+    """A guide refitted to many data sets drawn from the model, for simulation-based calibration."""
+
+    model: IfGiven[str] = Field(
+        default=None,
+        description="Model of the problem (may be absent if there is only one). Its priors must be "
+        "proper and each observed site named like its data.",
+    )
+    guide: str = Field(description="Guide that is refitted.")
+    num_particles: Count = Field(description="Draws per ELBO estimate.")
+    step_size: Positive = Field(description="Step size of the optimiser.")
+    num_steps: IfGiven[Count] = Field(
+        default=None, description="Optimisation steps of a refit (the experiment's if absent)."
+    )
+    simulations: Annotated[int, Field(ge=20)] = Field(
+        default=400,
+        description="Number of data sets. Data set i is refitted as SVI.run(PRNGKey(i)) would.",
+    )
+    num_draws: IfGiven[NumDraws] = Field(
+        default=None, description="Draws from each refitted guide (the experiment's if absent)."
+    )
+    optimizer: IfGiven[Optimizer] = Field(
+        default=None, description="Optimiser (the experiment's if absent)."
+    )
+
+
+class Study(FileModel):
+    """Models that tuned the thresholds, and models kept back to measure error rates."""
+
+    tuning: UniqueFilled[str] = Field(description="Models on which the thresholds were tuned.")
+    held_out: UniqueFilled[str] = Field(
+        description="Held-out models: error rates are reported on these; no threshold was tuned on "
+        "them."
+    )
+
+
+class Autoguide(FileModel):
+    """A NumPyro autoguide with options."""
+
+    class_: AutoguideName = Field(alias="class", description="NumPyro class name.")
+    options: dict[str, Any] = Field(default={}, description="Its keyword arguments.")
+
+
+class ExperimentFile(FileModel):
+    """One experiment as its file describes it."""
+
+    renamed: ClassVar[dict[str, str]] = {
+        "named": "single",
+        "calibration": "sbc",
+        "budget_mb": "max_stored_mb",
+        "study.choose": "tuning",
+        "study.report": "held_out",
+    }
+
+    title: Text = Field(description="One line that names the experiment on its page.")
+    problem: Text = Field(
+        description="A built-in problem (coin, ...) or the path of a Python file that defines "
+        "PROBLEM, relative to the working directory."
+    )
+    data: dict[str, Any] = Field(
+        default={},
+        description="Settings handed to the problem's simulate function; the problem says what "
+        "they mean.",
+    )
+    num_steps: Count = Field(default=10000, description="Optimisation steps of a fit.")
+    optimizer: Optimizer = Field(
+        default="Adam",
+        description="NumPyro optimiser. ClippedAdam clips each gradient entry to [-10, 10].",
+    )
+    num_draws: NumDraws = Field(
+        default=4000,
+        description="Draws from each fitted guide, for the ELBO, k-hat and the errors of means and "
+        "standard deviations.",
+    )
+    num_snapshots: NumSnapshots = Field(
+        default=1000,
+        description="Snapshots of the parameters kept along a fit (fewer for guides with very many "
+        "parameters).",
+    )
+    max_stored_mb: Positive = Field(
+        default=64.0,
+        description="Storage limit in MB for the losses of a cell, and separately for its "
+        "snapshots. Beyond it losses are averaged over blocks of steps and fewer snapshots are "
+        "kept.",
+    )
+    study: IfGiven[Study] = Field(
+        default=None,
+        description="For a problem that knows the optima of its families: writes rates.csv, how "
+        "often the verdict and other rules are wrong, for the models on which thresholds were "
+        "tuned and for held-out models.",
+    )
+    grid: Annotated[list[GridBlock], Field(min_length=1)] = Field(
+        description="Blocks of fits. Each block is a full grid; a (model, guide, num_particles) may "
+        "occur in one block only."
+    )
+    single: dict[SingleName, SingleFit] = Field(
+        default={},
+        description="Single fits outside the grid, by name, for instance a published run. The name "
+        'must not start with "particles".',
+    )
+    sbc: dict[Name, SbcRefit] = Field(
+        default={},
+        description="Simulation-based calibration: refits by name, each of one guide to many data "
+        "sets drawn from the model at parameters drawn from its prior. Tests whether the rank of "
+        "the true values among the guide's draws is uniform, and adds the figure and the section "
+        "`sbc` to the page.",
+    )
+    autoguides: dict[GuideLabel, Autoguide] = Field(
+        default={}, description="Labels for autoguides with options, used like guide names."
+    )
+    figures: Unique[FigureName] = Field(
+        default=["loss", "verdicts"],
+        description="Figures of the page, modules of svi_atlas.plots, in order.",
+    )
+    notebooks: UniqueFilled[Name] = Field(
+        default=["experiment"],
+        description="Text notebooks in notebooks/. The first makes the experiment's page, further "
+        "ones pages of their own.",
+    )
+    heavy: bool = Field(
+        default=False,
+        description="If true, the experiment is left out of the default target; `snakemake heavy` "
+        "runs it.",
+    )
+    gpu: bool = Field(
+        default=False,
+        description="If true, each fit asks for one GPU (the resource `gpu`, see `snakemake "
+        "--resources gpu=1`) and stops if it finds none, unless `allow_cpu` is set in "
+        "config/config.yaml.",
+    )

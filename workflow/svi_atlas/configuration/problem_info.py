@@ -1,0 +1,30 @@
+"""What a problem file offers to the experiments that use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ProblemInfo:
+    """What a problem file offers: its models and guides by name, the schema of its data settings.
+
+    Parameters
+    ----------
+    models, guides
+        Their names, in the order of the problem file.
+    data_schema
+        JSON Schema of the experiment's key `data`.
+    has_optimum
+        Whether the problem knows the best member of its guides' families.
+    not_simulated
+        Why no data can be drawn from a model, for each model where this is known.
+    """
+
+    models: tuple[str, ...]
+    guides: tuple[str, ...]
+    data_schema: Mapping[str, Any]
+    has_optimum: bool = False
+    not_simulated: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,173 @@
+"""The plain arrays that statistics are computed from, one row per fit of a cell.
+
+The fields are what a statistic can ask for: a parameter of its function with the name of a field
+receives that field (see `table.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Int, Real, Shaped
+
+from svi_atlas.guide_traits import guide_traits
+
+ITERATES = ("last", "averaged")
+"""Iterates of a fit that are drawn from, in the order of the dimension `iterate`."""
+
+
+@dataclass(frozen=True)
+class FitInputs:
+    """Arrays of the fits of a cell. None means unknown, and skips the statistics that ask for it.
+
+    Attributes
+    ----------
+    step_size
+        Step size of each fit.
+    loss
+        Losses in nats, each the mean of `stride` steps.
+    negative_elbo
+        The loss where it is a negative ELBO, else None.
+    min_loss
+        Lower bound of the loss in nats, minus the log evidence; NaN if unknown or if the loss is no
+        negative ELBO.
+    stride
+        Steps per stored loss.
+    snapshots, snapshot_step
+        Unconstrained parameters along the fit, and the steps after which they were kept.
+    log_weight_last, log_weight_averaged
+        ln p(data, z) - ln q(z) in nats of draws z from the guide at either iterate.
+    """
+
+    step_size: Float[np.ndarray, " fit"]
+    loss: Float[np.ndarray, "fit step"]
+    negative_elbo: Float[np.ndarray, "fit step"] | None
+    min_loss: float
+    stride: int
+    snapshots: Float[np.ndarray, "fit snapshot parameter"]
+    snapshot_step: Int[np.ndarray, " snapshot"]
+    log_weight_last: Float[np.ndarray, "fit draw"]
+    log_weight_averaged: Float[np.ndarray, "fit draw"]
+
+
+@dataclass(frozen=True)
+class IterateInputs:
+    """Arrays of the fits of a cell at one iterate, last or averaged, and of the reference.
+
+    Attributes
+    ----------
+    log_weight
+        ln p(data, z) - ln q(z) in nats of draws z from the guide.
+    log_evidence
+        Log evidence in nats, NaN if unknown.
+    total_gap, total_gap_se
+        ELBO still to be gained within the family of the guide, and its standard error, nats.
+    num_parameters, num_components
+        Number of scalar parameters of the guide, and of scalar components of z.
+    draws
+        The draws z by site.
+    reference_mean, reference_sd
+        Posterior means and standard deviations by site.
+    reference_draws
+        Draws from the posterior by site, None if there are none.
+    mode_centres, mode_masses
+        Centres by site, and masses, of the modes of the posterior, None if they are not known.
+    """
+
+    log_weight: Float[np.ndarray, "fit draw"]
+    log_evidence: float
+    total_gap: Float[np.ndarray, " fit"]
+    total_gap_se: Float[np.ndarray, " fit"]
+    num_parameters: int
+    num_components: int
+    draws: Mapping[str, Float[np.ndarray, "fit draw ..."]]
+    reference_mean: Mapping[str, Float[np.ndarray, " ..."]]
+    reference_sd: Mapping[str, Float[np.ndarray, " ..."]]
+    reference_draws: Mapping[str, Float[np.ndarray, "reference_draw ..."]] | None
+    mode_centres: Mapping[str, Float[np.ndarray, "mode ..."]] | None
+    mode_masses: Float[np.ndarray, " mode"] | None
+
+
+def read_fit_inputs(fits: xr.Dataset, reference: xr.Dataset) -> FitInputs:
+    """Arrays of a cell as the fit stage wrote it, and of the posterior to compare with."""
+    loss, point = fit_first(fits["loss"]), _is_point(fits)
+    step_size, _ = np.meshgrid(fits["step_size"], fits["seed"])
+    last, averaged = (_log_weight(fits, iterate) for iterate in ITERATES)
+    return FitInputs(
+        step_size=step_size.ravel(),
+        loss=loss,
+        negative_elbo=None if point else loss,
+        min_loss=np.nan if point else -float(reference.attrs["log_evidence"]),
+        stride=int(fits["loss"].attrs.get("stride", 1)),
+        snapshots=_snapshots(fits),
+        snapshot_step=fits["snapshot_step"].to_numpy(),
+        log_weight_last=last,
+        log_weight_averaged=averaged,
+    )
+
+
+def read_iterate_inputs(fits: xr.Dataset, reference: xr.Dataset, iterate: str) -> IterateInputs:
+    """Arrays of a cell at one of ITERATES, and of the posterior to compare with."""
+    at_iterate = fits.isel(iterate=ITERATES.index(iterate))
+    sites = [str(name)[5:] for name in reference.data_vars if str(name).startswith("mean.")]
+    has_modes = "mode_mass" in reference
+    has_draws = all(f"draw.{site}" in reference for site in sites)
+    return IterateInputs(
+        log_weight=_log_weight(fits, iterate),
+        log_evidence=float(reference.attrs["log_evidence"]),
+        total_gap=fit_first(at_iterate["elbo_gap"]),
+        total_gap_se=fit_first(at_iterate["elbo_gap_se"]),
+        num_parameters=_snapshots(fits).shape[-1],
+        num_components=_num_components(fits),
+        draws={site: fit_first(at_iterate[f"site.{site}"]) for site in sites},
+        reference_mean=_by_site(reference, "mean", sites),
+        reference_sd=_by_site(reference, "sd", sites),
+        reference_draws=_by_site(reference, "draw", sites) if has_draws else None,
+        mode_centres=_by_site(reference, "mode_centre", sites) if has_modes else None,
+        mode_masses=reference["mode_mass"].to_numpy() if has_modes else None,
+    )
+
+
+def fit_first(array: xr.DataArray) -> Shaped[np.ndarray, "fit ..."]:
+    """Flatten the dimensions seed and step_size into one, the first; seeds vary slowest."""
+    ordered = array.transpose("seed", "step_size", ...).to_numpy()
+    return ordered.reshape(-1, *ordered.shape[2:])
+
+
+def _log_weight(fits: xr.Dataset, iterate: str) -> np.ndarray:
+    at_iterate = fits[["log_joint", "log_guide"]].isel(iterate=ITERATES.index(iterate))
+    return fit_first(at_iterate["log_joint"] - at_iterate["log_guide"])
+
+
+def _snapshots(fits: xr.Dataset) -> Real[np.ndarray, "fit snapshot parameter"]:
+    parameters = [
+        fit_first(values)
+        for name, values in fits.data_vars.items()
+        if str(name).startswith("unconstrained.")
+    ]
+    flat = [values.reshape(*values.shape[:2], -1) for values in parameters]
+    return np.concatenate(flat, axis=-1)
+
+
+def _num_components(fits: xr.Dataset) -> int:
+    """Scalar components of the draws; sites have the dimensions iterate, seed, step_size, draw, ..."""
+    sites = [fits[name] for name in fits.data_vars if str(name).startswith("site.")]
+    return sum(int(np.prod(values.shape[4:])) for values in sites)
+
+
+def _by_site(reference: xr.Dataset, prefix: str, sites: list[str]) -> dict[str, np.ndarray]:
+    return {
+        site: reference[f"{prefix}.{site}"].to_numpy()
+        for site in sites
+        if f"{prefix}.{site}" in reference
+    }
+
+
+def _is_point(fits: xr.Dataset) -> bool:
+    """Whether a point was fitted, by the guide itself or as the class of an autoguide with options."""
+    autoguide = json.loads(fits.attrs.get("spec", "{}")).get("autoguide") or {}
+    return guide_traits(fits.attrs["guide"], autoguide).point
