@@ -22,7 +22,7 @@ SHOWN = [
 ]
 
 MAX_LINES = 15
-"""Of a cell."""
+"""Of a code cell."""
 
 SETUP = ("Assign", "Expr", "ImportFrom")
 """Statements of a code cell: the page is made, and its methods are called."""
@@ -45,9 +45,9 @@ def test_the_title_and_the_question_come_first(notebook):
     assert "".join(text).strip(), "a title needs a sentence on what the page asks"
 
 
-def test_no_cell_is_long(notebook):
-    for cell in jupytext.read(notebook).cells:
-        assert len(cell.source.split("\n")) <= MAX_LINES, cell.source
+def test_no_cell_of_code_is_long(notebook):
+    for source in cells_of(notebook, "code"):
+        assert len(source.split("\n")) <= MAX_LINES, source
 
 
 def test_code_only_makes_the_page_and_shows_results_by_name(notebook):

@@ -190,9 +190,19 @@ def fit_anew() -> None:
             job.run(Path(path))
             if key:
                 fits = store.read_dataset(specs[path]["outputs"]["dataset"]).load()
-                index[key], values = _described(fits.isel(step_size=slice(None, None, 2)))
+                index[key], values = _described(_thinned(fits))
                 arrays |= {f"{key}:{name}": value for name, value in values.items()}
     np.savez_compressed(FITS_FILE, index=json.dumps(index), **arrays)
+
+
+def _thinned(fits: xr.Dataset) -> xr.Dataset:
+    """Every second step size, and of the weights of a flow's networks the first along each axis."""
+    fits = fits.isel(step_size=slice(None, None, 2))
+    weights = {
+        dim: slice(1) for name, values in fits.items() if "$params" in name for dim in values.dims
+    }
+    shared = ("iterate", "seed", "step_size", "snapshot")
+    return fits.isel({dim: first for dim, first in weights.items() if dim not in shared})
 
 
 def _described(fits: xr.Dataset) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
