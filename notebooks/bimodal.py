@@ -211,7 +211,7 @@ page.table("bimodal.summaries")
 
 # %%
 page.figure("verdicts")
-page.table("bimodal.grid_verdicts")
+page.table("general.grid_verdicts")
 
 # %% [markdown]
 # The best setting of each guide has the largest share of adequate seeds, then of converged ones, then

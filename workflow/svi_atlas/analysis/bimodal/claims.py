@@ -18,9 +18,7 @@ from svi_atlas.analysis.bimodal._selection import (
     successful_grid,
     with_setting,
 )
-from svi_atlas.analysis.general.pages import verdict_counts
 from svi_atlas.formatting import count_of, mean_se, measured, median_range
-from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.problems.bimodal import exact
 from svi_atlas.results.inputs import Fits, References
 
@@ -206,8 +204,3 @@ def _summaries(x: np.ndarray, y: np.ndarray, sd: float) -> dict[str, np.ndarray]
         "upper": (x + y > 0).mean(-1),
         "far": 100 * (np.abs(x - y) / np.sqrt(2) > FAR).mean(-1),
     }
-
-
-def grid_verdicts(table: pd.DataFrame) -> pd.DataFrame:
-    """How many fits of the grid have each verdict, by guide."""
-    return verdict_counts(grid_fits(table))
