@@ -46,7 +46,7 @@ wildcard_constraints:
     figure="[a-z0-9_.]+",
     notebook="[a-z0-9_]+",
     entry="[a-z][a-z0-9_]*",
-    page="(?!index$)[a-z0-9_-]+",
+    page="(?!index[.])[a-z0-9_-]+",
 
 
 include: "workflow/rules/common.smk"

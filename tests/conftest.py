@@ -10,7 +10,7 @@ import os
 import pytest
 
 from support import Project
-from svi_atlas.cli import limit_threads
+from svi_atlas.jobs.runtime import limit_threads
 
 limit_threads(1)  # before JAX is imported
 

@@ -39,13 +39,13 @@ def main() -> None:
     parser.add_argument("--without", nargs="*", default=[])
     options = parser.parse_args()
 
-    from svi_atlas import cli
+    from svi_atlas.jobs import runtime
 
-    cli.limit_threads(options.threads)
+    runtime.limit_threads(options.threads)
     if options.variant == "engine" and "flag" not in options.without:
-        cli.set_compiler_flags()
+        runtime.set_compiler_flags()
     if options.cache:
-        cli.keep_compiled_programs(options.cache)
+        runtime.keep_compiled_programs(options.cache)
     began = time.time()
     compile_seconds, run_seconds, first_done = globals()[f"time_{options.variant}"](options)
     total = began - STARTED + first_done
@@ -124,21 +124,18 @@ def time_engine(options):
     began = time.time()
     import cases
 
-    from svi_atlas.inference import fit as engine
-    from svi_atlas.inference.acceleration import fast_random, hoist
+    from svi_atlas.inference.acceleration import PARTS, accelerated
+    from svi_atlas.inference.fit import fit_cell
 
-    if "blocks" in options.without:
-        hoist.TESTED_JAX = ""
-    if "noise" in options.without:
-        engine.CacheBaseNoise = lambda guide: guide
-
+    part_of = {"noise": "cached_noise", "blocks": "hoist"}
+    without = {part_of.get(name, name) for name in options.without}
     model, make_guide, data = cases.load(options.case)
     seeds, step_sizes = _grid(options)
-    found, done = [], []
-    with fast_random.enabled(fast_random.PARTS - set(options.without)):
+    repeats, done = [], []
+    with accelerated(PARTS - without):
         for _ in range(options.repeats):
-            found.append(
-                engine.fit_cell.__wrapped__(
+            repeats.append(
+                fit_cell(
                     model,
                     make_guide,
                     data,
@@ -149,7 +146,7 @@ def time_engine(options):
                 )
             )
             done.append(time.time() - began)
-    return found[0].seconds_compile, [fits.seconds_run for fits in found], done[0]
+    return repeats[0].seconds_compile, [fits.seconds_run for fits in repeats], done[0]
 
 
 def time_floor(options):

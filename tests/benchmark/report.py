@@ -22,7 +22,7 @@ Seconds are medians; they move by up to a factor of two on this machine, ratios 
   and its user waits for that, so its run includes it. Timed on two fits and scaled.
 - `process`: one process a fit, as a pipeline without batching does. Timed on one fit and scaled.
 - `vmap_scan`: `jit(vmap(scan(SVI.update)))` over all fits, as an expert would write it by hand.
-- `engine`: `svi_atlas.inference.fit.fit_cell`. Each of its fits equals `SVI.run` (tests/unit/test_engine.py).
+- `engine`: `svi_atlas.inference.fit.fit_cell`. Each of its fits equals `SVI.run` (tests/unit/inference/test_fit.py).
 - `floor`: the same arithmetic written by hand in NumPy, for the coin's Normal guide only. The engine is
   below it where XLA fuses into one loop what NumPy does array by array.
 

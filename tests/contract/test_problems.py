@@ -13,20 +13,24 @@ from numpyro import handlers
 from numpyro.distributions import ImproperUniform, Unit
 from numpyro.infer import MCMC, NUTS, SVI, Trace_ELBO, init_to_uniform, init_to_value
 from numpyro.optim import Adam
-from svi_atlas.configuration.experiment import ProblemInfo, plan_experiment, read_experiment
-from svi_atlas.configuration.schema import check, read_yaml
 
 from support import ROOT
 from svi_atlas import problems
+from svi_atlas.configuration.cells import plan_experiment
+from svi_atlas.configuration.data_schema import check_data
+from svi_atlas.configuration.load import read_experiment
+from svi_atlas.configuration.models import Override
+from svi_atlas.configuration.problem_info import ProblemInfo
+from svi_atlas.configuration.yaml import read_yaml
 from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.full_data import NoSubsampling
 from svi_atlas.inference.guides import guide_factory
 from svi_atlas.inference.keys import purpose_key
-from svi_atlas.references import make_references
+from svi_atlas.references.make import make_references
 
 NAMES = problems.built_in_names()
 
-SMALLER = {"data": read_yaml(ROOT / "config/heavy_reduced.yaml")["override"]["data"]}
+SMALLER = Override(data=read_yaml(ROOT / "config/heavy_reduced.yaml")["override"]["data"])
 """The heavy experiments are tested at the sizes of their reduced setting."""
 
 HAS_COVARIATES = ("hierarchical_regression", "logistic_regression", "full_rank")
@@ -49,7 +53,7 @@ SAME_POSTERIOR = {("bimodal", "naive"): "stable"}
 """Models that need no NUTS of their own."""
 
 INTEGRATED = ("verdict_study",)
-"""Problems whose every density is integrated and compared elsewhere (test_rates)."""
+"""Problems whose every density is integrated and compared elsewhere (test_error_rates)."""
 
 
 def _start_if_improper(site):
@@ -71,7 +75,7 @@ class Case:
     @cached_property
     def settings(self):
         path = ROOT / "config" / "experiments" / f"{self.name}.yaml"
-        return read_experiment(path, SMALLER)["data"] if path.exists() else {}
+        return read_experiment(path, SMALLER).data if path.exists() else {}
 
     @cached_property
     def data(self):
@@ -113,27 +117,27 @@ def case(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_settings_satisfy_the_schema(case):
-    check(case.settings, dict(case.problem.data_schema), "the experiment", ("data",))
+    check_data(case.settings, case.problem.data_schema, "the experiment")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_experiment_can_be_planned(case):
     path = ROOT / "config" / "experiments" / f"{case.name}.yaml"
     problem = case.problem
-    catalogue = ProblemInfo(
+    info = ProblemInfo(
         tuple(problem.models),
         tuple(problem.guides),
         dict(problem.data_schema),
         has_optimum=problem.optimum is not None,
     )
-    assert plan_experiment(case.name, path, read_experiment(path, {}), catalogue).cells
+    assert plan_experiment(case.name, path, read_experiment(path), info).cells
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if CASES[name].problem.optimum])
 def test_the_optima_of_a_study_are_gaussians(case):
     path = ROOT / "config" / "experiments" / f"{case.name}.yaml"
-    for entry in read_experiment(path, {})["grid"]:
-        for model, guide in product(entry["models"], entry["guides"]):
+    for block in read_experiment(path).grid:
+        for model, guide in product(block.models, block.guides):
             size = case.latent(model)["x"]
             optima = case.problem.optimum(model, guide)
             assert optima

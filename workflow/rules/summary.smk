@@ -10,10 +10,10 @@ def print_summary():
     if not finished or not workflow.is_main_process:
         return
     files = {"tables": finished, "costs": RUN.cost_files(finished)}
-    command = [sys.executable, "-m", "svi_atlas", "summary", "-"]
-    summary = subprocess.run(
-        command, input=json.dumps(files), capture_output=True, text=True
-    )
+    listed = Path(LAYOUT.path("planning")) / "summary.json"
+    listed.write_text(json.dumps(files))
+    command = [sys.executable, "-m", "svi_atlas", "summary", str(listed)]
+    summary = subprocess.run(command, capture_output=True, text=True)
     print(summary.stdout, end="", file=sys.stderr)
     stale = RUN.stale_files()
     if stale:

@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     describe.add_argument("problems", nargs="+")
     describe.set_defaults(function=_describe_problems)
     summary = commands.add_parser("summary", help="print the verdicts and the cost of a run")
-    summary.add_argument("files", help="JSON: tables by experiment, and cost files; - for stdin")
+    summary.add_argument("files", help="JSON: tables by experiment, and cost files", type=Path)
     summary.set_defaults(function=_summary)
     check = commands.add_parser("check-verification", help="fail if a value is out of tolerance")
     check.add_argument("files", nargs="+", help="verification.csv of each experiment")
@@ -65,8 +65,7 @@ def _describe_problems(options: argparse.Namespace) -> int:
 def _summary(options: argparse.Namespace) -> int:
     from svi_atlas.report.summary import summarise_costs, summarise_fits
 
-    text = sys.stdin.read() if options.files == "-" else Path(options.files).read_text()
-    files = json.loads(text)
+    files = json.loads(options.files.read_text())
     lines = summarise_fits(files["tables"]) + summarise_costs(files["costs"], files["tables"])
     print("\n".join(lines))
     return 0

@@ -1,4 +1,4 @@
-"""The problem contract: a frozen record of pure functions."""
+"""The records of the problem contract: a problem is a frozen record of pure functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ Data = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Mode:
-    """One of several modes: its centre by site, and the share of the posterior nearest to it."""
+    """One of several modes of a posterior.
+
+    Attributes
+    ----------
+    centre : site -> array of the site's shape.
+    mass : share of the posterior that is nearest to this mode.
+    """
 
     centre: dict[str, Any]
     mass: float
@@ -22,17 +28,18 @@ class Mode:
 
 @dataclass(frozen=True)
 class Reference:
-    """The posterior to compare with.
+    """The posterior that fits are compared with.
 
-    draws: site name -> array (draw, *site dims), independent or thinned to be nearly so.
-    mean, sd: site name -> array of the site's shape, exact where `method` says so.
-    log_evidence: ln of the integral of the unnormalised posterior (nats), NaN if unknown.
-    method: how it was made, one line.
-    density: optional grid of the exact posterior density for figures, site name -> (grid, density)
-        for one-dimensional marginals.
-    modes: the modes of a posterior with several, so that a fit that misses one is found out.
-    mean_se, sd_se: site name -> Monte Carlo standard errors of mean and sd, where they have any.
-    unreliable: why nothing may be judged against it, "" if it can be trusted.
+    Attributes
+    ----------
+    draws : site -> (draw, *site), independent or thinned until nearly so.
+    mean, sd : site -> array of the site's shape; exact where `method` says so.
+    log_evidence : log integral of the unnormalised posterior (nats), NaN if unknown.
+    method : how it was made, in one line.
+    density : site -> (grid, density), each (point,): a marginal density for figures, optional.
+    modes : where the posterior has several, so that a fit that misses one is noticed.
+    mean_se, sd_se : site -> Monte Carlo standard errors of mean and sd, where they have any.
+    unreliable : why nothing may be judged against it, "" if it can be trusted.
     """
 
     draws: dict[str, np.ndarray]
@@ -49,9 +56,12 @@ class Reference:
 
 @dataclass(frozen=True)
 class FamilyOptimum:
-    """A Gaussian of a guide's family that is nearest to the posterior, over the single site `x`.
+    """The Gaussian of a guide's family that is nearest to the posterior, over the single site `x`.
 
-    mean: (dimension,); covariance: (dimension, dimension).
+    Attributes
+    ----------
+    mean : (dimension,)
+    covariance : (dimension, dimension)
     """
 
     mean: np.ndarray
@@ -66,19 +76,22 @@ MakeReference = Callable[[Data, Mapping[str, Any]], Reference]
 class Problem:
     """A posterior to approximate.
 
-    name, source: what it is and where it comes from.
-    simulate: (key, settings) -> dict of arrays; the settings are the experiment's `data`.
-    models: NumPyro models by name, called as model(data); model(None) draws mock data,
-        which only `num_mock` and `calibration` ask for.
-    guides: the problem's own guides by name, called as guide(data).
-    reference: (data, settings) -> Reference; by model name where the models' posteriors differ. A
-        model without one, or None, gets quadrature up to three dimensions and long NUTS beyond.
-    data_schema: optional JSON Schema of the experiment's `data` settings, checked before any job.
-    derived: optional, (params) -> dict of scalars: quantities of interest computed from the
-        constrained parameters of a fit (a dict of arrays), such as an angle in degrees; they
-        become columns `derived.<name>` of the table. Return {} for guides without any.
-    optimum: optional, (model, guide) -> the exact optima of the guide's family, where they are known:
-        what a study of the verdict's error rate needs. Several where they are equally near.
+    Attributes
+    ----------
+    name, source : what it is called and where it comes from.
+    simulate : (key, settings) -> arrays by name; the settings are the experiment's `data`.
+    models : name -> NumPyro model, called as model(data). Called as model(None) it draws mock data,
+        which only `num_mock` and `sbc` ask for.
+    guides : name -> the problem's own guide, called as guide(data).
+    reference : (data, settings) -> Reference, or such functions by name of the model where the
+        models' posteriors differ. A model without one gets quadrature up to three dimensions and
+        long NUTS beyond.
+    data_schema : JSON Schema of the experiment's `data`, checked before any job; optional.
+    derived : (params) -> scalars by name: quantities of interest computed from the constrained
+        parameters of a fit (arrays by name), such as an angle in degrees; optional. They become
+        columns `derived.<name>` of the table. It returns {} for guides without any.
+    optimum : (model, guide) -> the exact optima of the guide's family, several where they are equally
+        near; optional. A study of the verdict's error rates needs it.
     """
 
     name: str

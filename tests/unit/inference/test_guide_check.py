@@ -9,9 +9,9 @@ from numpyro.infer import autoguide
 
 from svi_atlas import problems
 from svi_atlas.inference.draws import Drawer
-from svi_atlas.inference.fit import ModelError
 from svi_atlas.inference.guide_check import check_guide, check_support, raise_errors
 from svi_atlas.inference.keys import purpose_key
+from svi_atlas.inference.model_error import ModelError
 
 DATA = {"y": [1.0, 2.0, 0.5]}
 
@@ -76,12 +76,12 @@ ERRORS = [
 
 @pytest.mark.parametrize(("guide", "words"), ERRORS, ids=[guide.__name__ for guide, _ in ERRORS])
 def test_an_error_is_named_and_raised(guide, words):
-    (found,) = check_guide(model, guide, DATA)
-    assert found.severity == "error"
+    (finding,) = check_guide(model, guide, DATA)
+    assert finding.severity == "error"
     for word in words:
-        assert word in found.message
+        assert word in finding.message
     with pytest.raises(ModelError, match="GuideError: "):
-        raise_errors([found])
+        raise_errors([finding])
 
 
 @pytest.mark.parametrize("guide", [good, auxiliary])
@@ -90,10 +90,10 @@ def test_a_good_guide_has_no_findings(guide):
 
 
 def test_a_factor_site_is_a_warning():
-    (found,) = check_guide(model, factor, DATA)
-    assert found.severity == "warning"
-    assert "factor or observed site 'extra'" in found.message
-    raise_errors([found])
+    (finding,) = check_guide(model, factor, DATA)
+    assert finding.severity == "warning"
+    assert "factor or observed site 'extra'" in finding.message
+    raise_errors([finding])
 
 
 @pytest.mark.parametrize(
@@ -134,29 +134,31 @@ def coin_draws(guide, **unconstrained):
 def test_draws_outside_the_support_are_a_warning():
     logit_mean = jnp.log(0.9 / 0.1)
     assert check_support(coin_draws("truncated_normal", mean=logit_mean, sd=-1.0), "here") == []
-    (found,) = check_support(coin_draws("normal", mean=logit_mean, sd=jnp.log(0.1)), "here")
-    assert found.severity == "warning"
-    share = float(found.message.split("%")[0])
+    (finding,) = check_support(coin_draws("normal", mean=logit_mean, sd=jnp.log(0.1)), "here")
+    assert finding.severity == "warning"
+    share = float(finding.message.split("%")[0])
     assert share == pytest.approx(15.87, abs=4 * 100 * (0.1587 * 0.8413 / 4000) ** 0.5)
-    assert "of 4,000 draws of the guide here fall" in found.message
+    assert "of 4,000 draws of the guide here fall" in finding.message
 
 
 def test_what_raises_is_left_to_the_fit():
     def raises(data):
         raise ValueError("broken on purpose")
 
-    (found,) = check_guide(model, raises, DATA)
-    assert str(found) == ("warning: the guide could not be checked: ValueError: broken on purpose")
-    raise_errors([found])
+    (finding,) = check_guide(model, raises, DATA)
+    assert str(finding) == (
+        "warning: the guide could not be checked: ValueError: broken on purpose"
+    )
+    raise_errors([finding])
 
 
 def test_guides_of_the_thread_on_factors():
     problem = problems.load("factor_thread")
-    found = {
+    shares = {
         name: [finding.severity for finding in check_guide(problem.models["sample"], guide, {})]
         for name, guide in problem.guides.items()
     }
-    assert found == {
+    assert shares == {
         "factor": ["warning"],
         "sample": [],
         "deterministic": ["error", "error"],

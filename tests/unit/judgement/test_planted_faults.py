@@ -10,9 +10,9 @@ from numpyro.infer import autoguide
 from svi_atlas.configuration.experiment import load_config
 
 from svi_atlas.diagnostics.table import diagnose
+from svi_atlas.inference.dataset import to_dataset
 from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.fit import fit_cell
-from svi_atlas.jobs.stages.fit import to_dataset
 from svi_atlas.judgement.verdict import deciding_checks, judge
 from svi_atlas.records import Mode, Reference
 from svi_atlas.references import to_dataset as reference_dataset

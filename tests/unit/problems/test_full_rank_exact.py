@@ -30,3 +30,8 @@ def test_the_model_is_the_gaussian_with_the_exact_covariance():
 def test_draws_have_the_covariance():
     draws = exact.draw(SD, 50_000, seed=1)
     np.testing.assert_allclose(np.cov(draws.T) / exact.covariance(SD), 1, atol=0.05)
+
+
+def test_the_covariance_is_autoregressive():
+    distance = np.abs(np.subtract.outer(np.arange(6), np.arange(6)))
+    np.testing.assert_allclose(exact.covariance(SD), 0.8**distance * np.outer(SD, SD))

@@ -1,4 +1,4 @@
-"""What can be known of a guide before it is fitted: does it fit its model, and stay in its support?"""
+"""Static checks of a guide: do its sites match the model's, and do its draws stay in the support?"""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 from numpyro import handlers
 from numpyro.infer.initialization import init_to_uniform
 
-from svi_atlas.inference.fit import ModelError
 from svi_atlas.inference.keys import purpose_key
+from svi_atlas.inference.model_error import ModelError
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,25 @@ class Finding:
 
 
 def check_guide(model: Callable, guide: Callable, data: Mapping[str, Any]) -> list[Finding]:
-    """Sites missing, extra or of the wrong shape, and factor sites.
+    """Find sites that are missing, extra or of the wrong shape, and factor sites.
 
-    guide: made afresh, since autoguides remember the trace they were set up in. Sites marked
-    `infer={'is_auxiliary': True}` may be in one of the two alone. A model or guide that raises is a
-    warning only: the fit raises the same and keeps its whole message.
+    Sites marked `infer={'is_auxiliary': True}` may be in one of the two alone. A model or guide that
+    raises is a warning only: the fit raises the same and keeps its whole message.
+
+    Parameters
+    ----------
+    model
+        Called as model(data).
+    guide
+        Made afresh, since autoguides remember the trace they were set up in.
+    data
+        Arrays by name.
     """
     arrays = {name: jnp.asarray(value) for name, value in data.items()}
-    found: list[Finding] = []
+    findings: list[Finding] = []
 
     def trace(key):
-        found.extend(_structure(*_traces(model, guide, arrays, *jax.random.split(key))))
+        findings.extend(_compare_sites(*_traces(model, guide, arrays, *jax.random.split(key))))
 
     try:
         jax.eval_shape(trace, purpose_key(0, "guide_check"))
@@ -46,14 +55,14 @@ def check_guide(model: Callable, guide: Callable, data: Mapping[str, Any]) -> li
         raise
     except Exception as error:
         lines = f"{type(error).__name__}: {error}".splitlines()
-        return [*found, Finding("warning", f"the guide could not be checked: {lines[0]}")]
-    return found
+        return [*findings, Finding("warning", f"the guide could not be checked: {lines[0]}")]
+    return findings
 
 
-def check_support(log_joint: np.ndarray, where: str) -> list[Finding]:
-    """Draws of a guide outside the model's support.
+def check_support(log_joint: Float[Array | np.ndarray, "*shape"], where: str) -> list[Finding]:
+    """Find draws of a guide outside the model's support.
 
-    log_joint: ln p(data, z) of the draws, of any shape; where: "at the start", for instance.
+    log_joint: ln p(data, z) of the draws, nats; where: "at the start", for instance.
     """
     share = float(np.mean(~np.isfinite(log_joint)))
     if share == 0:
@@ -80,17 +89,17 @@ def _traces(model, guide, arrays, guide_key, model_key):
     return guide_trace, handlers.trace(filled).get_trace(arrays)
 
 
-def _structure(guide_trace, model_trace) -> list[Finding]:
+def _compare_sites(guide_trace, model_trace) -> list[Finding]:
     guide, model = _latent(guide_trace), _latent(model_trace)
-    found = []
+    findings = []
     for name, site in model.items():
         if name not in guide and not _auxiliary(site):
-            found.append(Finding("error", _missing(name, site, guide_trace)))
+            findings.append(Finding("error", _missing(name, site, guide_trace)))
     for name, site in guide.items():
         if name not in model and not _auxiliary(site):
-            found.append(Finding("error", _extra(name, model, model_trace)))
+            findings.append(Finding("error", _extra(name, model, model_trace)))
         elif name in model and _shape(site) != _shape(model[name]):
-            found.append(
+            findings.append(
                 Finding(
                     "error",
                     f"site {name!r} has shape {_shape(site)} in the guide and "
@@ -100,7 +109,7 @@ def _structure(guide_trace, model_trace) -> list[Finding]:
             )
     for name, site in guide_trace.items():
         if site["type"] == "sample" and site["is_observed"]:
-            found.append(
+            findings.append(
                 Finding(
                     "warning",
                     f"the guide has the factor or observed site {name!r}, which is no part of a "
@@ -108,7 +117,7 @@ def _structure(guide_trace, model_trace) -> list[Finding]:
                     "as sample sites",
                 )
             )
-    return found
+    return findings
 
 
 def _latent(trace) -> dict[str, Any]:

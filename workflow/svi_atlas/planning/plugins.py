@@ -139,13 +139,13 @@ def notebook_inputs(file: Path) -> NotebookInputs:
             calls["section"] += SECTIONS_OF[method]
         elif method in calls:
             assert isinstance(node, ast.Call)
-            name = node.args[0] if node.args else None
-            if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
+            argument = node.args[0] if node.args else None
+            if not (isinstance(argument, ast.Constant) and isinstance(argument.value, str)):
                 raise InputError(
                     f"{file}: line {node.lineno}: page.{method} needs a name in quotes, so that the "
                     "workflow knows what the notebook reads"
                 )
-            calls[method].append(name.value)
+            calls[method].append(argument.value)
     calls["table"] += calls.pop("frame")
     if f"{file.stem}.facts" in analyses():
         calls["table"].append(f"{file.stem}.facts")

@@ -1,4 +1,4 @@
-"""What a problem file imports: the records of the problem contract, defined in `svi_atlas.records`."""
+"""What a problem file imports: the records that describe a problem."""
 
 from svi_atlas.records import FamilyOptimum, Mode, Problem, Reference
 

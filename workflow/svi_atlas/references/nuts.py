@@ -14,81 +14,116 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from arviz_stats.base import array_stats
+from jaxtyping import Float
 from numpyro.infer import NUTS
 
 from svi_atlas.errors import InputError
 from svi_atlas.records import Reference
-from svi_atlas.references.posterior import FIX, Posterior
+from svi_atlas.references.posterior import REMEDY, Posterior
 
-CHAINS = 4
-WARMUP, SAMPLES, PARTS = 1000, 2500, 5
-"""Steps a chain; the draws are made in parts, with a progress line after each; WARMUP is a
-whole number of parts."""
+NUM_CHAINS = 4
 
-ACCEPT = (0.9, 0.99)
+WARMUP_STEPS, SAMPLE_STEPS, NUM_PARTS = 1000, 2500, 5
+"""Steps of each chain. The draws are made in parts, with a line of progress after each; WARMUP_STEPS
+is a whole number of parts."""
+
+TARGET_ACCEPTANCE = (0.9, 0.99)
 """Target acceptance of the first run, and of the second, which is twice as long."""
 
-MOST_RHAT, LEAST_ESS = 1.01, 400.0
+MAX_RHAT, MIN_ESS = 1.01, 400.0
 
-DRAWS = 10_000
+MAX_DRAWS = 10_000
 """Draws kept; more are thinned."""
 
-CANDIDATES = 64
-ASCENT_STEPS, ASCENT_RATE = 100, 0.1
+NUM_CANDIDATES, ASCENT_STEPS, ASCENT_RATE = 64, 100, 0.1
 """Starts are the points farthest apart that a short climb from dispersed candidates reaches."""
 
-
-def by_nuts(posterior: Posterior, key: jax.Array, report: Callable[[str], None]) -> Reference:
-    """The reference of any posterior NUTS can sample, marked unreliable if its checks fail twice."""
-    starts = _starts(posterior, key)
-    for attempt, accept in enumerate(ACCEPT, start=1):
-        run = _sample(posterior, jax.random.fold_in(key, attempt), starts, attempt, accept, report)
-        faults = _faults(run)
-        report(f"checks: {'; '.join(faults) or 'passed'}")
-        if not faults:
-            break
-    return _reference(posterior, run, "; ".join(faults))
+MAX_DEPTH = 10.0
+"""Nats below the best, per coordinate and once more, at which a start may lie."""
 
 
 @dataclass(frozen=True)
-class _Run:
-    """draws: (chain, draw, component), of which names: (component,) in words."""
+class Chains:
+    """Chains of NUTS.
 
-    draws: np.ndarray
+    Attributes
+    ----------
+    draws : (chain, draw, component)
+    names : of the components, such as "x" or "x[2]".
+    divergences : number of transitions that diverged.
+    """
+
+    draws: Float[np.ndarray, "chain draw component"]
     names: list[str]
     divergences: int
 
 
-def _starts(posterior: Posterior, key: jax.Array) -> np.ndarray:
-    """(chain, dim): far apart and not far below the best, one in each mode that was found."""
+def sample_posterior(
+    posterior: Posterior, key: jax.Array, report: Callable[[str], None]
+) -> Reference:
+    """The reference of any posterior that NUTS can sample.
 
-    def climb(position):
+    Parameters
+    ----------
+    posterior : to sample.
+    key : of starts and chains.
+    report : receives lines of progress.
+
+    Returns
+    -------
+    reference : marked unreliable if its checks fail twice.
+
+    Raises
+    ------
+    InputError
+        If the density is zero or undefined at all starts.
+    """
+    starts = find_starts(posterior, key)
+    for attempt, acceptance in enumerate(TARGET_ACCEPTANCE, start=1):
+        attempt_key = jax.random.fold_in(key, attempt)
+        chains = _sample(posterior, attempt_key, starts, attempt, acceptance, report)
+        faults = find_faults(chains)
+        report(f"checks: {'; '.join(faults) or 'passed'}")
+        if not faults:
+            break
+    return _reference(posterior, chains, "; ".join(faults))
+
+
+def find_starts(posterior: Posterior, key: jax.Array) -> Float[np.ndarray, "chain dim"]:
+    """Starts far apart and not far below the best, one in each mode that was found."""
+    candidates = posterior.disperse(key, NUM_CANDIDATES)
+    points = np.concatenate([_climb(posterior, candidates), candidates])
+    height, _ = posterior.evaluate(points)
+    if not np.isfinite(height).any():
+        raise InputError(
+            f"{posterior.where}: no reference can be computed, since the density is zero or "
+            f"undefined at all of {len(points)} starts; {REMEDY}fix the model"
+        )
+    lowest = np.nanmax(height) - MAX_DEPTH * (posterior.dim + 1)
+    near = np.isfinite(height) & (height > lowest)
+    points, height = points[near], height[near]
+    selected = [int(np.argmax(height))]
+    while len(selected) < NUM_CHAINS:
+        distance = np.abs(points[:, None] - points[selected]).max(-1).min(-1)
+        selected.append(int(np.argmax(distance)))
+    return points[selected]
+
+
+def _climb(posterior: Posterior, candidates: np.ndarray) -> np.ndarray:
+    """Points (candidate, dim) that a few steps of Adam lead to."""
+
+    def climb_one(position):
         def step(_, state):
             position, first, second = state
             slope = jnp.nan_to_num(jax.grad(posterior.log_density)(position))
             first, second = 0.9 * first + 0.1 * slope, 0.9 * second + 0.1 * slope**2
             return position + ASCENT_RATE * first / jnp.sqrt(second + 1e-12), first, second
 
-        nothing = jnp.zeros_like(position)
-        return jax.lax.fori_loop(0, ASCENT_STEPS, step, (position, nothing, nothing))[0]
+        zeros = jnp.zeros_like(position)
+        return jax.lax.fori_loop(0, ASCENT_STEPS, step, (position, zeros, zeros))[0]
 
-    candidates = posterior.dispersed(key, CANDIDATES)
     with posterior.precision():
-        climbed = np.asarray(jax.jit(jax.vmap(climb))(jnp.asarray(candidates)), float)
-    points = np.concatenate([climbed, candidates])
-    height, _ = posterior.evaluate(points)
-    if not np.isfinite(height).any():
-        raise InputError(
-            f"{posterior.where}: no reference can be computed, since the density is zero or "
-            f"undefined at all of {len(points)} starts; {FIX}mend the model"
-        )
-    near = np.isfinite(height) & (height > np.nanmax(height) - 10 * posterior.dim - 10)
-    points, height = points[near], height[near]
-    chosen = [int(np.argmax(height))]
-    while len(chosen) < CHAINS:
-        distance = np.abs(points[:, None] - points[chosen]).max(-1).min(-1)
-        chosen.append(int(np.argmax(distance)))
-    return points[chosen]
+        return np.asarray(jax.jit(jax.vmap(climb_one))(jnp.asarray(candidates)), float)
 
 
 def _sample(
@@ -96,13 +131,14 @@ def _sample(
     key: jax.Array,
     starts: np.ndarray,
     length: int,
-    accept: float,
+    acceptance: float,
     report: Callable[[str], None],
-) -> _Run:
-    """`length` times the usual number of steps."""
-    warmup, part = length * WARMUP, length * SAMPLES // PARTS
+) -> Chains:
+    """Chains with `length` times the usual number of steps."""
+    warmup, part = length * WARMUP_STEPS, length * SAMPLE_STEPS // NUM_PARTS
     kernel = NUTS(
-        potential_fn=lambda position: -posterior.log_density(position), target_accept_prob=accept
+        potential_fn=lambda position: -posterior.log_density(position),
+        target_accept_prob=acceptance,
     )
 
     def one_step(state, _):
@@ -114,22 +150,23 @@ def _sample(
         return jax.lax.scan(one_step, state, None, length=part)
 
     started = time.perf_counter()
-    report(f"NUTS: {CHAINS} chains of {warmup:,} + {PARTS * part:,} steps, aiming at {accept}")
+    total = NUM_PARTS * part
+    report(f"NUTS: {NUM_CHAINS} chains of {warmup:,} + {total:,} steps, aiming at {acceptance}")
     positions, divergences = [], 0
     with posterior.precision():
-        keys = jax.random.split(key, CHAINS)
+        keys = jax.random.split(key, NUM_CHAINS)
         state = kernel.init(keys, warmup, jnp.asarray(starts), (), {})
-        for done in range(1 - warmup // part, PARTS + 1):
+        for done in range(1 - warmup // part, NUM_PARTS + 1):
             state, (position, diverging) = advance(state)
             if done > 0:
                 positions.append(np.swapaxes(np.asarray(position, float), 0, 1))
                 divergences += int(np.sum(diverging))
-            now = f"{done * part:,} of {PARTS * part:,} draws a chain" if done > 0 else "warming up"
+            progress = f"{done * part:,} of {total:,} draws" if done > 0 else "warming up"
             seconds = time.perf_counter() - started
-            report(f"{now}, after {seconds:.0f} s, {divergences} divergences")
+            report(f"{progress}, after {seconds:.0f} s, {divergences} divergences")
     joined = np.concatenate(positions, axis=1)
     _, sites = posterior.evaluate(joined.reshape(-1, posterior.dim))
-    return _Run(sites.reshape(*joined.shape[:2], -1), _component_names(posterior), divergences)
+    return Chains(sites.reshape(*joined.shape[:2], -1), _component_names(posterior), divergences)
 
 
 def _component_names(posterior: Posterior) -> list[str]:
@@ -140,56 +177,76 @@ def _component_names(posterior: Posterior) -> list[str]:
     ]
 
 
-def _faults(run: _Run) -> list[str]:
-    """What keeps a run from being a reference, in words; components that cannot vary are left out."""
-    faults = []
-    if not np.isfinite(run.draws).all():
+def find_faults(chains: Chains) -> list[str]:
+    """What keeps chains from being a reference, in words; constant components are left out."""
+    if not np.isfinite(chains.draws).all():
         return ["some draws are not finite"]
-    varying = [place for place in range(len(run.names)) if np.ptp(run.draws[:, :, place]) > 0]
-    for what, statistic, bad in (
-        ("R-hat", array_stats.rhat, lambda values: values >= MOST_RHAT),
-        ("bulk effective sample size", array_stats.ess, lambda values: values <= LEAST_ESS),
-        ("tail effective sample size", _tail_ess, lambda values: values <= LEAST_ESS),
-    ):
-        values = np.array([float(statistic(run.draws[:, :, place])) for place in varying])
-        failing = bad(values) | ~np.isfinite(values)
-        if failing.any():
-            worst = (np.argmax if what == "R-hat" else np.argmin)(np.nan_to_num(values))
-            limit = f"limit {MOST_RHAT}" if what == "R-hat" else f"{LEAST_ESS:.0f} are needed"
-            fault = f"{what} of {run.names[varying[worst]]} is {values[worst]:.4g} ({limit})"
-            if what == "R-hat":
-                fault = f"the chains do not agree, {fault}"
-            faults.append(fault)
-    if run.divergences:
-        share = run.divergences / run.draws[:, :, 0].size
-        faults.append(f"{run.divergences} transitions ({share:.2%}) diverged")
+    varying = [index for index in range(len(chains.names)) if np.ptp(chains.draws[:, :, index]) > 0]
+    names = [chains.names[index] for index in varying]
+    components = [chains.draws[:, :, index] for index in varying]
+    faults = [
+        fault
+        for fault in (
+            _rhat_fault(components, names),
+            _ess_fault("bulk effective sample size", array_stats.ess, components, names),
+            _ess_fault("tail effective sample size", _tail_ess, components, names),
+        )
+        if fault
+    ]
+    if chains.divergences:
+        share = chains.divergences / chains.draws[:, :, 0].size
+        faults.append(f"{chains.divergences} transitions ({share:.2%}) diverged")
     return faults
 
 
+def _rhat_fault(components: list[np.ndarray], names: list[str]) -> str:
+    values = np.array([float(array_stats.rhat(draws)) for draws in components])
+    if not ((values >= MAX_RHAT) | ~np.isfinite(values)).any():
+        return ""
+    worst = int(np.argmax(np.nan_to_num(values)))
+    return (
+        f"the chains do not agree, R-hat of {names[worst]} is {values[worst]:.4g} "
+        f"(limit {MAX_RHAT})"
+    )
+
+
+def _ess_fault(
+    statistic: str,
+    compute: Callable[[np.ndarray], float],
+    components: list[np.ndarray],
+    names: list[str],
+) -> str:
+    values = np.array([float(compute(draws)) for draws in components])
+    if not ((values <= MIN_ESS) | ~np.isfinite(values)).any():
+        return ""
+    worst = int(np.argmin(np.nan_to_num(values)))
+    return f"{statistic} of {names[worst]} is {values[worst]:.4g} ({MIN_ESS:.0f} are needed)"
+
+
 def _tail_ess(draws: np.ndarray) -> float:
-    return array_stats.ess(draws, method="tail", prob=(0.05, 0.95))
+    return float(array_stats.ess(draws, method="tail", prob=(0.05, 0.95)))
 
 
-def _reference(posterior: Posterior, run: _Run, unreliable: str) -> Reference:
-    pooled = run.draws.reshape(-1, run.draws.shape[-1])
-    errors = [
-        np.array([_error(run.draws[:, :, place], of) for place in range(pooled.shape[-1])])
-        for of in ("mean", "sd")
-    ]
-    thinned = run.draws[:, :: max(1, len(pooled) // DRAWS)].reshape(-1, pooled.shape[-1])
-    chains, length = run.draws.shape[:2]
+def _reference(posterior: Posterior, chains: Chains, unreliable: str) -> Reference:
+    num_chains, length, num_components = chains.draws.shape
+    pooled = chains.draws.reshape(-1, num_components)
+    mean_se, sd_se = (
+        np.array([_mcse(chains.draws[:, :, index], moment) for index in range(num_components)])
+        for moment in ("mean", "sd")
+    )
+    thinned = chains.draws[:, :: max(1, len(pooled) // MAX_DRAWS)].reshape(-1, num_components)
     return Reference(
         draws=posterior.split(thinned),
         mean=posterior.split(pooled.mean(0)),
         sd=posterior.split(pooled.std(0, ddof=1)),
         log_evidence=float("nan"),
-        method=f"NUTS, {chains} chains of {length:,} draws"
+        method=f"NUTS, {num_chains} chains of {length:,} draws"
         + (f", unreliable: {unreliable}" if unreliable else ""),
-        mean_se=posterior.split(errors[0]),
-        sd_se=posterior.split(errors[1]),
+        mean_se=posterior.split(mean_se),
+        sd_se=posterior.split(sd_se),
         unreliable=unreliable,
     )
 
 
-def _error(draws: np.ndarray, of: str) -> float:
-    return float(array_stats.mcse(draws, method=of)) if np.ptp(draws) > 0 else 0.0
+def _mcse(draws: np.ndarray, moment: str) -> float:
+    return float(array_stats.mcse(draws, method=moment)) if np.ptp(draws) > 0 else 0.0

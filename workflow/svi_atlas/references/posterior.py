@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float
 from numpyro import handlers
 from numpyro.distributions import Delta, Distribution
 from numpyro.infer.initialization import init_to_uniform
@@ -19,26 +21,29 @@ from numpyro.infer.util import initialize_model
 from svi_atlas.errors import InputError
 from svi_atlas.inference.full_data import NoSubsampling
 
-FEW, MANY = 2**10, 2**16
-"""Numbers of positions that are evaluated at once."""
+MIN_BATCH, MAX_BATCH = 2**10, 2**16
+"""Positions that are evaluated at once."""
 
-FIX = "give the problem a function `reference` for this model, or "
+MAX_TERMS_AT_ONCE = 2**24
+"""Positions that are evaluated at once, times the number of observed values; for memory's sake."""
+
+REMEDY = "give the problem a function `reference` for this model, or "
 
 
 @dataclass(frozen=True)
 class Posterior:
     """The unnormalised posterior of a model given its data.
 
-    model, data: as NumPyro takes them; where: names problem and model in messages.
-    dim: number of unconstrained coordinates. shapes: shape by site of the latent sites in the
-        constrained space, auxiliary sites left out.
-    coordinates: of scalar sites, the place of the coordinate that belongs to each.
-    observed: number of observed values, a measure of what one evaluation costs.
-    double: whether it is computed in 64 bits; a model that insists on 32 gets them.
+    Attributes
+    ----------
+    where : problem and model, as messages name them.
+    dim : number of unconstrained coordinates.
+    shapes : site -> shape of the latent site in the constrained space, auxiliary sites left out.
+    coordinates : scalar site -> index of the coordinate that belongs to it.
+    observed : number of observed values, a measure of what one evaluation costs.
+    double : whether it is computed in 64 bits; a model that insists on 32 gets them.
     """
 
-    model: Callable
-    data: dict[str, Any]
     where: str
     dim: int
     shapes: dict[str, tuple[int, ...]]
@@ -47,11 +52,23 @@ class Posterior:
     double: bool
     _log_density: Callable
     _constrain: Callable
-    _to_dict: Callable
 
     @classmethod
-    def of(cls, model: Callable, data: Mapping[str, Any], where: str) -> Posterior:
-        """The posterior of `model` given `data`. Raises InputError where there is none to compute."""
+    def from_model(cls, model: Callable, data: Mapping[str, Any], where: str) -> Posterior:
+        """The posterior of a model.
+
+        Parameters
+        ----------
+        model : a NumPyro model, called as model(data).
+        data : arrays by name.
+        where : problem and model, as messages name them.
+
+        Raises
+        ------
+        InputError
+            If the model has no posterior that can be computed: it has no latent site, a discrete
+            one, a parameter, or it raises an error.
+        """
         model = NoSubsampling(model)
         try:
             return cls._traced(model, data, where, double=True)
@@ -69,7 +86,7 @@ class Posterior:
         except Exception as error:
             raise InputError(
                 f"{where}: no reference can be computed, since the model raised "
-                f"{type(error).__name__}: {error}{model.hint}; {FIX}mend the model"
+                f"{type(error).__name__}: {error}{model.hint}; {REMEDY}fix the model"
             ) from error
 
     @classmethod
@@ -109,33 +126,35 @@ class Posterior:
             return {name: values[name] for name in shapes}
 
         return cls(
-            model, arrays, where, start.size, shapes, coordinates, observed, double, log_density,
-            constrain, to_dict,
-        )  # fmt: skip
+            where=where,
+            dim=start.size,
+            shapes=shapes,
+            coordinates=coordinates,
+            observed=observed,
+            double=double,
+            _log_density=log_density,
+            _constrain=constrain,
+        )
 
-    def precision(self):
+    def precision(self) -> AbstractContextManager:
         """Context in which everything about this posterior is computed."""
         return jax.enable_x64(self.double)
 
-    def log_density(self, position) -> jax.Array:
-        """ln of the unnormalised density of the unconstrained coordinates (dim,), nats; traceable."""
+    def log_density(self, position: Float[Array, " dim"]) -> Float[Array, ""]:
+        """Log of the unnormalised density of the unconstrained coordinates, nats; traceable."""
         return self._log_density(position)
 
-    def constrain(self, position) -> dict[str, jax.Array]:
-        """The latent sites at unconstrained coordinates (dim,); traceable."""
+    def constrain(self, position: Float[Array, " dim"]) -> dict[str, Array]:
+        """The latent sites at unconstrained coordinates; traceable."""
         return self._constrain(position)
 
-    def as_sites(self, position) -> dict[str, jax.Array]:
-        """Unconstrained coordinates (dim,) by site, as NumPyro's samplers take them; traceable."""
-        return self._to_dict(position)
-
-    def flat_sites(self, position) -> jax.Array:
-        """The constrained sites one after the other, (component,); traceable."""
+    def flat_sites(self, position: Float[Array, " dim"]) -> Float[Array, " component"]:
+        """The constrained sites one after the other; traceable."""
         values = self.constrain(position)
         return jnp.concatenate([jnp.ravel(values[name]) for name in self.shapes])
 
-    def split(self, flat: np.ndarray) -> dict[str, np.ndarray]:
-        """Arrays (..., component) as sites (..., *site dims)."""
+    def split(self, flat: Float[np.ndarray, " *batch component"]) -> dict[str, np.ndarray]:
+        """Components as sites, each (*batch, *site)."""
         sizes = [int(np.prod(shape)) for shape in self.shapes.values()]
         parts = np.split(flat, np.cumsum(sizes)[:-1], axis=-1)
         return {
@@ -144,46 +163,49 @@ class Posterior:
         }
 
     def offset(self, name: str) -> int:
-        """Where a site begins among the components of all sites."""
+        """Index of a site's first component among those of all sites."""
         before = list(self.shapes)[: list(self.shapes).index(name)]
         return sum(int(np.prod(self.shapes[site])) for site in before)
 
     @cached_property
     def _compiled(self) -> tuple[Callable, Callable]:
-        def both(position):
+        def density_and_sites(position):
             return self.log_density(position), self.flat_sites(position)
 
-        return jax.jit(jax.vmap(both)), jax.jit(jax.value_and_grad(self.log_density))
+        density_and_slope = jax.value_and_grad(self.log_density)
+        return jax.jit(jax.vmap(density_and_sites)), jax.jit(density_and_slope)
 
     @property
-    def most_at_once(self) -> int:
-        """Positions evaluated at once, for memory's sake."""
-        return int(max(FEW, min(MANY, 2**24 // max(self.observed, 1))))
+    def max_batch(self) -> int:
+        """Positions that are evaluated at once."""
+        return int(max(MIN_BATCH, min(MAX_BATCH, MAX_TERMS_AT_ONCE // max(self.observed, 1))))
 
-    def evaluate(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """ln density (n,) and sites (n, component) at positions (n, dim), -inf where undefined.
+    def evaluate(
+        self, positions: Float[np.ndarray, "position dim"]
+    ) -> tuple[Float[np.ndarray, " position"], Float[np.ndarray, "position component"]]:
+        """Log density (nats, -inf where undefined) and constrained sites at many positions.
 
         Padded to one of two lengths, so that only two programs are compiled.
         """
-        size = FEW if len(positions) <= FEW else self.most_at_once
+        size = MIN_BATCH if len(positions) <= MIN_BATCH else self.max_batch
         parts = []
         for start in range(0, len(positions), size):
             part = positions[start : start + size]
-            filled = np.concatenate([part, np.repeat(part[:1], size - len(part), axis=0)])
+            padded = np.concatenate([part, np.repeat(part[:1], size - len(part), axis=0)])
             with self.precision():
-                found = self._compiled[0](jnp.asarray(filled))
-            parts.append([np.asarray(array, float)[: len(part)] for array in found])
-        height, sites = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return height, sites
+                evaluated = self._compiled[0](jnp.asarray(padded))
+            parts.append([np.asarray(array, float)[: len(part)] for array in evaluated])
+        log_density, sites = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return log_density, sites
 
-    def slope(self, position: np.ndarray) -> tuple[float, np.ndarray]:
-        """ln density at a position (dim,), and its gradient (dim,)."""
+    def slope(self, position: Float[np.ndarray, " dim"]) -> tuple[float, Float[np.ndarray, " dim"]]:
+        """Log density (nats) at one position, and its gradient."""
         with self.precision():
-            height, gradient = self._compiled[1](jnp.asarray(position))
-        return float(height), np.asarray(gradient, float)
+            log_density, gradient = self._compiled[1](jnp.asarray(position))
+        return float(log_density), np.asarray(gradient, float)
 
-    def dispersed(self, key: jax.Array, count: int) -> np.ndarray:
-        """Starts far apart, (count, dim): around 0 with scales of 1, 3, 10 and 30."""
+    def disperse(self, key: jax.Array, count: int) -> Float[np.ndarray, " {count} dim"]:
+        """Starts far apart: around 0 with scales of 1, 3, 10 and 30."""
         scales = np.array([1.0, 3.0, 10.0, 30.0])[np.arange(count) % 4]
         rng = np.random.default_rng(np.asarray(key))
         return rng.standard_normal((count, self.dim)) * scales[:, None]
@@ -207,17 +229,17 @@ def _check_sites(trace, where: str) -> None:
         if isinstance(distribution, Distribution) and distribution.support.is_discrete:
             raise InputError(
                 f"{where}: no reference can be computed, since the latent site {name!r} is discrete "
-                f"({type(distribution).__name__}); {FIX}sum the site out of the model"
+                f"({type(distribution).__name__}); {REMEDY}sum the site out of the model"
             )
         if isinstance(distribution, Delta):
             raise InputError(
                 f"{where}: no reference can be computed, since the latent site {name!r} is a Delta; "
-                f"{FIX}use numpyro.deterministic for it"
+                f"{REMEDY}use numpyro.deterministic for it"
             )
     for name, site in trace.items():
         if site["type"] == "param":
             raise InputError(
                 f"{where}: no reference can be computed, since the model has the parameter {name!r}, "
                 "which is fitted together with the guide and has no posterior; "
-                f"{FIX}make it a sample site with a prior"
+                f"{REMEDY}make it a sample site with a prior"
             )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 CELL = "{model}/{guide}/{label}"
 
@@ -48,8 +48,8 @@ JOBS = {
 }
 """What tells the jobs of each stage apart, within their experiment (or the report)."""
 
-Paths = str | Mapping[str, str]
-"""The file behind an input of a job, or several by key."""
+Paths = Any
+"""The file behind an input of a job (str), several in order (list) or by key (dict)."""
 
 
 @dataclass(frozen=True)

@@ -9,24 +9,43 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Shaped, UInt32
 from numpyro import distributions as dist
 from numpyro import handlers
 from numpyro.infer.initialization import init_to_uniform
 
 from svi_atlas.errors import InputError
 
-Arrays = dict[str, np.ndarray]
+Simulated = dict[str, Shaped[np.ndarray, "simulation ..."]]
+"""Arrays by name, one entry per simulation."""
 
 
 def prior_predictive(
-    model: Callable, data: Mapping[str, Any], keys: jax.Array
-) -> tuple[Arrays, Arrays]:
-    """A draw of the prior, and of the data at it, for each of keys (simulation, 2).
+    model: Callable, data: Mapping[str, Any], keys: UInt32[Array, "simulation 2"]
+) -> tuple[Simulated, Simulated]:
+    """Draw from the prior, and data at each draw.
 
-    Model(data) is run with its observations set free, so that the data sets have the shape of `data`
-    and share its other entries (covariates). Returns the latent sites by name and the observed ones,
-    both (simulation, *shape); the latter replace the entries of `data` of their name. Raises
-    InputError if the model has no such draws, naming the site.
+    model(data) is run with its observations set free, so that the data sets have the shape of `data`
+    and share its other entries (covariates).
+
+    Parameters
+    ----------
+    model
+        Called as model(data).
+    data
+        Arrays by name.
+    keys
+        One random key per simulation.
+
+    Returns
+    -------
+    The latent sites and the observed ones, by name, (simulation, *shape); the latter replace the entries
+    of `data` of their name.
+
+    Raises
+    ------
+    InputError
+        If the model cannot be drawn from, naming the site.
     """
     arrays = {name: jnp.asarray(value) for name, value in data.items()}
     try:
@@ -36,7 +55,7 @@ def prior_predictive(
     except Exception as error:
         raise InputError(f"drawing from it raised {type(error).__name__}: {error}") from error
     observed = [name for name, (_, _, was_observed) in site_shapes.items() if was_observed]
-    reasons += [_misfit(name, site_shapes[name][0], arrays) for name in observed]
+    reasons += [_why_not_replaceable(name, site_shapes[name][0], arrays) for name in observed]
     reasons = [reason for reason in reasons if reason]
     if not observed and not reasons:
         reasons.append("it observes nothing, so that there are no data to simulate")
@@ -47,7 +66,7 @@ def prior_predictive(
     shifted = {name: arrays[name] + 1 for name in observed}
     if not _equal(drawn, draw(keys, {**arrays, **shifted})):
         raise InputError(
-            f"its draws depend on the values of data {_named(observed)}: use an observed entry as "
+            f"its draws depend on the values of data {_quote(observed)}: use an observed entry as "
             "`obs=` only, and its shape"
         )
     parameters = {name: np.asarray(drawn[name]) for name in drawn if name not in observed}
@@ -59,7 +78,7 @@ def prior_predictive(
 
 
 def why_not_simulated(model: Callable) -> str:
-    """Why no data can be drawn from the model, as far as model(None) shows it; "" if it shows nothing."""
+    """Why no data can be drawn from the model, as far as model(None) shows it, or ""."""
     try:
         return "; ".join(_sites(model, None)[1])
     except Exception:
@@ -78,16 +97,16 @@ def _trace(model: Callable, key: jax.Array, data, substitute_fn=None) -> dict[st
 def _draw(model: Callable, key: jax.Array, data) -> dict[str, jax.Array]:
     """Values of the sites, but for latent ones that are auxiliary."""
     sites = _trace(model, key, data).items()
-    return {name: site["value"] for name, site in sites if _counts(site)}
+    return {name: site["value"] for name, site in sites if _is_drawn(site)}
 
 
 def _sites(model: Callable, data) -> tuple[dict[str, tuple], list[str]]:
-    """(shape, dtype, whether observed) of each site, and what cannot be drawn from. Computes nothing."""
-    found: dict[str, tuple] = {}
+    """(shape, dtype, whether observed) of each site, and why others cannot be drawn. Computes nothing."""
+    sites: dict[str, tuple] = {}
     reasons: list[str] = []
 
     def start_if_improper(site):
-        if site["type"] == "sample" and _is(site["fn"], dist.ImproperUniform):
+        if site["type"] == "sample" and _is_kind(site["fn"], dist.ImproperUniform):
             reasons.append(f"the prior of site {site['name']!r} is improper")
             return init_to_uniform(site)
         return None
@@ -95,24 +114,25 @@ def _sites(model: Callable, data) -> tuple[dict[str, tuple], list[str]]:
     def trace():
         for name, site in _trace(model, jax.random.PRNGKey(0), data, start_if_improper).items():
             was_observed = bool(site["infer"].get("was_observed"))
-            if _is(site["fn"], dist.Unit):
+            if _is_kind(site["fn"], dist.Unit):
                 reasons.append(f"the factor {name!r} is no density that data could be drawn from")
-            elif _counts(site):
+            elif _is_drawn(site):
                 if not was_observed and site["fn"].support.is_discrete and data is not None:
                     reasons.append(f"the latent site {name!r} is discrete")
                 shape, dtype = jnp.shape(site["value"]), jnp.result_type(site["value"])
-                found[name] = (shape, dtype, was_observed)
+                sites[name] = (shape, dtype, was_observed)
 
     jax.eval_shape(trace)
-    return found, list(dict.fromkeys(reasons))
+    return sites, list(dict.fromkeys(reasons))
 
 
-def _counts(site: Mapping[str, Any]) -> bool:
+def _is_drawn(site: Mapping[str, Any]) -> bool:
+    """Whether a site is observed, or latent and not auxiliary."""
     infer = site["infer"]
     return bool(infer.get("was_observed")) or not infer.get("is_auxiliary")
 
 
-def _is(distribution, kind: type) -> bool:
+def _is_kind(distribution, kind: type) -> bool:
     """Whether a distribution is of a kind, by itself or in a plate or under a mask."""
     wrappers = (dist.ExpandedDistribution, dist.MaskedDistribution, dist.Independent)
     while not isinstance(distribution, kind) and isinstance(distribution, wrappers):
@@ -120,12 +140,12 @@ def _is(distribution, kind: type) -> bool:
     return isinstance(distribution, kind)
 
 
-def _misfit(name: str, shape: tuple[int, ...], data: Mapping[str, jax.Array]) -> str:
-    """Why an observed site cannot replace the data of its name, or nothing."""
+def _why_not_replaceable(name: str, shape: tuple[int, ...], data: Mapping[str, jax.Array]) -> str:
+    """Why an observed site cannot replace the data of its name, or ""."""
     if name not in data:
         return (
             f"the observed site {name!r} has no data of its name to replace (there are "
-            f"{_named(data) or 'none'}): give both one name"
+            f"{_quote(data) or 'none'}): give both one name"
         )
     if shape != data[name].shape:
         return (
@@ -135,7 +155,7 @@ def _misfit(name: str, shape: tuple[int, ...], data: Mapping[str, jax.Array]) ->
     return ""
 
 
-def _named(names) -> str:
+def _quote(names) -> str:
     return ", ".join(map(repr, names))
 
 

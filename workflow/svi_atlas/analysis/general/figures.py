@@ -110,10 +110,11 @@ def sbc_histograms(sbc: pd.DataFrame, sbc_ranks: dict[str, pd.DataFrame]) -> pd.
     `high` that holds all bars of a calibrated guide with a probability of 99 %.
     """
     parts = []
-    for row in sbc[sbc["finding"] != "failed"].itertuples():
-        ranks = sbc_ranks[row.name]
-        of_parameter = ranks.loc[ranks["parameter"] == row.parameter, "rank"].dropna().astype(int)
-        bars = histogram(of_parameter.to_numpy(), int(row.num_draws), NUM_SBC_BARS)
-        parts.append(bars.assign(name=row.name, parameter=row.parameter))
+    tested = sbc[sbc["finding"] != "failed"].reindex(columns=["name", "parameter", "num_draws"])
+    for name, parameter, num_draws in tested.itertuples(index=False, name=None):
+        ranks = sbc_ranks[name]
+        of_parameter = ranks.loc[ranks["parameter"] == parameter, "rank"].dropna().astype(int)
+        bars = histogram(of_parameter.to_numpy(), int(num_draws), NUM_SBC_BARS)
+        parts.append(bars.assign(name=name, parameter=parameter))
     columns = ["name", "parameter", "left", "right", "count", "low", "high"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

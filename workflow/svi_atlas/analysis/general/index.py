@@ -7,6 +7,7 @@ import pandas as pd
 
 from svi_atlas.analysis._tables import ORDER, has_models, model_label, with_labels
 from svi_atlas.formatting import count_of, humanise, number
+from svi_atlas.judgement.families import families
 from svi_atlas.judgement.ranking import best_settings as rank_settings
 from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.judgement.recommendation import recommend, why_none_qualifies
@@ -57,11 +58,10 @@ def by_guide(table: pd.DataFrame) -> pd.DataFrame:
     verdicts = [verdict for verdict in ORDER if verdict in counts]
     best = {(row.model, row.guide): row for row in rank_settings(table).itertuples()}
     rows = []
-    for (model, guide), counted in counts[verdicts].iterrows():
-        name = f"{guide}\non {model}" if has_models(grid) else guide
-        rows.append(
-            {"guide": name, **counted.to_dict(), **_best_of(best.get((model, guide)), table)}
-        )
+    for family in families(table):
+        counted = counts.loc[(family.model, family.guide), verdicts].to_dict()
+        top = best.get((family.model, family.guide))
+        rows.append({"guide": family.name, **counted, **_best_of(top, table)})
     labels = {"guide": "guide"} | {verdict: humanise(verdict) for verdict in verdicts}
     labels |= {"best": "best", "adequate_seeds": "adequate there", "kl": "KL", "seconds": "seconds"}
     return with_labels(pd.DataFrame(rows, columns=list(labels)), labels)

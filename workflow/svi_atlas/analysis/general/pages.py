@@ -32,6 +32,11 @@ def verdict_counts(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def grid_verdicts(table: pd.DataFrame) -> pd.DataFrame:
+    """The same for the fits of the grid alone."""
+    return verdict_counts(grid_fits(table))
+
+
 def best_settings(table: pd.DataFrame) -> pd.DataFrame:
     """The best setting of each guide: converged and adequate seeds, medians over the seeds."""
     best = rank_settings(table)

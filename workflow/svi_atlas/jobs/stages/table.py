@@ -7,7 +7,7 @@ from svi_atlas.results import store
 
 
 def run(job: Job) -> None:
-    cells = [store.read_table(path) for path in job.inputs["diagnostics"].values()]
+    cells = [store.read_table(path) for path in job.inputs["diagnostics"]]
     table = judge_cells(cells, job.spec["thresholds"])
     if job.spec["strict"] and (failures := describe_failures(table)):
         raise InputError("strict is true and these fits failed:\n" + "\n".join(failures))

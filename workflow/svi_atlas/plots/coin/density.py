@@ -1,51 +1,37 @@
-"""The exact posterior of the coin against the fitted guides and the posterior of the origin."""
+"""The exact posterior of the coin beside the fitted guides and the tutorial's posterior."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
-from scipy import stats
 
 from svi_atlas.plots import _style
-from svi_atlas.plots.coin._densities import density, typical_fits
-from svi_atlas.results.store import Results
 
-TUTORIAL_RUN = "tutorial_beta_1_particle"
+CAPTION = (
+    "Left: the exact posterior (filled) and the fitted guides; of each guide, the fit with the median KL "
+    "divergence at its best setting. Right: the same curves minus the exact density. The dashed curve is "
+    "what the tutorial takes for the posterior, the dotted one its own fit with one particle."
+)
 
 
-def draw(results: Results) -> Figure:
-    """Left the densities, right their difference to the exact one.
-
-    Shown of each guide is the fit with the median KL of its best setting.
-    """
-    table, reference, data = results.table(), results.reference(), results.data()
-    heads = float(data["obs"].sum())
-    tails = data["obs"].size - heads
-    fairness = reference["grid.latent_fairness"].to_numpy()[1:-1]
-    exact = reference["density.latent_fairness"].to_numpy()[1:-1]
-    wrong = stats.beta.pdf(fairness, heads, tails)
+def draw(densities: pd.DataFrame) -> Figure:
+    """Left the densities, right their difference from the exact one."""
     figure, ((left, right),) = _style.panels(1, 2, (9.2, 3.9))
-    left.fill_between(fairness, exact, color="#d9d9d9", lw=0, label=_exact_name(heads, tails))
-    curves: list[tuple[str, np.ndarray, str, Any]] = [
-        (f"Beta({heads:g}, {tails:g}), the origin's “truth”", wrong, _style.WRONG, (0, (4, 2))),
-    ]
-    for guide, fit in typical_fits(table).items():
-        label = (
-            f"{guide}: step {_style.plain_number(fit['step_size'])}, "
-            f"{_style.particles(fit['num_particles'])}"
-        )
-        curve = density(guide, fit, fairness)
-        curves.append((label, curve, _style.guide_colour(guide), "-"))
-    origin = table[table["label"] == TUTORIAL_RUN]
-    if len(origin) and origin.iloc[0]["verdict"] != "failed":
-        curve = density("beta", origin.iloc[0], fairness)
-        colour = _style.guide_colour("beta")
-        curves.append(("beta: the origin's run, 1 particle", curve, colour, (0, (1, 1.2))))
-    for label, curve, colour, dashes in curves:
-        left.plot(fairness, curve, color=colour, ls=dashes, lw=1.3, label=label)
-        right.plot(fairness, curve - exact, color=colour, ls=dashes, lw=1.3)
+    for _, curve in densities.groupby(
+        ["curve", "guide"], sort=False, dropna=False, group_keys=False
+    ):
+        first = curve.iloc[0]
+        if first["curve"] == "exact":
+            label = f"exact posterior Beta({first['alpha']:g}, {first['beta']:g})"
+            left.fill_between(
+                curve["fairness"], curve["density"], color="#d9d9d9", lw=0, label=label
+            )
+            continue
+        style = _line(first)
+        left.plot(curve["fairness"], curve["density"], lw=1.3, label=_name(first), **style)
+        right.plot(curve["fairness"], curve["difference"], lw=1.3, **style)
     right.axhline(0, color=_style.EXACT, lw=0.8)
     left.set_ylim(0)
     left.set_title("density")
@@ -57,5 +43,18 @@ def draw(results: Results) -> Figure:
     return figure
 
 
-def _exact_name(heads: float, tails: float) -> str:
-    return f"exact posterior Beta({heads + 1:g}, {tails + 1:g})"
+def _line(curve: pd.Series) -> dict[str, Any]:
+    """Colour and dashes of a curve."""
+    if curve["curve"] == "tutorial_posterior":
+        return {"color": _style.WRONG, "ls": (0, (4, 2))}
+    dashes = (0, (1, 1.2)) if curve["curve"] == "tutorial_fit" else "-"
+    return {"color": _style.guide_colour(curve["guide"]), "ls": dashes}
+
+
+def _name(curve: pd.Series) -> str:
+    if curve["curve"] == "tutorial_posterior":
+        return f"Beta({curve['alpha']:g}, {curve['beta']:g}), the tutorial's “truth”"
+    particles = _style.particles(curve["num_particles"])
+    if curve["curve"] == "tutorial_fit":
+        return f"{curve['guide']}: the tutorial's fit, {particles}"
+    return f"{curve['guide']}: step {_style.plain_number(curve['step_size'])}, {particles}"

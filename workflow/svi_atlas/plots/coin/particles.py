@@ -1,51 +1,52 @@
-"""One particle against 32 in the origin's run: the losses, and where the parameters are."""
+"""One particle against 32 in the tutorial's fit: the losses, and the parameters by step."""
 
 from __future__ import annotations
 
-import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from svi_atlas.plots import _fits, _style
-from svi_atlas.results.store import Results
+from svi_atlas.plots import _style
+from svi_atlas.plots.coin._tutorial import NO_FITS, empty_figure
 
-RUNS = ("tutorial_beta_1_particle", "tutorial_beta_32_particles")
-COLOURS = ("#E69F00", "#0072B2")
-NUM_BINS = 45
+CAPTION = (
+    "The tutorial's fit with 1 and with 32 particles. Left: the mean loss, with a band of one standard "
+    "deviation of the single losses. Middle and right: the parameters, which start at 10. With one "
+    "particle the loss has settled, but the parameters have not."
+)
+
+COLOURS = {"tutorial_beta_1_particle": "#E69F00", "tutorial_beta_32_particles": "#0072B2"}
 
 
-def draw(results: Results) -> Figure:
-    """Mean and spread of the loss, alpha_q and beta_q over the steps, both runs in each panel."""
-    data = results.data()
-    heads = float(data["obs"].sum())
-    optimum = {"alpha_q": heads + 1, "beta_q": data["obs"].size - heads + 1}
+def draw(particle_losses: pd.DataFrame, particle_paths: pd.DataFrame) -> Figure:
+    """Mean and spread of the loss, then each parameter, over the steps; both fits in each panel."""
+    if particle_losses.empty:
+        return empty_figure(NO_FITS)
     figure, (row,) = _style.panels(1, 3, (9.6, 3.2))
-    for run, colour in zip(RUNS, COLOURS, strict=True):
-        fit = _fits.named_fit(results, run)
-        label = _style.particles(int(fit.attrs["num_particles"]))
-        if "message" in fit.attrs:
-            row[0].plot([], [], color=colour, label=f"{label}: failed")
+    left, *others = row
+    for label, losses in particle_losses.groupby("label", sort=False):
+        colour = COLOURS[str(label)]
+        name = _style.particles(losses["num_particles"].iloc[0])
+        if losses["message"].notna().any():
+            left.plot([], [], color=colour, label=f"{name}: failed")
             continue
-        loss = fit["loss"].to_numpy()
-        edges = _fits.log_bins(len(loss), NUM_BINS)
-        steps = _fits.centres(edges)
-        mean = _fits.bin_means(loss, edges)
-        spread = np.sqrt(_fits.bin_means((loss - np.repeat(mean, np.diff(edges))) ** 2, edges))
-        row[0].fill_between(steps, mean - spread, mean + spread, color=colour, alpha=0.25, lw=0)
-        row[0].plot(steps, mean, color=colour, label=label)
-        for axes, name in zip(row[1:], optimum, strict=True):
-            axes.plot(fit["snapshot_step"], fit[f"path.{name}"], color=colour)
-    floor = _fits.negative_log_evidence(results)
-    row[0].axhline(floor, color=_style.EXACT, lw=0.9, ls="--")
-    row[0].set_xscale("log")
-    row[0].set_title("loss: mean and one sd (nats)")
-    for axes, (name, value) in zip(row[1:], optimum.items(), strict=True):
-        axes.axhline(value, color=_style.EXACT, lw=0.9, ls="--", label="exact")
-        axes.set_title(f"{name} (exact {value:g})")
+        low, high = losses["mean"] - losses["sd"], losses["mean"] + losses["sd"]
+        left.fill_between(losses["step"], low, high, color=colour, alpha=0.25, lw=0)
+        left.plot(losses["step"], losses["mean"], color=colour, label=name)
+    left.axhline(particle_losses["floor"].iloc[0], color=_style.EXACT, lw=0.9, ls="--")
+    if particle_losses["step"].notna().any():
+        left.set_xscale("log")
+    left.set_title("loss: mean and one sd (nats)")
+    for axes, (parameter, paths) in zip(others, particle_paths.groupby("parameter"), strict=True):
+        for label, path in paths.groupby("label", sort=False):
+            axes.plot(path["step"], path["value"], color=COLOURS[str(label)])
+        exact = paths["exact"].iloc[0]
+        axes.axhline(exact, color=_style.EXACT, lw=0.9, ls="--", label="exact")
+        axes.set_title(f"{parameter} (exact {exact:g})")
     for axes in row:
         axes.set_xlabel("step")
-    handles, labels = row[0].get_legend_handles_labels()
-    exact, _ = row[1].get_legend_handles_labels()
+    handles, labels = left.get_legend_handles_labels()
+    exact_line, _ = others[0].get_legend_handles_labels()
     figure.legend(
-        [*handles, *exact], [*labels, "exact optimum"], loc="outside lower center", ncols=3
+        [*handles, *exact_line], [*labels, "exact optimum"], loc="outside lower center", ncols=3
     )
     return figure

@@ -2,41 +2,58 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.factor_thread._exact import HALF_BOX, SIGMA1, SIGMA2
-from svi_atlas.results.store import Results
+from svi_atlas.plots import _style
 
-GUIDES = {"factor": "#D55E00", "sample": "#0072B2"}
+CAPTION = (
+    "Draws of the forum thread's fitted guides on the factor model. Ellipses: one, two and three standard "
+    "deviations of the target. The factor guide draws from the Uniform whatever its parameters say."
+)
 
 
-def draw(results: Results) -> Figure:
-    """A panel a guide of the origin's runs on the factor model; ellipses: 1, 2, 3 target sds."""
+def draw(
+    pairing_draws: pd.DataFrame, draw_widths: pd.DataFrame, exact_answers: pd.DataFrame
+) -> Figure:
+    """One panel per guide on the factor model, with the contours of the target."""
     figure, (row,) = _style.panels(1, 2, (8.6, 4.3), sharey=True)
-    angle = np.linspace(0, 2 * np.pi, 200)
-    for axes, (guide, colour) in zip(row, GUIDES.items(), strict=True):
-        fit = _fits.named_fit(results, f"thread_factor_{guide}")
-        axes.set_title(f"{guide} guide")
-        if "message" in fit.attrs:
-            _style.note(axes, f"failed: {_style.short(fit.attrs['message'])}")
+    target = exact_answers[exact_answers["model"] == "factor"].iloc[0]
+    draws = pairing_draws[pairing_draws["model"] == "factor"]
+    for axes, (_, widths) in zip(row, draw_widths.iterrows(), strict=True):
+        guide = widths["guide"]
+        if pd.notna(widths["message"]):
+            axes.set_title(f"{guide} guide")
+            _style.note(axes, _style.short(widths["message"]))
             continue
-        last = fit.sel(iterate="last")
-        x, y = (last[f"site.{site}"].to_numpy() for site in ("x", "y"))
-        sig = [float(last[f"param.{name}"]) for name in ("sig1_q", "sig2_q")]
-        axes.plot(x, y, ".", ms=2.2, color=colour, alpha=0.5, mew=0, rasterized=True)
-        for radius in (1, 2, 3):
-            axes.plot(radius * SIGMA1 * np.cos(angle), radius * SIGMA2 * np.sin(angle),
-                      color=_style.EXACT, lw=0.9)  # fmt: skip
+        _draw_guide(axes, draws[draws["guide"] == guide], target)
         axes.set_title(
-            f"{guide} guide: sig1_q = {sig[0]:.3g}, sig2_q = {sig[1]:.3g}\n"
-            f"sds of {len(x):,} draws: x {x.std():.3g}, y {y.std():.3g}"
+            f"{guide} guide: sig1_q = {widths['sig1_q']:.3g}, sig2_q = {widths['sig2_q']:.3g}\n"
+            f"sds of {int(widths['num_draws']):,} draws: "
+            f"x {widths['sd_x']:.3g}, y {widths['sd_y']:.3g}"
         )
-        axes.set_xlim(-HALF_BOX, HALF_BOX)
-        axes.set_ylim(-HALF_BOX, HALF_BOX)
-        axes.set_aspect("equal")
-        axes.set_xlabel("x")
-        axes.grid(False)
     row[0].set_ylabel("y")
     return figure
+
+
+def _draw_guide(axes: Axes, draws: pd.DataFrame, target: pd.Series) -> None:
+    colour = _style.guide_colour(draws["guide"].iloc[0])
+    points: dict[str, Any] = {"ms": 2.2, "color": colour, "alpha": 0.5, "mew": 0}
+    axes.plot(draws["x"], draws["y"], ".", rasterized=True, **points)
+    angle = np.linspace(0, 2 * np.pi, 200)
+    for radius in (1, 2, 3):
+        ellipse = (
+            radius * target["sig1_q"] * np.cos(angle),
+            radius * target["sig2_q"] * np.sin(angle),
+        )
+        axes.plot(*ellipse, color=_style.EXACT, lw=0.9)
+    half_box = target["half_box"]
+    axes.set_xlim(-half_box, half_box)
+    axes.set_ylim(-half_box, half_box)
+    axes.set_aspect("equal")
+    axes.set_xlabel("x")
+    axes.grid(False)

@@ -1,4 +1,4 @@
-"""Two modes and a heavy tail in a box: a posterior most families cannot hold."""
+"""Two modes and a heavy tail in a box: a posterior that most guide families cannot represent."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
+from svi_atlas.problems.base import Mode, Problem, Reference
 from svi_atlas.problems.bimodal import exact
 from svi_atlas.problems.bimodal.exact import HALF_BOX, SIGMA1, SIGMA2, B
-from svi_atlas.records import Mode, Problem, Reference
 
 NUM_DRAWS = 10_000
 """Draws of the reference."""
@@ -78,7 +78,7 @@ def _rotated(theta, u1, u2):
 
 
 def normal(data):
-    """One Normal mode along u1, one Normal along u2: it can hold one of the two modes only."""
+    """One Normal in u1 and one in u2: it can cover only one of the two modes."""
     sig1, sig2, b, theta = _scales_and_angle()
     u1 = _auxiliary("u1", dist.Normal(b, sig1))
     u2 = _auxiliary("u2", dist.Normal(0.0, sig2))
@@ -86,7 +86,7 @@ def normal(data):
 
 
 def normal_mixture(data):
-    """Two Normal modes along u1, one Normal along u2."""
+    """Two Normal modes in u1, one Normal in u2."""
     sig1, sig2, b, theta = _scales_and_angle()
     u1 = _auxiliary("u1", _two_modes(sig1, b))
     u2 = _auxiliary("u2", dist.Normal(0.0, sig2))
@@ -94,7 +94,7 @@ def normal_mixture(data):
 
 
 def weighted_normal_mixture(data):
-    """The same with a weight for the modes."""
+    """Two Normal modes in u1 with a fitted weight, one Normal in u2."""
     sig1, sig2, b, theta = _scales_and_angle()
     weight = numpyro.param("weight", exact.WEIGHT_START, constraint=constraints.unit_interval)
     u1 = _auxiliary("u1", _two_modes(sig1, b, weight))
@@ -103,8 +103,11 @@ def weighted_normal_mixture(data):
 
 
 def cauchy_mixture(data):
-    """A Cauchy along u2, as the thread suggests. It leaves the box, and where theta is not exactly
-    right its tail lies along a direction in which the density falls like a Gaussian."""
+    """Two Normal modes in u1 and a Cauchy in u2, as the thread suggests.
+
+    It leaves the box, and unless theta is exactly right its tail lies along a direction in which the
+    density falls like a Gaussian.
+    """
     sig1, sig2, b, theta = _scales_and_angle()
     u1 = _auxiliary("u1", _two_modes(sig1, b))
     u2 = _auxiliary("u2", dist.Cauchy(0.0, sig2))
@@ -112,7 +115,7 @@ def cauchy_mixture(data):
 
 
 def cauchy_mixture_fixed_angle(data):
-    """The same with theta fixed at 45 degrees: what is left is the tail that leaves the box."""
+    """The Cauchy guide with theta fixed at 45 degrees: only the tail still leaves the box."""
     sig1, sig2, b = _scales()
     u1 = _auxiliary("u1", _two_modes(sig1, b))
     u2 = _auxiliary("u2", dist.Cauchy(0.0, sig2))
@@ -120,26 +123,26 @@ def cauchy_mixture_fixed_angle(data):
 
 
 def truncated_cauchy_mixture(data):
-    """A Cauchy along u2 cut to where x and y stay in the box for the current theta and u1."""
+    """A Cauchy in u2, cut to where x and y stay in the box for the current theta and u1."""
     sig1, sig2, b, theta = _scales_and_angle()
     u1 = _auxiliary("u1", _two_modes(sig1, b))
-    low, high = _interval(theta, u1)
+    low, high = _bounds_of_u2(theta, u1)
     # Not validated: a draw at the bound may be rounded to just outside, and is as good as inside.
     cut = dist.TruncatedCauchy(0.0, sig2, low=low, high=high, validate_args=False)
     u2 = _auxiliary("u2", cut)
     _rotated(theta, u1, u2)
 
 
-def _interval(theta, u1):
+def _bounds_of_u2(theta, u1):
     """Bounds of u2 such that |cos u1 - sin u2| and |cos u2 + sin u1| stay within the box."""
     sin, cos = jnp.sin(theta), jnp.cos(theta)
     edge = HALF_BOX * (1 - 1e-5)
     tiny = 1e-4
     slope = jnp.where(jnp.abs(sin) < tiny, tiny, sin)
-    of_x = (cos * u1 - edge) / slope, (cos * u1 + edge) / slope
-    of_y = (-edge - sin * u1) / cos, (edge - sin * u1) / cos
-    low = jnp.maximum(jnp.minimum(*of_x), of_y[0])
-    high = jnp.minimum(jnp.maximum(*of_x), of_y[1])
+    from_x = (cos * u1 - edge) / slope, (cos * u1 + edge) / slope
+    from_y = (-edge - sin * u1) / cos, (edge - sin * u1) / cos
+    low = jnp.maximum(jnp.minimum(*from_x), from_y[0])
+    high = jnp.minimum(jnp.maximum(*from_x), from_y[1])
     return low, high
 
 

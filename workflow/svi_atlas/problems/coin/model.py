@@ -9,10 +9,14 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
+from svi_atlas.problems.base import Problem, Reference
 from svi_atlas.problems.coin import exact
-from svi_atlas.records import Problem, Reference
 
 MOCK_TOSSES = 10
+"""Tosses of a mock data set."""
+
+NUM_DRAWS = 10_000
+"""Draws of the reference: its quantiles at evenly spaced probabilities."""
 
 DATA_SCHEMA = {
     "type": "object",
@@ -82,7 +86,7 @@ def normal(data):
 
 
 def truncated_normal(data):
-    """Normal(mean, sd) truncated to (0, 1): the same shape without the leak."""
+    """Normal(mean, sd) truncated to (0, 1): the same shape, with no mass outside."""
     mean, sd = _mean_and_sd()
     numpyro.sample("latent_fairness", dist.TruncatedNormal(mean, sd, low=0.0, high=1.0))
 
@@ -95,10 +99,9 @@ def reference(data, settings):
     tails = len(data["obs"]) - heads
     a, b = exact.posterior(heads, tails)
     posterior = stats.beta(a, b)
-    num_draws = 10_000
     grid = np.linspace(0.0, 1.0, 1001)
     return Reference(
-        draws={"latent_fairness": posterior.ppf((np.arange(num_draws) + 0.5) / num_draws)},
+        draws={"latent_fairness": posterior.ppf((np.arange(NUM_DRAWS) + 0.5) / NUM_DRAWS)},
         mean={"latent_fairness": np.asarray(posterior.mean())},
         sd={"latent_fairness": np.asarray(posterior.std())},
         log_evidence=exact.log_evidence(heads, tails),

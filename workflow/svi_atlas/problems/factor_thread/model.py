@@ -1,4 +1,4 @@
-"""What `numpyro.factor` means inside a guide: nothing that an ELBO could be made of."""
+"""What `numpyro.factor` means inside a guide: the reported loss is then no negative ELBO."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
+from svi_atlas.problems.base import Problem, Reference
 from svi_atlas.problems.factor_thread import exact
 from svi_atlas.problems.factor_thread.exact import HALF_BOX, SIGMA1, SIGMA2
-from svi_atlas.records import Problem, Reference
 
 NUM_DRAWS = 10_000
 """Draws of the references."""
@@ -28,7 +28,7 @@ def _uniform_with_factor(sig1, sig2):
 
 
 def factor_model(data):
-    """Uniform in a box, the Gaussian as a factor."""
+    """Uniform draws in a box, the Gaussian as a factor."""
     _uniform_with_factor(SIGMA1, SIGMA2)
 
 
@@ -46,7 +46,7 @@ def _scales(guide):
 
 
 def factor_guide(data):
-    """Uniform draws with a factor: the draws ignore the parameters, the loss does not."""
+    """Uniform draws with a factor: the parameters change the loss but not the draws."""
     _uniform_with_factor(*_scales("factor"))
 
 
@@ -58,7 +58,7 @@ def sample_guide(data):
 
 
 def deterministic_guide(data):
-    """x and y as deterministic functions of auxiliary draws: not sampled, so refused."""
+    """x and y as deterministic functions of auxiliary draws; NumPyro refuses it."""
     sig1, sig2 = _scales("deterministic")
     auxiliary = {"is_auxiliary": True}
     u1 = numpyro.sample("u1", dist.Normal(0.0, sig1), infer=auxiliary)
@@ -68,15 +68,15 @@ def deterministic_guide(data):
 
 
 def improper_guide(data):
-    """x and y improper flat with a factor: there is nothing to draw from."""
+    """x and y with an improper flat density and a factor: it cannot be drawn from."""
     sig1, sig2 = _scales("improper")
     x = numpyro.sample("x", dist.ImproperUniform(constraints.real, (), ()))
     y = numpyro.sample("y", dist.ImproperUniform(constraints.real, (), ()))
     numpyro.factor("density", -0.5 * ((x / sig1) ** 2 + (y / sig2) ** 2) - jnp.log(sig1 * sig2))
 
 
-def reference(data, settings):
-    """The two Gaussians; the model is normalised."""
+def sample_reference(data, settings):
+    """Reference of the model `sample`: the two Gaussians; the model is normalised."""
     rng = np.random.default_rng(0)
     return Reference(
         draws={
@@ -91,7 +91,7 @@ def reference(data, settings):
 
 
 def factor_reference(data, settings):
-    """The two Gaussians cut to the box; the Uniform density is left over in the evidence."""
+    """Reference of the model `factor`: the Gaussians cut to the box; the Uniform stays in the evidence."""
     from scipy import stats  # slow to import, and not needed to fit
 
     gaussians = [stats.truncnorm(-HALF_BOX / s, HALF_BOX / s, scale=s) for s in (SIGMA1, SIGMA2)]
@@ -117,6 +117,6 @@ PROBLEM = Problem(
         "deterministic": deterministic_guide,
         "improper": improper_guide,
     },
-    reference={"factor": factor_reference, "sample": reference},
+    reference={"factor": factor_reference, "sample": sample_reference},
     data_schema={"type": "object", "additionalProperties": False},
 )

@@ -1,4 +1,4 @@
-"""A Gaussian of many correlated dimensions: half a million parameters for a full-rank guide."""
+"""A Gaussian with many correlated dimensions: a full-rank guide needs half a million parameters."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
+from svi_atlas.problems.base import Problem, Reference
 from svi_atlas.problems.full_rank import exact
 from svi_atlas.problems.full_rank.exact import CORRELATION
-from svi_atlas.records import Problem, Reference
 
 NUM_DRAWS = 2000
 """Draws of the reference."""
@@ -28,9 +28,9 @@ def chain(data):
     (dimensions,) = data["scale"].shape
     x = numpyro.sample("x", dist.ImproperUniform(constraints.real_vector, (), (dimensions,)))
     standard = x / data["scale"]
-    own = standard[1:] - CORRELATION * standard[:-1]
+    innovation = standard[1:] - CORRELATION * standard[:-1]
     log_density = dist.Normal(0.0, 1.0).log_prob(standard[0])
-    log_density += dist.Normal(0.0, math.sqrt(1 - CORRELATION**2)).log_prob(own).sum()
+    log_density += dist.Normal(0.0, math.sqrt(1 - CORRELATION**2)).log_prob(innovation).sum()
     numpyro.factor("density", log_density - jnp.log(data["scale"]).sum())
 
 

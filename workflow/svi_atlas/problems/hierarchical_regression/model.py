@@ -1,4 +1,4 @@
-"""A regression with a line for every group: two thousand groups, four thousand dimensions.
+"""A regression with one line per group: two thousand groups, four thousand dimensions.
 
 Given the five hyperparameters the lines are Gaussian, so that they can be integrated out and the
 posterior is known almost exactly at any size.
@@ -12,12 +12,22 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 
-from svi_atlas.records import Problem, Reference
-from svi_atlas.references.importance import about_mode
+from svi_atlas.problems.base import Problem, Reference
+from svi_atlas.problems.hierarchical_regression.marginal import (
+    lines_given,
+    log_density,
+    sums_of_groups,
+)
+from svi_atlas.references.importance import Moments, sample_about_mode
 
-POINTS, DRAWS = 20_000, 1000
+NUM_POINTS, NUM_DRAWS = 20_000, 1000
+"""Weighted points of the reference, and draws resampled from them."""
+
+MAX_GROUPS_AT_ONCE = 2_000_000
+"""Groups times points that are evaluated at once, for memory's sake."""
 
 TRUE_MEAN, TRUE_SPREAD, TRUE_NOISE = (1.0, -0.5), (0.5, 0.3), 0.7
+"""Hyperparameters of the simulated data."""
 
 
 def simulate(key, settings):
@@ -41,96 +51,56 @@ def regression(data):
         numpyro.sample("y", dist.Normal(expected, noise).to_event(1), obs=data["y"])
 
 
-def _sums(data) -> tuple[np.ndarray, ...]:
-    """Of each group: X'X (group, 2, 2), X'y (group, 2) and y'y (group,), with X = (1, x)."""
-    x, y = (np.asarray(data[name], float) for name in ("x", "y"))
-    design = np.stack([np.ones_like(x), x], -1)
-    return (
-        np.einsum("gni,gnj->gij", design, design),
-        np.einsum("gni,gn->gi", design, y),
-        (y**2).sum(1),
-    )
-
-
-def _lines(position, sums):
-    """Of the lines given the hyperparameters: mean and covariance, and what the density needs.
-
-    position: (5,), the means, and the logarithms of the spreads and of the noise.
-    """
-    squares, products, _ = sums
-    mean, spread, noise = position[:2], jnp.exp(position[2:4]), jnp.exp(position[4])
-    precision = squares / noise**2 + jnp.diag(spread**-2)
-    residual = products - squares @ mean
-    covariance = jnp.linalg.inv(precision)
-    shift = (covariance @ residual[..., None])[..., 0] / noise**2
-    return mean + shift, covariance, precision, residual, shift
-
-
-def _log_density(position, sums, count):
-    """ln of prior, marginal likelihood and Jacobian of the logarithms; count: observations a group."""
-    squares, products, total = sums
-    mean, scales = position[:2], position[2:]
-    _, _, precision, residual, shift = _lines(position, sums)
-    noise = jnp.exp(position[4])
-    squared = total - 2 * products @ mean + jnp.einsum("i,gij,j->g", mean, squares, mean)
-    log_likelihood = (
-        -0.5 * count * jnp.log(2 * jnp.pi)
-        - count * scales[2]
-        - scales[:2].sum()
-        - 0.5 * jnp.linalg.slogdet(precision)[1]
-        - 0.5 * (squared / noise**2 - (residual * shift).sum(-1) / noise**2)
-    )
-    log_prior = dist.Normal(0.0, 1.0).log_prob(mean).sum()
-    log_prior += (dist.HalfNormal(1.0).log_prob(jnp.exp(scales)) + scales).sum()
-    return log_likelihood.sum() + log_prior
-
-
 def reference(data, settings):
     """The hyperparameters by importance sampling with the lines integrated out, the lines given them."""
-    sums, count = _sums(data), np.shape(data["x"])[1]
-    found = about_mode(
-        lambda position: _log_density(position, jax.tree.map(jnp.asarray, sums), count),
+    sums, num_observations = sums_of_groups(data), np.shape(data["x"])[1]
+    weighted = sample_about_mode(
+        lambda position: log_density(position, jax.tree.map(jnp.asarray, sums), num_observations),
         np.zeros(5),
-        POINTS,
-        at_once=max(1, 2_000_000 // len(data["x"])),
+        NUM_POINTS,
+        batch_size=max(1, MAX_GROUPS_AT_ONCE // len(data["x"])),
     )
     rng = np.random.default_rng(1)
-    chosen = found.resampled(DRAWS, rng)
-    points = found.points[chosen]
+    selected = weighted.resample(NUM_DRAWS, rng)
     with jax.enable_x64(True):
-        given = jax.jit(lambda position: _lines(position, sums)[:2])
+        given = jax.jit(lambda position: lines_given(position, sums)[:2])
         centres, covariances = (
-            np.stack(arrays) for arrays in zip(*map(given, points), strict=True)
+            np.stack(arrays) for arrays in zip(*map(given, weighted.points[selected]), strict=True)
         )
     factors = np.linalg.cholesky(covariances)
     noise = rng.standard_normal((*centres.shape, 1))
     lines = centres + (factors @ noise)[..., 0]
-    variances = np.diagonal(covariances, axis1=-2, axis2=-1)
     hyper = {
-        "mean": found.points[:, :2],
-        "spread": np.exp(found.points[:, 2:4]),
-        "noise": np.exp(found.points[:, 4]),
+        "mean": weighted.points[:, :2],
+        "spread": np.exp(weighted.points[:, 2:4]),
+        "noise": np.exp(weighted.points[:, 4]),
     }
-    moments = {name: found.moments(values) for name, values in hyper.items()}
-    # Given the hyperparameters the lines' moments are exact; their error is that of 1,000 of these.
+    moments = {name: weighted.moments(values) for name, values in hyper.items()}
+    moments["line"] = _moments_of_lines(centres, covariances)
+    return Reference(
+        draws={**{name: values[selected] for name, values in hyper.items()}, "line": lines},
+        mean={name: np.asarray(each.mean) for name, each in moments.items()},
+        sd={name: np.asarray(each.sd) for name, each in moments.items()},
+        mean_se={name: np.asarray(each.mean_se) for name, each in moments.items()},
+        sd_se={name: np.asarray(each.sd_se) for name, each in moments.items()},
+        log_evidence=weighted.log_evidence,
+        method="lines integrated out, hyperparameters by importance sampling "
+        f"({NUM_POINTS:,} points)",
+        unreliable=weighted.unreliable,
+    )
+
+
+def _moments_of_lines(centres: np.ndarray, covariances: np.ndarray) -> Moments:
+    """Moments of the lines from their means and covariances given draws of the hyperparameters.
+
+    Given the hyperparameters the moments are exact; their error is that of the draws (draw, ...).
+    """
+    variances = np.diagonal(covariances, axis1=-2, axis2=-1)
     centre = centres.mean(0)
     squares = variances + (centres - centre) ** 2
     sd = np.sqrt(squares.mean(0))
-    error, error_of_square = (each.std(0) / np.sqrt(DRAWS) for each in (centres, squares))
-    moments["line"] = centre, sd, error, error_of_square / (2 * sd)
-    mean, deviation, mean_se, sd_se = (
-        {name: np.asarray(values[part]) for name, values in moments.items()} for part in range(4)
-    )
-    return Reference(
-        draws={**{name: values[chosen] for name, values in hyper.items()}, "line": lines},
-        mean=mean,
-        sd=deviation,
-        mean_se=mean_se,
-        sd_se=sd_se,
-        log_evidence=found.log_evidence,
-        method=f"lines integrated out, hyperparameters by importance sampling ({POINTS:,} points)",
-        unreliable=found.unreliable,
-    )
+    error, error_of_square = (each.std(0) / np.sqrt(NUM_DRAWS) for each in (centres, squares))
+    return Moments(centre, sd, error, error_of_square / (2 * sd))
 
 
 PROBLEM = Problem(

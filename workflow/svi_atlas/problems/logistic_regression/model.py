@@ -1,4 +1,4 @@
-"""Logistic regression with a million rows, a thousand of them looked at in a step."""
+"""Logistic regression with a million rows, of which every step looks at a thousand."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 
-from svi_atlas.records import Problem, Reference
-from svi_atlas.references.importance import about_mode
+from svi_atlas.problems.base import Problem, Reference
+from svi_atlas.references.importance import sample_about_mode
 
 BATCH = 1000
 """Rows of a minibatch."""
 
-POINTS, DRAWS = 4000, 2000
+NUM_POINTS, NUM_DRAWS = 4000, 2000
+"""Weighted points of the reference, and draws resampled from them."""
+
+MAX_ROWS_AT_ONCE = 20_000_000
+"""Rows times points that are evaluated at once, for memory's sake."""
 
 CORRELATION = 0.5
 """Between neighbouring columns."""
@@ -25,15 +29,15 @@ def simulate(key, settings):
     rows, columns = settings["rows"], settings["columns"]
     x = rng.standard_normal((rows, columns))
     for column in range(1, columns):
-        own = np.sqrt(1 - CORRELATION**2) * x[:, column]
-        x[:, column] = CORRELATION * x[:, column - 1] + own
+        innovation = np.sqrt(1 - CORRELATION**2) * x[:, column]
+        x[:, column] = CORRELATION * x[:, column - 1] + innovation
     weights = np.linspace(1.0, -1.0, columns)
     y = rng.random(rows) < 1 / (1 + np.exp(-x @ weights))
     return {"x": x.astype(np.float32), "y": y.astype(np.int32)}
 
 
 def minibatches(data):
-    """Every step draws its rows anew, and scales their likelihood to that of all."""
+    """Logistic regression whose every step draws rows anew and scales up their likelihood."""
     rows, columns = data["x"].shape
     weights = numpyro.sample("weights", dist.Normal(0.0, 1.0).expand([columns]).to_event(1))
     with numpyro.plate("rows", rows, subsample_size=min(BATCH, rows)) as batch:
@@ -50,19 +54,19 @@ def reference(data, settings):
         log_likelihood = (y * logits - jnp.logaddexp(0.0, logits)).sum()
         return log_likelihood + dist.Normal(0.0, 1.0).log_prob(weights).sum()
 
-    at_once = max(1, 20_000_000 // len(x))
-    found = about_mode(log_density, np.zeros(x.shape[1]), POINTS, at_once)
-    mean, sd, mean_se, sd_se = found.moments(found.points)
-    chosen = found.resampled(DRAWS, np.random.default_rng(1))
+    batch_size = max(1, MAX_ROWS_AT_ONCE // len(x))
+    weighted = sample_about_mode(log_density, np.zeros(x.shape[1]), NUM_POINTS, batch_size)
+    moments = weighted.moments(weighted.points)
+    selected = weighted.resample(NUM_DRAWS, np.random.default_rng(1))
     return Reference(
-        draws={"weights": found.points[chosen]},
-        mean={"weights": mean},
-        sd={"weights": sd},
-        mean_se={"weights": mean_se},
-        sd_se={"weights": sd_se},
-        log_evidence=found.log_evidence,
-        method=f"all rows, importance sampling about the mode ({POINTS:,} points)",
-        unreliable=found.unreliable,
+        draws={"weights": weighted.points[selected]},
+        mean={"weights": moments.mean},
+        sd={"weights": moments.sd},
+        mean_se={"weights": moments.mean_se},
+        sd_se={"weights": moments.sd_se},
+        log_evidence=weighted.log_evidence,
+        method=f"all rows, importance sampling about the mode ({NUM_POINTS:,} points)",
+        unreliable=weighted.unreliable,
     )
 
 

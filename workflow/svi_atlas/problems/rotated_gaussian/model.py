@@ -1,4 +1,4 @@
-"""A correlated Gaussian: what autoguides recover of its covariance, and in which space."""
+"""A correlated Gaussian: how well autoguides recover its covariance, and in which space."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
+from svi_atlas.problems.base import Problem, Reference
 from svi_atlas.problems.rotated_gaussian import exact
 from svi_atlas.problems.rotated_gaussian.exact import ANGLE, PRINCIPAL_SDS
-from svi_atlas.records import Problem, Reference
 
 NUM_DRAWS = 10_000
 """Draws of the references."""
@@ -31,14 +31,14 @@ def _log_gaussian(x, y, sd_short, sd_long):
 
 
 def unconstrained(data):
-    """x and y flat over the real line, the density as a factor."""
+    """x and y flat on the real line, the density as a factor."""
     x = numpyro.sample("x", dist.ImproperUniform(constraints.real, (), ()))
     y = numpyro.sample("y", dist.ImproperUniform(constraints.real, (), ()))
     numpyro.factor("density", _log_gaussian(x, y, *PRINCIPAL_SDS["unconstrained"]))
 
 
 def positive(data):
-    """(x, ln s) correlated Gaussian with s > 0: the guide works with ln s, the reader wants s."""
+    """(x, ln s) is a correlated Gaussian: the guide works with ln s, the reader wants s."""
     x = numpyro.sample("x", dist.ImproperUniform(constraints.real, (), ()))
     s = numpyro.sample("s", dist.ImproperUniform(constraints.positive, (), ()))
     log_s = jnp.log(s)
@@ -46,8 +46,8 @@ def positive(data):
     numpyro.factor("density", log_density - log_s)
 
 
-def reference(data, settings):
-    """The Gaussian itself."""
+def unconstrained_reference(data, settings):
+    """Reference of the model `unconstrained`: the Gaussian itself."""
     x, y = exact.draw("unconstrained", NUM_DRAWS, seed=0).T
     variance = np.diag(exact.COVARIANCE["unconstrained"])
     return Reference(
@@ -60,7 +60,7 @@ def reference(data, settings):
 
 
 def positive_reference(data, settings):
-    """Gaussian in (x, ln s): s is log-normal."""
+    """Reference of the model `positive`: Gaussian in (x, ln s), so that s is log-normal."""
     x, log_s = exact.draw("positive", NUM_DRAWS, seed=0).T
     variance = np.diag(exact.COVARIANCE["positive"])
     mean = math.exp(variance[1] / 2)
@@ -111,7 +111,7 @@ PROBLEM = Problem(
     simulate=simulate,
     models={"unconstrained": unconstrained, "positive": positive},
     guides={},
-    reference={"unconstrained": reference, "positive": positive_reference},
+    reference={"unconstrained": unconstrained_reference, "positive": positive_reference},
     data_schema={"type": "object", "additionalProperties": False},
     derived=derived,
 )

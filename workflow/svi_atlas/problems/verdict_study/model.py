@@ -16,13 +16,15 @@ import numpyro.distributions as dist
 from jax.scipy.special import gammaln
 from numpyro.distributions import constraints
 
-from svi_atlas.records import FamilyOptimum, Mode, Problem, Reference
+from svi_atlas.problems.base import FamilyOptimum, Mode, Problem, Reference
 
-DRAWS = 10_000
+NUM_DRAWS = 10_000
+"""Draws of the references."""
+
 GRID = np.linspace(-40.0, 40.0, 80_001)
 """Quadrature in one dimension: beyond it lies less than 1e-4 of each density."""
 
-EQUAL = 1e-6
+MAX_TIE = 1e-6
 """Nats. Optima whose divergences differ by less are equally near."""
 
 LOG_EVIDENCE = -20.0
@@ -34,9 +36,13 @@ changes of the loss with its size would fail for a loss near zero."""
 class Target:
     """A density of x, (dimension,), up to the evidence.
 
-    log_density: (x, **parameters), normalised; x is (..., dimension). Its parameters are data of the
-    models, so that densities of one form share their compiled programs. mean, covariance: exact.
-    modes: where there are several.
+    Attributes
+    ----------
+    log_density : (x, **parameters), normalised, with x (..., dimension).
+    parameters : data of the models, so that densities of one form share their compiled programs.
+    mean, covariance : exact, (dimension,) and (dimension, dimension).
+    gaussian : whether the density is Gaussian.
+    modes : where there are several.
     """
 
     log_density: Callable
@@ -90,7 +96,7 @@ def _student(x, degrees):
 
 
 def _two_normals(x, place, share):
-    """Standard Normals around -place and +place; `share` of the second."""
+    """Standard Normals around -place and +place; `share` of the mass is in the second."""
     low = dist.Normal(-place, 1.0).log_prob(x[..., 0]) + jnp.log(1 - share)
     high = dist.Normal(place, 1.0).log_prob(x[..., 0]) + jnp.log(share)
     return jnp.logaddexp(low, high)
@@ -144,10 +150,10 @@ def _reference(target: Target):
     def reference(data, settings):
         rng = np.random.default_rng(0)
         if target.gaussian:
-            draws = rng.multivariate_normal(target.mean, target.covariance, DRAWS)
+            draws = rng.multivariate_normal(target.mean, target.covariance, NUM_DRAWS)
         else:
             weight = np.exp(target(GRID[:, None]))
-            draws = rng.choice(GRID, (DRAWS, 1), p=weight / weight.sum())
+            draws = rng.choice(GRID, (NUM_DRAWS, 1), p=weight / weight.sum())
         return Reference(
             draws={"x": draws},
             mean={"x": target.mean},
@@ -181,15 +187,15 @@ def optimum(model: str, guide: str) -> tuple[FamilyOptimum, ...]:
         return -log_sd - expected
 
     starts = [mode.centre["x"][0] for mode in target.modes] or [target.mean[0]]
-    found = [
+    optima = [
         optimize.minimize(divergence, (start, 0.0), method="Nelder-Mead", tol=1e-7)
         for start in starts
     ]
-    least = min(result.fun for result in found)
+    smallest = min(result.fun for result in optima)
     return tuple(
         FamilyOptimum(result.x[:1], np.exp(2 * result.x[1:])[:, None])
-        for result in found
-        if result.fun < least + EQUAL
+        for result in optima
+        if result.fun < smallest + MAX_TIE
     )
 
 

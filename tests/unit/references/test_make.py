@@ -1,0 +1,133 @@
+"""Which method makes a reference, and which models have none."""
+
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+
+from svi_atlas.errors import InputError
+from svi_atlas.jobs.job import Job
+from svi_atlas.jobs.stages import data as data_stage
+from svi_atlas.jobs.stages import reference as reference_stage
+from svi_atlas.records import Problem, Reference
+from svi_atlas.references.make import make_references
+from svi_atlas.results import store
+
+
+def bad_models():
+    def discrete(data):
+        k = numpyro.sample("k", dist.Bernoulli(0.5))
+        numpyro.sample("x", dist.Normal(k, 1.0))
+
+    def with_parameter(data):
+        numpyro.sample("x", dist.Normal(numpyro.param("scale", 1.0), 1.0))
+
+    def raises(data):
+        raise ValueError("broken on purpose")
+
+    def nothing(data):
+        numpyro.sample("y", dist.Normal(0.0, 1.0), obs=1.0)
+
+    def part(data):
+        x = numpyro.sample("x", dist.Normal(0.0, 1.0))
+        with numpyro.plate("rows", 10, subsample_size=2):
+            numpyro.sample("y", dist.Normal(x, 1.0), obs=jnp.ones(2))
+
+    return {
+        "discrete": (discrete, "latent site 'k' is discrete"),
+        "with_parameter": (with_parameter, "parameter 'scale'"),
+        "raises": (raises, "ValueError: broken on purpose"),
+        "nothing": (nothing, "no latent site"),
+        "part": (part, "plate 'rows' takes 2 of 10"),
+    }
+
+
+@pytest.mark.parametrize("name", bad_models())
+def test_models_without_a_computable_posterior(name):
+    model, words = bad_models()[name]
+    problem = Problem("mine", "here", lambda key, settings: {}, {name: model}, {})
+    with pytest.raises(InputError) as caught:
+        make_references(problem, {}, {})
+    assert words in str(caught.value)
+    assert f"problem 'mine', model '{name}'" in str(caught.value)
+
+
+def line_model(data):
+    mean = numpyro.sample("mean", dist.Normal(0.0, 1.0))
+    numpyro.sample("y", dist.Normal(mean, 1.0), obs=data["y"])
+
+
+def test_a_missing_entry_is_computed_and_a_given_one_is_used():
+    given = Reference({}, {}, {}, 0.0, "mine")
+    problem = Problem(
+        "line",
+        "here",
+        lambda key, settings: {},
+        {"given": line_model, "missing": line_model},
+        {},
+        {"given": lambda data, settings: given},
+    )
+    lines = []
+    references = make_references(problem, {"y": np.float32(1.5)}, {}, lines.append)
+    assert references["given"] is given
+    assert references["missing"].mean["mean"] == pytest.approx(0.75, abs=1e-6)
+    assert references["missing"].log_evidence == pytest.approx(
+        -0.5 * np.log(4 * np.pi) - 1.5**2 / 4, abs=1e-6
+    )
+    assert any("log evidence" in line for line in lines)
+
+
+def test_models_that_share_a_function_share_its_reference():
+    calls = []
+
+    def make(data, settings):
+        calls.append(settings)
+        return Reference({}, {}, {}, 0.0, "mine")
+
+    models = {"one": line_model, "two": line_model}
+    problem = Problem("line", "here", lambda key, settings: {}, models, {}, make)
+    references = make_references(problem, {}, {"observed": 1.0})
+    assert references["one"] is references["two"]
+    assert calls == [{"observed": 1.0}]
+
+
+USER_PROBLEM = """
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from svi_atlas.problems.base import Problem
+
+
+def model(data):
+    mean = numpyro.sample("mean", dist.Normal(0.0, 1.0))
+    numpyro.sample("y", dist.Normal(mean, 1.0), obs=data["y"])
+
+
+PROBLEM = Problem(
+    "line", "here", lambda key, settings: {"y": np.float32(settings["y"])}, {"line": model}, {}
+)
+"""
+
+
+def test_a_users_problem_without_reference_gets_the_same_file_twice(tmp_path, capsys):
+    problem = tmp_path / "problem.py"
+    problem.write_text(USER_PROBLEM)
+    spec = {"experiment": "line", "problem": str(problem), "data": {"y": 1.5}}
+    data, made = tmp_path / "data.nc", [tmp_path / "one.nc", tmp_path / "two.nc"]
+
+    def make_job(inputs, output):
+        return Job(spec, tmp_path / "spec.json", json.dumps(spec), inputs, {"dataset": output})
+
+    data_stage.run(make_job({}, data))
+    for path in made:
+        reference_stage.run(make_job({"data": str(data)}, path))
+    assert made[0].read_bytes() == made[1].read_bytes()
+    assert "no exact reference is given; 1 dimensions" in capsys.readouterr().err
+    dataset = store.read_dataset(made[0], "line")
+    assert dataset.attrs["method"].startswith("quadrature on ")
+    assert dataset.attrs["unreliable"] == ""
+    assert float(dataset["mean.mean"]) == pytest.approx(0.75, abs=1e-6)
+    assert {"grid.mean", "density.mean", "draw.mean"} <= set(dataset.data_vars)

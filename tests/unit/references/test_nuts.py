@@ -1,0 +1,83 @@
+"""Long NUTS against exact answers, and the checks that it must pass."""
+
+from dataclasses import replace
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+
+from svi_atlas.errors import InputError
+from svi_atlas.inference.keys import purpose_key
+from svi_atlas.references import nuts
+from svi_atlas.references.posterior import Posterior
+
+KEY = purpose_key(0, "reference")
+GAUSSIAN_SD = np.array([1.0, 2.0, 0.5, 3.0, 1.0])
+
+
+def gaussian(data):
+    numpyro.sample("x", dist.Normal(jnp.arange(5.0), GAUSSIAN_SD).to_event(1))
+
+
+@pytest.mark.slow
+def test_gaussian_within_its_own_errors():
+    lines = []
+    reference = nuts.sample_posterior(Posterior.from_model(gaussian, {}, "here"), KEY, lines.append)
+    assert reference.unreliable == ""
+    assert np.isnan(reference.log_evidence)
+    assert (np.abs(reference.mean["x"] - np.arange(5)) < 5 * reference.mean_se["x"]).all()
+    assert (np.abs(reference.sd["x"] - GAUSSIAN_SD) < 5 * reference.sd_se["x"]).all()
+    assert (reference.mean_se["x"] < 0.03 * GAUSSIAN_SD).all()
+    assert reference.draws["x"].shape == (10_000, 5)
+    assert any("2,500 of 2,500 draws" in line for line in lines)
+
+
+@pytest.mark.slow
+def test_two_modes_far_apart_are_unreliable(monkeypatch):
+    monkeypatch.setattr(nuts, "TARGET_ACCEPTANCE", (0.9,))
+
+    def model(data):
+        mixing = dist.Categorical(probs=jnp.array([0.5, 0.5]))
+        parts = [dist.Normal(-10.0, 1.0), dist.Normal(10.0, 1.0)]
+        numpyro.sample("x", dist.MixtureGeneral(mixing, parts))
+
+    reference = nuts.sample_posterior(
+        Posterior.from_model(model, {}, "here"), KEY, lambda line: None
+    )
+    assert "the chains do not agree, R-hat of x is" in reference.unreliable
+    assert "unreliable" in reference.method
+
+
+def test_starts_lie_in_both_modes():
+    def model(data):
+        mixing = dist.Categorical(probs=jnp.array([0.9, 0.1]))
+        parts = [dist.Normal(-10.0, 1.0), dist.Normal(10.0, 1.0)]
+        numpyro.sample("x", dist.MixtureGeneral(mixing, parts))
+
+    starts = nuts.find_starts(Posterior.from_model(model, {}, "here"), KEY)
+    assert starts.min() < -5
+    assert starts.max() > 5
+
+
+def test_each_fault_is_named():
+    rng = np.random.default_rng(0)
+    good = rng.normal(size=(4, 1000, 1))
+    assert nuts.find_faults(nuts.Chains(good, ["x"], 0)) == []
+    assert nuts.find_faults(nuts.Chains(good, ["x"], 3)) == ["3 transitions (0.07%) diverged"]
+    walk = np.cumsum(good, axis=1)
+    words = "; ".join(nuts.find_faults(nuts.Chains(walk, ["walk[2]"], 0)))
+    for word in ("R-hat of walk[2]", "bulk effective", "tail effective"):
+        assert word in words
+    constant = np.concatenate([good, np.ones_like(good)], axis=2)
+    assert nuts.find_faults(nuts.Chains(constant, ["x", "one"], 0)) == []
+    assert nuts.find_faults(nuts.Chains(good * np.nan, ["x"], 0)) == ["some draws are not finite"]
+
+
+def test_a_density_that_is_zero_everywhere_has_no_starts():
+    posterior = Posterior.from_model(gaussian, {}, "here")
+    nowhere = replace(posterior, _log_density=lambda position: -jnp.inf + 0 * position.sum())
+    message = r"here: .* zero or undefined at all of 128 starts; .*fix the model"
+    with pytest.raises(InputError, match=message):
+        nuts.find_starts(nowhere, KEY)

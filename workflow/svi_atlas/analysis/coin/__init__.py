@@ -1,0 +1,1 @@
+"""Tables for the page and the figures of the coin."""

@@ -1,0 +1,1 @@
+"""Tables of the experiment factor_thread: what `numpyro.factor` means inside a guide."""

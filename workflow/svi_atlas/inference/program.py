@@ -1,0 +1,210 @@
+"""The pure functions of a cell: `init` makes the state before the first step, `advance` does steps.
+
+All fits of a cell are one program: a scan over the steps of a `vmap` over seeds of a `vmap` over
+step sizes. The random numbers of a step depend on the seed alone, so the step sizes of a seed share
+them and they are made once. Each replica equals `SVI.run(PRNGKey(seed), num_steps, data)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree, UInt32
+from numpyro import optim
+from numpyro.infer import SVI, Trace_ELBO
+from numpyro.infer.svi import SVIState
+
+from svi_atlas.inference.acceleration.cached_noise import CacheBaseNoise
+from svi_atlas.inference.acceleration.hoist import largest_array, split_by_key
+from svi_atlas.inference.nonfinite import NonFinite, mean_of_finite
+from svi_atlas.inference.parameters import constrain_function
+from svi_atlas.inference.schedule import Part
+
+MAX_BLOCK = 50
+"""Largest number of steps whose random numbers are made at once, ahead of the steps."""
+
+MAX_AHEAD = 2**26
+"""Upper limit on the elements of any array made for a block of steps; beyond it the block is shortened."""
+
+
+@dataclass(frozen=True)
+class CellProgram:
+    """What a cell fits and how. Each function below traces a new guide, since autoguides keep state."""
+
+    model: Callable
+    make_guide: Callable[[], Callable]
+    num_particles: int
+    optimizer: str
+
+
+class CellState(NamedTuple):
+    """State of all fits between two steps.
+
+    optim_state: the optimiser's, a pytree of (seed, step_size, *shape); key: of the next step, (seed, 2).
+    """
+
+    optim_state: PyTree
+    key: UInt32[Array, "seed 2"]
+
+
+class Snapshots(NamedTuple):
+    """What is kept of all fits at each snapshot, pytrees of (snapshot, seed, step_size, *shape).
+
+    unconstrained, constrained: the parameters; nonfinite: non-finite losses since the last snapshot.
+    """
+
+    unconstrained: PyTree
+    constrained: PyTree
+    nonfinite: NonFinite
+
+
+class Step(NamedTuple):
+    """One step of all fits, split into its random numbers and the rest.
+
+    noise: from the key of one seed; finish(noise, optim_state, step_sizes): the next state of the
+    optimiser and the losses (seed, step_size); max_elements: elements of the largest array that is made
+    for the noise of all seeds.
+    """
+
+    noise: Callable
+    finish: Callable
+    max_elements: int
+
+
+def init(
+    program: CellProgram,
+    keys: UInt32[Array, "seed 2"],
+    step_sizes: Float[Array, " step_size"],
+    data: Mapping[str, Any],
+) -> tuple[CellState, PyTree]:
+    """The state before the first step, and its unconstrained parameters (seed, step_size, *shape)."""
+    init_one_seed = partial(_init_seed, program, program.make_guide(), data)
+    optim_state, key, start = jax.vmap(init_one_seed)(keys)
+
+    def repeat(leaf):
+        """(seed, step_size, *shape) from (seed, *shape)."""
+        shape = (leaf.shape[0], step_sizes.shape[0], *leaf.shape[1:])
+        return jnp.broadcast_to(leaf[:, None], shape)
+
+    optim_state, start = jax.tree.map(repeat, (optim_state, start))
+    return CellState(optim_state, key), start
+
+
+def advance(
+    program: CellProgram,
+    state: CellState,
+    step_sizes: Float[Array, " step_size"],
+    data: Mapping[str, Any],
+    part: Part,
+    loss_stride: int,
+) -> tuple[CellState, Float[Array, "snapshot loss seed step_size"], Snapshots]:
+    """Do the steps of a part.
+
+    Parameters
+    ----------
+    program, state, step_sizes, data
+        The cell, its state, the step sizes (step_size,), and the arrays of the data by name.
+    part
+        The steps to do, and the snapshots among them.
+    loss_stride
+        Steps that a loss is averaged over; it divides the stride of the part.
+
+    Returns
+    -------
+    state
+        After the last step.
+    losses
+        Negative ELBO estimates in nats, (snapshot, stride / loss_stride, seed, step_size).
+    snapshots
+        The parameters at each snapshot.
+    """
+    guide = program.make_guide()
+    svi = _make_svi(program, guide, 0.0)
+    constrain = constrain_function(svi, data)
+    step = _split_step(partial(_update, program, guide, constrain, data), state, step_sizes)
+    block = _block_length(step, part.stride)
+
+    def advance_to_snapshot(state, _):
+        state, losses = jax.lax.scan(
+            partial(_advance_block, step, block, step_sizes),
+            state,
+            None,
+            length=part.stride // block,
+        )
+        losses = losses.reshape(part.stride, *losses.shape[2:])
+        nonfinite = NonFinite.among(losses)
+        unconstrained = jax.vmap(jax.vmap(svi.optim.get_params))(state.optim_state)
+        constrained = jax.vmap(jax.vmap(constrain))(unconstrained)
+        snapshot = Snapshots(unconstrained, constrained, nonfinite)
+        return state, (_average_losses(losses, loss_stride), snapshot)
+
+    state, (losses, snapshots) = jax.lax.scan(
+        advance_to_snapshot, state, None, length=part.num_snapshots
+    )
+    return state, losses, snapshots
+
+
+def _make_svi(program: CellProgram, guide: Callable, step_size) -> SVI:
+    optimizer = getattr(optim, program.optimizer)(step_size=step_size)
+    loss = Trace_ELBO(num_particles=program.num_particles)
+    return SVI(program.model, CacheBaseNoise(guide), optimizer, loss)
+
+
+def _init_seed(program: CellProgram, guide: Callable, data, key):
+    """(state of the optimiser, next key, unconstrained parameters) of one seed."""
+    svi = _make_svi(program, guide, 0.0)
+    state = svi.init(key, data)
+    if state.mutable_state is not None:
+        raise TypeError("mutable sites (numpyro.mutable) are not supported")
+    return state.optim_state, state.rng_key, svi.optim.get_params(state.optim_state)
+
+
+def _update(program: CellProgram, guide: Callable, constrain, data, key, optim_state, step_size):
+    """One step of one fit, as SVI.update does it: the next state of the optimiser and the loss."""
+    svi = _make_svi(program, guide, step_size)
+    svi.constrain_fn = constrain
+    new, loss = svi.update(SVIState(optim_state, None, key), data)
+    return new.optim_state, loss
+
+
+def _split_step(update: Callable, state: CellState, step_sizes: jax.Array) -> Step:
+    """Split the update of one fit, and batch what is not noise over seeds and step sizes."""
+    one_fit = jax.tree.map(lambda leaf: leaf[0, 0], state.optim_state)
+    noise, finish = split_by_key(update, state.key[0], one_fit, step_sizes[0])
+    finish_seed = jax.vmap(finish, in_axes=(None, 0, 0))
+    finish_cell = jax.vmap(finish_seed, in_axes=(0, 0, None))
+    return Step(noise, finish_cell, largest_array(noise, state.key[0]) * len(state.key))
+
+
+def _block_length(step: Step, stride: int) -> int:
+    """Steps whose random numbers are made at once: a divisor of the stride."""
+    max_length = min(MAX_BLOCK, max(1, MAX_AHEAD // max(step.max_elements, 1)))
+    return max(size for size in range(1, max_length + 1) if stride % size == 0)
+
+
+def _advance_block(step: Step, length: int, step_sizes: jax.Array, state: CellState, _):
+    """Make the random numbers of some steps, then do these steps."""
+    key, keys = jax.lax.scan(_next_key, state.key, None, length=length)
+    optim_state, losses = jax.lax.scan(
+        lambda optim_state, noise: step.finish(noise, optim_state, step_sizes),
+        state.optim_state,
+        jax.vmap(jax.vmap(step.noise))(keys),
+        length=length,
+    )
+    return CellState(optim_state, key), losses
+
+
+def _next_key(key: jax.Array, _):
+    """The keys (seed, 2) that SVI.update hands on, and those it uses."""
+    return jax.vmap(jax.random.split)(key)[:, 0], key
+
+
+def _average_losses(losses: jax.Array, stride: int) -> jax.Array:
+    """Means over `stride` steps each, (step / stride, seed, step_size) from (step, seed, step_size)."""
+    blocks = losses.reshape(len(losses) // stride, stride, *losses.shape[1:])
+    return blocks[:, 0] if stride == 1 else mean_of_finite(blocks)

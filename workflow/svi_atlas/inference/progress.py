@@ -1,0 +1,95 @@
+"""The progress of a run: what it has so far, and the line that reports it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from svi_atlas.inference.program import CellState, Snapshots
+from svi_atlas.inference.schedule import Part
+
+
+class Progress(NamedTuple):
+    """What a run has so far, as one pytree of fixed shape, so that a checkpoint can hold it.
+
+    losses: (step / loss_stride, seed, step_size). snapshots: pytrees of (snapshot, seed, step_size, *shape).
+    num_parts, num_steps: number of those done; num_losses, num_snapshots: how far the arrays are filled.
+    """
+
+    state: CellState
+    losses: np.ndarray
+    snapshots: Snapshots
+    num_parts: int
+    num_steps: int
+    num_losses: int
+    num_snapshots: int
+
+    @classmethod
+    def start(
+        cls,
+        state: CellState,
+        losses: Float[np.ndarray, "loss seed step_size"],
+        parts: list[Part],
+        snapshot_shapes: Any,
+    ) -> Progress:
+        """Nothing done yet.
+
+        Parameters
+        ----------
+        state
+            Before the first step.
+        losses
+            An array to fill.
+        parts
+            The parts of the run.
+        snapshot_shapes
+            Shapes and types of the snapshots of one part.
+        """
+        total = sum(part.num_snapshots for part in parts)
+        snapshots = jax.tree.map(
+            lambda leaf: np.empty((total, *leaf.shape[1:]), leaf.dtype), snapshot_shapes
+        )
+        return cls(state, losses, snapshots, 0, 0, 0, 0)
+
+    def extend(self, part: Part, state: CellState, losses: Any, snapshots: Snapshots) -> Progress:
+        """Add what `advance` returned for a part; the arrays are filled in place."""
+        new_losses = np.asarray(losses).reshape(-1, *self.losses.shape[1:])
+        num_losses = self.num_losses + len(new_losses)
+        num_snapshots = self.num_snapshots + part.num_snapshots
+        self.losses[self.num_losses : num_losses] = new_losses
+        for all_values, new_values in zip(
+            jax.tree.leaves(self.snapshots), jax.tree.leaves(snapshots), strict=True
+        ):
+            all_values[self.num_snapshots : num_snapshots] = new_values
+        return self._replace(
+            state=state,
+            num_parts=self.num_parts + 1,
+            num_steps=self.num_steps + part.num_steps,
+            num_losses=num_losses,
+            num_snapshots=num_snapshots,
+        )
+
+    def line(self, parts: list[Part], resumed: int, seconds: float) -> str:
+        """Step, rate, time left and share of replicas whose loss is finite.
+
+        Parameters
+        ----------
+        parts
+            The parts of the run.
+        resumed
+            Number of parts that a checkpoint had already.
+        seconds
+            Time spent on the others.
+        """
+        total = sum(part.num_steps for part in parts)
+        before = sum(part.num_steps for part in parts[:resumed])
+        rate = (self.num_steps - before) / max(seconds, 1e-9)
+        finite = np.isfinite(self.losses[self.num_losses - 1]).mean()
+        resumed_at = f" (resumed at {before:,})" if resumed else ""
+        return (
+            f"step {self.num_steps:,} of {total:,}{resumed_at}, {rate:,.0f} steps/s, "
+            f"{(total - self.num_steps) / rate:.0f} s left, {finite:.0%} of replicas finite"
+        )
