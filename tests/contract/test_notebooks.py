@@ -68,6 +68,7 @@ def test_slots_stand_in_text(notebook):
     assert slots <= {"title"} or f"{notebook.stem}.facts" in analyses()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize(("experiment", "name"), SHOWN)
 def test_every_slot_is_filled_and_every_table_shown(tiny, experiment, name, variant):

@@ -93,15 +93,21 @@ def plan(folder: Path, experiments: list[str], num_seeds: int = OVERRIDE["seeds"
     return {path: _reduced(path, json.loads(text)) for path, text in run.specs.items()}
 
 
-def run_jobs(specs: Specs, experiment: str, fits: Mapping[str, xr.Dataset]) -> None:
+def of_experiment(specs: Specs, experiment: str) -> Specs:
+    """The specs of one experiment's jobs, sorted by path."""
+    return {
+        path: specs[path] for path in sorted(specs) if specs[path].get("experiment") == experiment
+    }
+
+
+def run_jobs(specs: Specs, fits: Mapping[str, xr.Dataset]) -> None:
     """Run an experiment up to its analyses, with stored fits (see `read_fits`, `failed_fits`)."""
-    own = {path: spec for path, spec in specs.items() if spec.get("experiment") == experiment}
-    for path in _in_order(own, STAGES):
-        if all(Path(output).exists() for output in own[path]["outputs"].values()):
+    for path in _in_order(specs, STAGES):
+        if all(Path(output).exists() for output in specs[path]["outputs"].values()):
             continue
         try:
-            if own[path]["stage"] == "fit":
-                _write_fits(path, own[path], fits)
+            if specs[path]["stage"] == "fit":
+                _write_fits(path, specs[path], fits)
             else:
                 job.run(Path(path))
         except Exception as error:
