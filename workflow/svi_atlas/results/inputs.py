@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from svi_atlas.results.paths import Paths, cell_of
-from svi_atlas.results.store import read_dataset, read_table, spec_of
+from svi_atlas.results.store import read_dataset, read_table, read_table_spec
 
 
 class References(Mapping[str, xr.Dataset]):
@@ -72,7 +72,7 @@ def load(name: str, paths: Mapping[str, Paths]) -> Any:
         The job's files by input.
     """
     if name == "thresholds":
-        return spec_of(read_table(paths["table"]))["thresholds"]
+        return read_table_spec(paths["table"])["thresholds"]
     files = paths[name]
     if name == "data":
         return read_dataset(files)
