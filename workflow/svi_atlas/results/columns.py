@@ -10,7 +10,15 @@ from functools import cache
 
 from svi_atlas.results.column_tables import TABLES, Column
 
-__all__ = ["TABLES", "TABLE_OF_STAGE", "Column", "columns_page", "describe", "describe_all", "expand"]
+__all__ = [
+    "TABLES",
+    "TABLE_OF_STAGE",
+    "Column",
+    "columns_page",
+    "describe",
+    "describe_all",
+    "expand",
+]
 
 FILES = {
     "fits": ("fits.parquet, fits.csv, diagnostics/**.parquet", "one row per fit"),
