@@ -10,6 +10,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
 from svi_atlas.formatting import MISSING, count_of, humanise
+from svi_atlas.judgement.recommendation import MIN_ADEQUATE_SHARE, MIN_TIE_SHARE
 from svi_atlas.report import html
 from svi_atlas.report.downloads import downloads
 from svi_atlas.report.page import FOLDER, page_resources, to_html
@@ -50,6 +51,8 @@ def make_index(
         experiments=entries,
         overview=_overview(entries),
         total=f"{sum(len(entry['table']) for entry in entries):,}",
+        min_adequate_share=f"{100 * MIN_ADEQUATE_SHARE:.0f} %",
+        min_tie_share=f"{100 * MIN_TIE_SHARE:.0f} %",
         verdicts={html.verdict(name): meaning for name, meaning in MEANINGS.items()},
     )
     target.write_text(text)
