@@ -91,11 +91,11 @@ def describe(name: str, table: str) -> Column:
 
 def describe_all(names: Iterable[str], stage: str) -> dict[str, Column]:
     """What the columns are that a stage writes, by name; those not in the dictionary are left out."""
-    table = TABLE_OF_STAGE.get(stage)
-    described = {}
-    for name in names if table else ():
-        with suppress(KeyError):
-            described[name] = describe(name, table)
+    described: dict[str, Column] = {}
+    if table := TABLE_OF_STAGE.get(stage):
+        for name in names:
+            with suppress(KeyError):
+                described[name] = describe(name, table)
     return described
 
 
