@@ -7,49 +7,55 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help environment reproduce smoke test check benchmark docs lock clean
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-help: ## show this list
+.PHONY: help environment reproduce smoke test quick check benchmark docs lock clean
+
+help: ## show this list of commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-environment: $(ENV)/development ## create the environment with everything pinned (a run and the tests)
+environment: $(ENV)/development ## create the environment for runs and tests, with every version pinned
 
-$(ENV)/run: envs/cpu.txt
+$(ENV)/run: envs/cpu.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or later is needed; name it with PYTHON=..."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(ENV)
 	@echo "Installing the pinned environment into $(ENV)/ ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/cpu.txt
+	@$(PIP) --require-hashes -r envs/cpu.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(ENV)/development: envs/development.txt $(ENV)/run
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/development.txt
+	@$(PIP) --require-hashes -r envs/development.txt
 	@touch $@
 
-reproduce: $(ENV)/run ## the full reproduction; the report is results/report/index.html
+reproduce: $(ENV)/run ## run the full reproduction; the report is results/report/index.html
 	@snakemake --cores $(CORES) $(ARGS)
 	@echo "The report is $(abspath results/report/index.html)"
 
-smoke: $(ENV)/run ## the same graph on a tiny budget, into results/smoke
+smoke: $(ENV)/run ## the same jobs with a tiny budget, into results/smoke
 	@snakemake --cores $(CORES) --configfile config/config.yaml config/smoke.yaml $(ARGS)
 
-test: $(ENV)/development check ## checks and the whole test suite
+test: $(ENV)/development check ## run the checks and the whole test suite
 	@pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-check: $(ENV)/development ## lint, format, types, layers, generated files
+quick: $(ENV)/development ## run the fast tests, in about a minute
+	@pytest --numprocesses $(CORES) --dist loadfile --quiet -m "not slow" $(ARGS)
+
+check: $(ENV)/development ## check style, format, types, layers and the workflow
 	@ruff check .
 	@ruff format --check .
 	@snakefmt --check Snakefile workflow/rules
 	@mypy
-	@PYTHONPATH=workflow lint-imports --no-logo 2>/dev/null || PYTHONPATH=workflow lint-imports
+	@lint-imports --no-logo 2>/dev/null || lint-imports
 	@snakemake --lint > /dev/null
 
-benchmark: $(ENV)/run ## time the engine; hours (ARGS=--quick: minutes), into results/benchmark
-	@PYTHONPATH=workflow python tests/benchmark/run.py $(ARGS)
+benchmark: $(ENV)/run ## time the engine, into results/benchmark; takes hours (ARGS=--quick: minutes)
+	@python tests/benchmark/run.py $(ARGS)
 	@python tests/benchmark/report.py --output results/benchmark/engine.md
 
-docs: $(ENV)/run ## write the generated files (config/README.md, envs/*.yaml)
-	@PYTHONPATH=workflow python -m svi_atlas config-readme > config/README.md
+docs: $(ENV)/run ## rewrite the generated files (config/README.md, config/schemas, docs/columns.md, envs/*.yaml)
+	@svi-atlas generate .
 	@python envs/make_conda.py
 
 lock: $(ENV)/development ## resolve envs/*.in into the pinned files (needs uv)

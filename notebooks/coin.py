@@ -77,7 +77,7 @@ page.figure("coin.density")
 
 # %%
 page.figure("verdicts")
-page.table("coin.grid_verdicts")
+page.table("general.grid_verdicts")
 
 # %% [markdown]
 # The best setting of each guide has the largest share of adequate seeds, then of converged ones, then the

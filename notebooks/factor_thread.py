@@ -184,7 +184,7 @@ page.table("factor_thread.summaries")
 
 # %%
 page.figure("verdicts")
-page.table("factor_thread.verdict_counts")
+page.table("general.grid_verdicts")
 
 # %% [markdown]
 # The best setting of each guide has the largest share of adequate seeds, then of converged ones, then the

@@ -64,7 +64,7 @@ page.table("rotated_gaussian.exact_shapes", digits=5)
 
 # %%
 page.figure("verdicts")
-page.table("rotated_gaussian.verdict_counts")
+page.table("general.grid_verdicts")
 
 # %% [markdown]
 # The best setting of each guide has the largest share of adequate seeds, then of converged ones, then

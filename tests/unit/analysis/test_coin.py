@@ -7,6 +7,7 @@ import xarray as xr
 from scipy import stats
 
 from svi_atlas.analysis.coin import guides, page, predictive, tables, tutorial
+from svi_atlas.analysis.general import pages
 from svi_atlas.problems.coin import exact
 
 HEADS, TAILS = 12, 8
@@ -326,7 +327,7 @@ class TestTables:
         assert tables.outside_support(ALL_FAILED).empty
 
     def test_verdicts_are_those_of_the_grid(self):
-        counts = tables.grid_verdicts(ALL_FAILED)
+        counts = pages.grid_verdicts(ALL_FAILED)
         assert counts.set_index("guide")["all"].to_dict() == {"beta": 1, "normal": 1}
 
 

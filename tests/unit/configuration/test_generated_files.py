@@ -7,9 +7,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from svi_atlas.configuration.experiment_models import AUTOGUIDES
 from svi_atlas.configuration.reference import FILES, config_readme, editor_schema, generated_files
 from svi_atlas.configuration.yaml import read_yaml
+from svi_atlas.guide_traits import AUTOGUIDES
 
 ROOT = Path(__file__).parents[3]
 CONFIG = ROOT / "config"

@@ -1,39 +1,60 @@
-"""What figures compute of what they show."""
+"""What figures show, and the files they are written to."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from svi_atlas.plots import _fits, seeds
-
-
-@pytest.mark.parametrize("num_steps", [1, 7, 10, 20, 25, 500, 10_000])
-def test_log_bins_cover_every_step_and_none_is_narrow(num_steps):
-    edges = _fits.log_bins(num_steps, 60)
-    assert edges[0] == 0
-    assert edges[-1] == num_steps
-    assert (np.diff(edges) >= min(_fits.FIRST_BIN, num_steps)).all()
-
-
-class Table:
-    """As much of the results as a figure of the table reads."""
-
-    def __init__(self, **columns):
-        self._table = pd.DataFrame(columns)
-
-    def table(self):
-        return self._table
+from made_up import fits_of, grid, references
+from svi_atlas.analysis.general.distances import distances
+from svi_atlas.analysis.general.losses import losses
+from svi_atlas.analysis.general.seeds import distance_tails, inadequate_rates
+from svi_atlas.plots import _style, loss, seeds
 
 
 def test_seeds_counts_the_fits_that_go_wrong_and_how_far():
     verdict = ["adequate"] * 15 + ["diverged"] * 5
-    results = Table(
-        model="m", guide="g", block="grid", label="particles-1", num_particles=1, step_size=0.01,
-        seed=range(20), verdict=verdict, kl=[1e-3] * 18 + [np.nan, np.inf], kl_se=1e-4,
-    )  # fmt: skip
-    left, right = seeds.draw(results).axes
+    kl = [1e-3] * 18 + [np.nan, np.inf]
+    table = grid(counts=(1,), seeds=range(20), verdict=verdict, kl=kl, kl_se=1e-4)
+    known = distances(table)
+    left, right = seeds.draw(inadequate_rates(known), distance_tails(known), known).axes
     (share,) = [line.get_xdata() for line in left.lines if len(line.get_xdata()) == 1]
     assert share == [25.0]
     (curve,) = right.lines
     assert curve.get_ydata()[0] == 100
     assert curve.get_ydata()[-1] == pytest.approx(100 * 3 / 20)  # the two that are not finite
+
+
+def test_the_axis_of_losses_ends_after_the_last_step():
+    table = grid()
+    figure = loss.draw(losses(table, fits_of(table, lambda *_: np.ones(100)), references()), table)
+    assert [axes.get_xlim()[1] for axes in figure.axes] == pytest.approx([110.0, 110.0])
+
+
+def test_outliers_do_not_set_the_limits_of_an_axis():
+    values = np.append(np.linspace(0, 1, 1000), 1e9)
+    low, high = _style.robust_limits(values)
+    assert -0.1 < low < 0
+    assert 1 < high < 1.1
+    assert _style.robust_limits([np.nan]) is None
+
+
+def test_colours_run_from_light_to_dark_and_do_not_depend_on_the_order():
+    colours = _style.scale_colours([0.1, 0.001, 0.1])
+    assert list(colours) == [0.001, 0.1]
+    assert colours == _style.scale_colours([0.001, 0.1])
+    assert sum(colours[0.001][:3]) > sum(colours[0.1][:3])
+    assert list(_style.scale_colours([5])) == [5]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.05, "0.05"), (1e-4, "1e-4"), (5e-4, "5e-4"), (10, "10"), (1e3, "1e3")]
+)
+def test_short_labels_of_step_sizes(value, shown):
+    assert _style.plain_number(value) == shown
+
+
+def test_equal_figures_have_equal_files(tmp_path):
+    for name in "ab":
+        figure = _style.empty_figure("nothing to show")
+        _style.save(figure, tmp_path / f"{name}.svg", tmp_path / f"{name}.png")
+    for suffix in ("svg", "png"):
+        assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()

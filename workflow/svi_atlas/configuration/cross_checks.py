@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from svi_atlas.configuration import messages
-from svi_atlas.configuration.experiment_models import AUTOGUIDES, ExperimentFile
+from svi_atlas.configuration.experiment_models import ExperimentFile
 from svi_atlas.configuration.messages import KeyPath
 from svi_atlas.configuration.problem_info import ProblemInfo
 from svi_atlas.errors import InputProblem
+from svi_atlas.guide_traits import AUTOGUIDES
 
 
 def cross_problems(

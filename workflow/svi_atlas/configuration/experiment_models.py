@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -19,20 +19,13 @@ from svi_atlas.configuration.values import (
     Unique,
     UniqueFilled,
 )
+from svi_atlas.guide_traits import AUTOGUIDES
 
 Optimizer = Literal["Adam", "ClippedAdam"]
-AutoguideName = Literal[
-    "AutoBNAFNormal",
-    "AutoDiagonalNormal",
-    "AutoIAFNormal",
-    "AutoLaplaceApproximation",
-    "AutoLowRankMultivariateNormal",
-    "AutoMultivariateNormal",
-    "AutoNormal",
-]
-
-AUTOGUIDES: tuple[str, ...] = get_args(AutoguideName)
-"""NumPyro's autoguides with a density, so that an ELBO and importance weights exist."""
+if TYPE_CHECKING:
+    AutoguideName = str
+else:
+    AutoguideName = Literal[AUTOGUIDES]
 
 FigureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]*$")]
 SingleName = Annotated[str, StringConstraints(pattern=r"^(?!particles)[a-z][a-z0-9_]*$")]

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from svi_atlas.configuration.experiment_models import AUTOGUIDES, ExperimentFile
+from svi_atlas.configuration.experiment_models import ExperimentFile
 from svi_atlas.configuration.json_schema import JsonSchema, json_schema
 from svi_atlas.configuration.messages import TYPE_WORDS
 from svi_atlas.configuration.models import Config, ExpectedFile
 from svi_atlas.configuration.values import FileModel
+from svi_atlas.guide_traits import AUTOGUIDES
 
 FILES: dict[str, tuple[str, type[FileModel]]] = {
     "config": ("config.yaml", Config),

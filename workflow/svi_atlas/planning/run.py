@@ -20,7 +20,8 @@ from svi_atlas.locations import PACKAGE
 from svi_atlas.planning.code_digest import load_digests, save_digests
 from svi_atlas.planning.job_spec import canonical_json, write_if_changed
 from svi_atlas.planning.problems import describe_problems, problem_file
-from svi_atlas.planning.specs import ExperimentSpecs, Spec, index_spec, page_spec
+from svi_atlas.planning.report_specs import index_spec, page_spec
+from svi_atlas.planning.specs import ExperimentSpecs, Spec
 from svi_atlas.results.paths import Layout, beside_spec
 
 CONFIG = "config/config.yaml"

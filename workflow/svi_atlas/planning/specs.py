@@ -11,17 +11,22 @@ from typing import Any
 from svi_atlas.configuration.cells import Cell, Experiment
 from svi_atlas.configuration.models import Config
 from svi_atlas.errors import InputError
-from svi_atlas.locations import PACKAGE
 from svi_atlas.planning.code_digest import code_digest, own_imports, text_digest
-from svi_atlas.planning.files import ExperimentFiles, cell_path, needed_analyses
-from svi_atlas.planning.plugins import analyses, figures, notebook_inputs, sections
+from svi_atlas.planning.files import ExperimentFiles, cell_path, needed_modules
+from svi_atlas.planning.plugins import (
+    analyses,
+    analysis_modules,
+    figures,
+    notebook_inputs,
+    sections,
+)
 from svi_atlas.planning.problems import problem_code
 from svi_atlas.results.paths import Layout
 
 Spec = dict[str, Any]
 
 INDEX = ("advice", "by_guide", "diverged_or_failed", "provenance")
-"""Analyses of each experiment that the index of the report shows."""
+"""General analyses of each experiment that the index of the report shows."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,8 @@ class ExperimentSpecs:
         if self.experiment.sbc:
             yield from self._sbc()
         yield self._compare()
-        for name in needed_analyses(self._shown):
-            yield self._analyse(name)
+        for module in needed_modules(self._shown):
+            yield self._analyse(module)
         for name in self.experiment.figures:
             yield self._figure(name)
         for name in self.notebooks:
@@ -203,17 +208,16 @@ class ExperimentSpecs:
                 shown |= set(sections()[section].inputs.values())
         return {name for name in shown if not self.files.missing_key(name)}
 
-    def _analyse(self, name: str) -> tuple[str, Spec]:
-        analysis = analyses()[name]
+    def _analyse(self, module: str) -> tuple[str, Spec]:
+        names = analysis_modules()[module]
         return self._spec(
             "analyse",
-            self.files.of_plugin(analysis),
-            {"table": self.files.path("analysis", analysis=name)},
-            wildcards={"analysis": name},
-            module=analysis.module,
-            function=name.split(".")[1],
-            arguments=analysis.inputs,
-            code=code_digest("jobs.stages.analyse", analysis.module),
+            self.files.of_module(module),
+            {name: self.files.path("analysis", analysis=name) for name in names},
+            wildcards={"module": module},
+            module=f"analysis.{module}",
+            analyses=[[name, analyses()[name].inputs] for name in names],
+            code=code_digest("jobs.stages.analyse", f"analysis.{module}"),
         )
 
     def _figure(self, name: str) -> tuple[str, Spec]:
@@ -226,7 +230,7 @@ class ExperimentSpecs:
                 )
         return self._spec(
             "figure",
-            self.files.of_plugin(figure),
+            self.files.paths(figure.inputs.values()),
             {
                 "svg": self.files.path("figure_svg", figure=name),
                 "png": self.files.path("figure_png", figure=name),
@@ -275,58 +279,6 @@ class ExperimentSpecs:
         """The report page of a notebook: the first one's has the experiment's name."""
         first = notebook == self.experiment.notebooks[0]
         return self.name if first else f"{self.name}-{notebook}"
-
-    def index_entry(self) -> Spec:
-        """The experiment's part of the index of the report."""
-        lead = next(iter(self.experiment.figures), None)
-        further = [name for name in self.experiment.notebooks[1:]]
-        return {
-            "title": self.experiment.title,
-            "caption": figures()[lead].caption if lead else "",
-            "lead": lead,
-            "pages": [[self.page_of(name), name] for name in further],
-        }
-
-    def index_inputs(self) -> Spec:
-        """The files that the experiment's part of the index reads."""
-        lead = next(iter(self.experiment.figures), None)
-        names = [f"general.{name}" for name in INDEX]
-        found = self.files.paths([*names, "table", "verification"])
-        if lead:
-            found["figure"] = self.files.path("figure_svg", figure=lead)
-        return found
-
-
-def page_spec(layout: Layout, page: str, title: str, notebook: str) -> tuple[str, Spec]:
-    """The spec of a page made from an executed notebook."""
-    return layout.spec("page").format(page=page), {
-        "stage": "page",
-        "inputs": {"notebook": notebook},
-        "outputs": {"page": layout.path("page", page=page)},
-        "page": page,
-        "title": title,
-        "templates": _templates(),
-        "code": code_digest("jobs.stages.page"),
-    }
-
-
-def index_spec(layout: Layout, experiments: Mapping[str, ExperimentSpecs]) -> tuple[str, Spec]:
-    """The spec of the index of the report, over the default experiments."""
-    return layout.spec("page").format(page="index"), {
-        "stage": "index",
-        "inputs": {name: specs.index_inputs() for name, specs in experiments.items()},
-        "outputs": {"page": layout.path("page", page="index")},
-        "experiments": [
-            {"name": name, **specs.index_entry()} for name, specs in experiments.items()
-        ],
-        "templates": _templates(),
-        "code": code_digest("jobs.stages.index"),
-    }
-
-
-def _templates() -> str:
-    report = PACKAGE / "report"
-    return text_digest(*sorted([*report.glob("*.j2"), *report.glob("*.css")]))
 
 
 def _wildcards(cell: Cell) -> dict[str, str]:

@@ -66,7 +66,7 @@ GUIDE_COLOURS = {
     "factor": "#D55E00",
     "sample": "#0072B2",
 }
-"""No two alike within an experiment."""
+"""No two guides of one experiment have the same colour."""
 
 VERDICT_COLOURS = {
     "adequate": "#009E73",
@@ -102,7 +102,7 @@ def scale_colours(values: Iterable[float], scale: str = STEP_SIZES) -> dict[floa
 def panels(
     rows: int, columns: int, size: tuple[float, float], **options
 ) -> tuple[Figure, np.ndarray]:
-    """A figure of `size` inches with axes (rows, columns); `options` go to `Figure.subplots`."""
+    """Make a figure of `size` inches with axes (rows, columns); `options` go to `Figure.subplots`."""
     figure = Figure(figsize=size, layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
@@ -119,6 +119,7 @@ def robust_limits(values: Sequence | np.ndarray, share: float = 0.02) -> tuple[f
 
 
 def set_robust_ylim(axes: Axes, values: Sequence | np.ndarray, share: float = 0.02) -> None:
+    """Limit the vertical axis to the values without the outermost `share` at both ends."""
     limits = robust_limits(values, share)
     if limits:
         axes.set_ylim(*limits)
@@ -127,9 +128,24 @@ def set_robust_ylim(axes: Axes, values: Sequence | np.ndarray, share: float = 0.
 def note(axes: Axes, text: str) -> None:
     """Say inside a panel why it shows nothing."""
     axes.text(
-        0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="#777777",
-        fontsize=7.5, wrap=True,
-    )  # fmt: skip
+        0.5,
+        0.5,
+        text,
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        color="#777777",
+        fontsize=7.5,
+        wrap=True,
+    )
+
+
+def empty_figure(why: str) -> Figure:
+    """A figure that says why it shows nothing."""
+    figure, ((axes,),) = panels(1, 1, (6.0, 1.6))
+    axes.set_axis_off()
+    note(axes, why)
+    return figure
 
 
 def short(text: str, length: int = 70) -> str:
@@ -139,6 +155,7 @@ def short(text: str, length: int = 70) -> str:
 
 
 def particles(count: float) -> str:
+    """1 particle, 8 particles."""
     return "1 particle" if count == 1 else f"{count:g} particles"
 
 

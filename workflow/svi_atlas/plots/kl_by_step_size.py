@@ -22,7 +22,7 @@ CAPTION = (
 COLUMNS = 3
 
 
-def draw(distances: pd.DataFrame) -> Figure:
+def draw(distances: pd.DataFrame, distance_medians: pd.DataFrame) -> Figure:
     """Distance from the posterior (nats) by step size, one panel per guide."""
     guides = families(distances.assign(block="grid"))
     label = distances["measure"].iloc[0]
@@ -32,7 +32,7 @@ def draw(distances: pd.DataFrame) -> Figure:
     size = (max(4.5, 3.1 * columns), 2.5 * rows + 0.6)
     figure, grid_axes = _style.panels(rows, columns, size, sharex=True, sharey=True)
     for axes, family in zip(grid_axes.flat, guides, strict=False):
-        _draw_guide(axes, family.of(distances), colours)
+        _draw_guide(axes, family.of(distances), family.of(distance_medians), colours)
         axes.set_title(family.name)
     for axes in grid_axes.flat[len(guides) :]:
         axes.set_axis_off()
@@ -48,16 +48,16 @@ def draw(distances: pd.DataFrame) -> Figure:
         Line2D([], [], color=colour, marker="o", ms=3.5, label=_style.particles(count))
         for count, colour in colours.items()
     ]
+    label = "below its Monte Carlo error (drawn at it)"
     handles.append(
-        Line2D([], [], color="#777777", marker="o", mfc="none", ms=4, ls="none",
-               label="below its Monte Carlo error (drawn at it)")
-    )  # fmt: skip
-    in_a_row = len(handles) if columns > 1 else 2
-    figure.legend(handles=handles, loc="outside upper center", ncols=in_a_row)
+        Line2D([], [], color="#777777", marker="o", mfc="none", ms=4, ls="none", label=label)
+    )
+    per_row = len(handles) if columns > 1 else 2
+    figure.legend(handles=handles, loc="outside upper center", ncols=per_row)
     return figure
 
 
-def _draw_guide(axes: Axes, fits: pd.DataFrame, colours: dict) -> None:
+def _draw_guide(axes: Axes, fits: pd.DataFrame, medians: pd.DataFrame, colours: dict) -> None:
     usable = fits[np.isfinite(fits["distance"])]
     if usable.empty:
         message = fits["message"].dropna()
@@ -72,8 +72,13 @@ def _draw_guide(axes: Axes, fits: pd.DataFrame, colours: dict) -> None:
         for resolved, face in ((True, colour), (False, "none")):
             points = cell[cell["resolved"] == resolved]
             axes.scatter(
-                points["step_size"] * offset, points["distance"], s=9, facecolor=face,
-                edgecolor=colour, lw=0.6, alpha=0.55,
-            )  # fmt: skip
-        median = cell.groupby("step_size")["distance"].median()
-        axes.plot(median.index * offset, median, color=colour, lw=1.4)
+                points["step_size"] * offset,
+                points["distance"],
+                s=9,
+                facecolor=face,
+                edgecolor=colour,
+                lw=0.6,
+                alpha=0.55,
+            )
+        line = medians[medians["num_particles"] == count].sort_values("step_size")
+        axes.plot(line["step_size"] * offset, line["median"], color=colour, lw=1.4)

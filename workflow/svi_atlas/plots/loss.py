@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
+from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.plots import _style
 
 CAPTION = (
@@ -26,9 +27,10 @@ COLUMNS = 3
 """Panels in a row, if no guide has several particle counts."""
 
 FIRST_STEP = 5
+"""Where the axis of steps begins."""
 
 
-def draw(losses: pd.DataFrame) -> Figure:
+def draw(losses: pd.DataFrame, table: pd.DataFrame) -> Figure:
     """One panel per guide and particle count, one line per step size.
 
     A guide with several particle counts has a row and one axis for itself; the others share rows.
@@ -47,7 +49,7 @@ def draw(losses: pd.DataFrame) -> Figure:
         past = place - len(together)
         panels = grid_axes[place] if past < 0 else grid_axes[len(together) :].flat[past : past + 1]
         _draw_guide(panels, rows, colours)
-    _set_steps(grid_axes, losses["step"].max())
+    _set_steps(grid_axes, grid_fits(table)["num_steps"].max())
     handles = [
         Line2D([], [], color=colour, label=f"step size {_style.plain_number(step_size)}")
         for step_size, colour in colours.items()
@@ -66,7 +68,7 @@ def _set_steps(grid_axes: np.ndarray, last: float) -> None:
         if not axes.has_data():
             axes.set_axis_off()
         axes.set_xscale("log")
-        axes.set_xlim(FIRST_STEP, 1.1 * last if np.isfinite(last) else 10 * FIRST_STEP)
+        axes.set_xlim(FIRST_STEP, 1.1 * last)
         axes.xaxis.set_minor_locator(NullLocator())
         below = axes.get_subplotspec().rowspan.stop
         column = axes.get_subplotspec().colspan.start

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from svi_atlas.analysis.verdict_study import MAX_WRONG, MIN_RIGHT
 from svi_atlas.plots import _style
 
 CAPTION = (
@@ -15,8 +16,13 @@ CAPTION = (
     "95 % intervals; the shaded part is what the verdict promises."
 )
 
-MAX_WRONG, MIN_RIGHT = 0.02, 0.9
-"""What the verdict promises: shares of wrong fits, and of right fits, that are called adequate."""
+COLOUR = "#1B3A57"
+
+SPLITS = (
+    ("tuning", -0.15, "white", "models used for tuning"),
+    ("held_out", 0.15, COLOUR, "held-out models"),
+)
+"""Split of the models, offset of its points, their filling, and its name."""
 
 
 def draw(rates: pd.DataFrame) -> Figure:
@@ -37,19 +43,19 @@ def _draw_rate(
     axes: Axes, rates: pd.DataFrame, names: list[str], column: str, good: tuple[float, float]
 ) -> None:
     axes.axvspan(100 * good[0], 100 * good[1], color=_style.VERDICT_COLOURS["adequate"], alpha=0.18)
-    for split, shift, face in (("tuning", -0.15, "white"), ("held_out", 0.15, "#1B3A57")):
-        of_split = rates[rates["split"] == split].set_index("rule").loc[names]
-        rate = 100 * of_split[column].to_numpy()
-        interval = 100 * np.array([of_split[f"{column}_low"], of_split[f"{column}_high"]])
+    for split, offset, face, label in SPLITS:
+        rows = rates[rates["split"] == split].set_index("rule").loc[names]
+        rate = 100 * rows[column].to_numpy(float)
+        interval = 100 * rows[[f"{column}_low", f"{column}_high"]].to_numpy(float).T
         axes.errorbar(
             rate,
-            np.arange(len(names)) + shift,
+            np.arange(len(names)) + offset,
             xerr=np.abs(interval - rate),
             fmt="o",
             ms=4,
-            color="#1B3A57",
+            color=COLOUR,
             mfc=face,
             lw=1,
-            label={"tuning": "models used for tuning", "held_out": "held-out models"}[split],
+            label=label,
         )
     axes.set_xlim(-3, 103)

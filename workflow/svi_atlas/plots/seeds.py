@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
 from svi_atlas.judgement.families import families
 from svi_atlas.plots import _style
@@ -18,53 +16,52 @@ CAPTION = (
 )
 
 
-def draw(distances: pd.DataFrame) -> Figure:
+def draw(
+    inadequate_rates: pd.DataFrame, distance_tails: pd.DataFrame, distances: pd.DataFrame
+) -> Figure:
     """One row per guide: its rate of fits that are not adequate, and how far its seeds end."""
     rows = families(distances.assign(block="grid"))
     colours = _style.scale_colours(distances["step_size"])
-    figure, grid_axes = _style.panels(
+    figure, panels = _style.panels(
         len(rows), 2, (9.0, 1.7 * len(rows) + 0.9), sharex="col", width_ratios=(1.0, 1.5)
     )
-    for (left, right), family in zip(grid_axes, rows, strict=True):
-        settings = list(family.of(distances).groupby(["num_particles", "step_size"]))
-        _draw_rates(left, settings, colours)
-        _draw_tails(right, settings, colours)
+    for (left, right), family in zip(panels, rows, strict=True):
+        _draw_rates(left, family.of(inadequate_rates), colours)
+        _draw_tails(right, family.of(distance_tails), min(family.labels), colours)
         left.set_ylabel(family.name, rotation=0, ha="right", va="center", color=_style.EXACT)
-    grid_axes[-1, 0].set_xlabel("fits that are not adequate (%)")
-    grid_axes[-1, 1].set_xlabel(distances["measure"].iloc[0])
-    middle = grid_axes[len(rows) // 2, 1]
-    middle.set_ylabel("seeds that end farther away")
+    panels[-1, 0].set_xlabel("fits that are not adequate (%)")
+    panels[-1, 1].set_xlabel(distances["measure"].iloc[0])
+    panels[len(rows) // 2, 1].set_ylabel("seeds that end farther away")
     return figure
 
 
-def _draw_rates(axes: Axes, settings: list, colours: dict) -> None:
+def _draw_rates(axes: Axes, rates: pd.DataFrame, colours: dict) -> None:
     names = []
-    for row, ((num_particles, step_size), fits) in enumerate(settings):
-        bad, count = int((fits["verdict"] != "adequate").sum()), len(fits)
-        interval = stats.binomtest(bad, count).proportion_ci(method="exact")
-        ends = [100 * interval.low, 100 * interval.high]
-        axes.plot(ends, [row, row], color=colours[step_size], lw=2)
-        axes.plot(100 * bad / count, row, "o", ms=4.5, color=colours[step_size])
-        names.append(f"{_style.particles(num_particles)}, {_style.plain_number(step_size)}")
+    rates = rates.sort_values(["num_particles", "step_size"])
+    for place, row in enumerate(rates.itertuples()):
+        colour = colours[row.step_size]
+        axes.plot([100 * row.low, 100 * row.high], [place, place], color=colour, lw=2)
+        axes.plot(100 * row.rate, place, "o", ms=4.5, color=colour)
+        step_size = _style.plain_number(row.step_size)
+        names.append(f"{_style.particles(row.num_particles)}, {step_size}")
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(-3, 103)
 
 
-def _draw_tails(axes: Axes, settings: list, colours: dict) -> None:
-    fewest = min(num_particles for (num_particles, _), _ in settings)
-    nothing = True
-    for (num_particles, step_size), fits in settings:
-        distance = np.sort(fits["distance"].to_numpy(float))
-        distance = distance[np.isfinite(distance)]
-        if not len(distance):
-            continue
-        nothing = False
-        # A fit without a finite distance is farther than any: the curve ends above zero.
-        share = 1 - np.arange(len(distance)) / len(fits)
+def _draw_tails(axes: Axes, tails: pd.DataFrame, fewest: int, colours: dict) -> None:
+    """Draw the share of seeds beyond each distance; dashed above the fewest particles."""
+    for (num_particles, step_size), rows in tails.groupby(["num_particles", "step_size"]):
         style = "-" if num_particles == fewest else "--"
-        axes.step(distance, 100 * share, where="post", color=colours[step_size], ls=style, lw=1.3)
-    if nothing:
+        axes.step(
+            rows["distance"],
+            100 * rows["share"],
+            where="post",
+            color=colours[step_size],
+            ls=style,
+            lw=1.3,
+        )
+    if tails.empty:
         _style.note(axes, "no fit has a finite distance")
     axes.set_xscale("log")
     axes.set_yscale("log")

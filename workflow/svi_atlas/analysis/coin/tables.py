@@ -9,7 +9,6 @@ from scipy import stats
 
 from svi_atlas.analysis._coin import toss_counts
 from svi_atlas.analysis._tables import with_labels
-from svi_atlas.analysis.general.pages import verdict_counts
 from svi_atlas.formatting import count_of
 from svi_atlas.judgement.ranking import best_settings, grid_fits
 from svi_atlas.problems.coin import exact
@@ -36,11 +35,6 @@ def posteriors(data: xr.Dataset) -> pd.DataFrame:
         for law in [stats.beta(alpha, beta)]
     ]
     return with_labels(pd.DataFrame(rows), {name: name for name in rows[0]})
-
-
-def grid_verdicts(table: pd.DataFrame) -> pd.DataFrame:
-    """How many fits of the grid have each verdict: one row per guide."""
-    return verdict_counts(grid_fits(table))
 
 
 def beta_settings(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,6 @@ import pandas as pd
 
 from svi_atlas.analysis._tables import with_labels
 from svi_atlas.analysis.factor_thread._selection import SCALES
-from svi_atlas.analysis.general.pages import verdict_counts as count_verdicts
 from svi_atlas.formatting import count_of, median_range
 from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.problems.factor_thread import exact
@@ -85,8 +84,3 @@ def falls(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
         "diverged": "diverged",
     }
     return with_labels(pd.DataFrame(rows, columns=list(labels)), labels)
-
-
-def verdict_counts(table: pd.DataFrame) -> pd.DataFrame:
-    """How many fits of the grid have each verdict: one row per guide and model."""
-    return count_verdicts(grid_fits(table))

@@ -32,6 +32,11 @@ def verdict_counts(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def grid_verdicts(table: pd.DataFrame) -> pd.DataFrame:
+    """The same for the fits of the grid alone."""
+    return verdict_counts(grid_fits(table))
+
+
 def best_settings(table: pd.DataFrame) -> pd.DataFrame:
     """The best setting of each guide: converged and adequate seeds, medians over the seeds."""
     best = rank_settings(table)
@@ -123,31 +128,6 @@ def failures(table: pd.DataFrame) -> pd.DataFrame:
         "why": "message or reason",
     }
     return with_labels(rows[list(labels)], labels)
-
-
-def sbc_tests(sbc: pd.DataFrame) -> pd.DataFrame:
-    """The tests of calibration: one row per entry and parameter."""
-    settings = [
-        f"{row.num_particles} particle{'s' * (row.num_particles != 1)}, "
-        f"step size {row.step_size:g}\n{row.num_steps:,} steps, {row.simulations:,} simulations"
-        for row in sbc.itertuples()
-    ]
-    return with_labels(
-        sbc.assign(setting=settings),
-        {
-            "name": "entry",
-            **model_label(sbc),
-            "guide": "guide",
-            "setting": "setting",
-            "parameter": "parameter",
-            "finding": "finding",
-            "symmetry_holm": "p, symmetry",
-            "uniformity_holm": "p, uniformity",
-            "mean": "mean (0.5)",
-            "spread": "spread (1)",
-            "message": "message",
-        },
-    )
 
 
 def provenance(

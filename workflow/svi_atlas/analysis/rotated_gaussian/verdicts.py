@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 
 from svi_atlas.analysis._tables import with_labels
-from svi_atlas.analysis.general.pages import verdict_counts as count_verdicts
 from svi_atlas.analysis.rotated_gaussian._selection import (
     COMPARED_GUIDES,
     MODEL,
@@ -15,12 +14,6 @@ from svi_atlas.analysis.rotated_gaussian._selection import (
     typical_fit,
 )
 from svi_atlas.formatting import MISSING
-from svi_atlas.judgement.ranking import grid_fits
-
-
-def verdict_counts(table: pd.DataFrame) -> pd.DataFrame:
-    """How many fits of the grid have each verdict: one row per guide and model."""
-    return count_verdicts(grid_fits(table))
 
 
 def tutorial_verdict(table: pd.DataFrame) -> pd.DataFrame:

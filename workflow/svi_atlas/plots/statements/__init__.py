@@ -1,1 +1,1 @@
-"""What the origin states about particles, guides and surrogates, over the fits of any experiment."""
+"""Four statements of the tutorial about particles, guides and surrogates, for any experiment."""

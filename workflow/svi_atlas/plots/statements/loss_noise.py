@@ -9,51 +9,39 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from svi_atlas.judgement.ranking import grid_fits
-from svi_atlas.plots import _fits, _style
-from svi_atlas.plots.statements._common import by_particles, nothing, usable, why_not
-from svi_atlas.results.store import Results
+from svi_atlas.plots import _style
+
+CAPTION = (
+    "Standard deviation of the loss by number of particles: median over the seeds, with bars for their "
+    "10 % to 90 % range, of the guides fitted with several numbers of particles. Dashed: one over the "
+    "square root of the number of particles, starting at the value with the fewest."
+)
 
 COLUMNS = 3
-TAIL = 0.25
-"""Share of the steps, from the end, over which the noise is measured."""
 
 
-def draw(results: Results) -> Figure:
-    """Standard deviation of the loss (nats) by particles, a panel a guide, a line a step size.
-
-    Medians over the seeds with their 10 to 90 % range. It is taken from the differences of
-    successive losses, so that a slow drift adds nothing; losses that are not finite are left out,
-    and so are guides fitted with one number of particles.
-    """
-    table = grid_fits(results.table())
-    families = by_particles(_fits.families(table))
-    if not families:
-        return nothing("no guide was fitted with several numbers of particles")
-    colours = _style.scale_colours(table["step_size"])
-    columns = min(COLUMNS, len(families))
-    rows = -(-len(families) // columns)
-    size = (max(4.5, 3.1 * columns), 2.35 * rows + 0.7)
-    figure, panels = _style.panels(rows, columns, size, sharex=True, sharey=True)
-    for axes, family in zip(panels.flat, families, strict=False):
-        axes.set_title(family.label)
+def draw(loss_noise_ranges: pd.DataFrame, table: pd.DataFrame) -> Figure:
+    """One panel per guide, one line per step size: standard deviation of the loss by particles."""
+    grid = grid_fits(table)
+    guides = [rows for _, rows in loss_noise_ranges.groupby(["model", "guide"], sort=False)]
+    if not guides:
+        return _style.empty_figure("no guide was fitted with several numbers of particles")
+    colours = _style.scale_colours(grid["step_size"])
+    columns = min(COLUMNS, len(guides))
+    num_rows = -(-len(guides) // columns)
+    size = (max(4.5, 3.1 * columns), 2.35 * num_rows + 0.7)
+    figure, panels = _style.panels(num_rows, columns, size, sharex=True, sharey=True)
+    for axes, ranges in zip(panels.flat, guides, strict=False):
+        axes.set_title(ranges["family"].iloc[0])
         axes.set_yscale("log")
-        noise = noise_by_setting(results, table, family)
-        if noise:
-            _draw_guide(axes, noise, colours)
+        if ranges["note"].notna().any():
+            _style.note(axes, ranges["note"].iloc[0])
         else:
-            _style.note(axes, why_not(table, family))
-    for axes in panels.flat[len(families) :]:
+            _draw_guide(axes, ranges, colours)
+    for axes in panels.flat[len(guides) :]:
         axes.set_axis_off()
-    counts = sorted({count for family in families for count in family.runs})
-    for index, axes in enumerate(panels.flat[: len(families)]):
-        axes.set_xscale("log")
-        axes.set_xticks(counts, [f"{count:g}" for count in counts])
-        axes.minorticks_off()
-        if index % columns == 0:
-            axes.set_ylabel("sd of the loss (nats)")
-        if index + columns >= len(families):
-            axes.set_xlabel("particles")
-            axes.tick_params(labelbottom=True)
+    compared = grid["guide"].isin(loss_noise_ranges["guide"])
+    _label_axes(panels, len(guides), sorted(grid.loc[compared, "num_particles"].unique()))
     handles = [
         Line2D([], [], color=colour, marker="o", ms=3.5, label=f"step {_style.plain_number(step)}")
         for step, colour in colours.items()
@@ -65,44 +53,27 @@ def draw(results: Results) -> Figure:
     return figure
 
 
-def noise_by_setting(
-    results: Results, table: pd.DataFrame, family: _fits.Family
-) -> dict[tuple[int, float], np.ndarray]:
-    """Standard deviation of the loss of each seed, by (particles, step size) that can be used."""
-    found: dict[tuple[int, float], np.ndarray] = {}
-    settings = usable(table, family)
-    for count, run in sorted(family.runs.items()):
-        wanted = sorted(step_size for other, step_size in settings if other == count)
-        if not wanted:
-            continue
-        fits = results.fit(family.model, family.guide, run).sel(step_size=wanted)
-        loss = fits["loss"].transpose("step_size", "seed", "step")
-        tail = loss.isel(step=slice(-max(2, round(TAIL * fits.sizes["step"])), None)).to_numpy()
-        found |= {(count, step): _noise(of) for step, of in zip(wanted, tail, strict=True)}
-    return found
+def _label_axes(panels: np.ndarray, used: int, counts: list[int]) -> None:
+    columns = panels.shape[1]
+    for index, axes in enumerate(panels.flat[:used]):
+        axes.set_xscale("log")
+        axes.set_xticks(counts, [f"{count:g}" for count in counts])
+        axes.minorticks_off()
+        if index % columns == 0:
+            axes.set_ylabel("sd of the loss (nats)")
+        if index + columns >= used:
+            axes.set_xlabel("particles")
+            axes.tick_params(labelbottom=True)
 
 
-def _noise(loss: np.ndarray) -> np.ndarray:
-    """From losses (seed, step) the standard deviation of each seed, NaN if none is finite."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        jumps = np.diff(loss.astype(float), axis=-1) ** 2
-    finite = np.isfinite(jumps)
-    count = finite.sum(-1)
-    mean = np.where(finite, jumps, 0.0).sum(-1) / np.maximum(count, 1)
-    return np.where(count > 0, np.sqrt(mean / 2), np.nan)
-
-
-def _draw_guide(axes: Axes, noise: dict[tuple[int, float], np.ndarray], colours: dict) -> None:
+def _draw_guide(axes: Axes, ranges: pd.DataFrame, colours: dict) -> None:
     for index, (step_size, colour) in enumerate(colours.items()):
-        have = sorted(count for count, other in noise if other == step_size)
-        if not have:
+        rows = ranges[ranges["step_size"] == step_size].sort_values("num_particles")
+        if rows.empty:
             continue
-        aside = 1.06 ** (index - (len(colours) - 1) / 2)
-        low, median, high = np.transpose(
-            [_fits.quantiles(noise[count, step_size], (0.1, 0.5, 0.9)) for count in have]
-        )
-        places = np.array(have) * aside
-        spread = [median - low, high - median]
-        axes.errorbar(places, median, spread, fmt="o-", ms=3, lw=1.2, color=colour, mew=0)
-        expected = median[0] * np.sqrt(have[0] / np.array(have))
-        axes.plot(places, expected, color=colour, lw=0.9, ls="--")
+        offset = 1.06 ** (index - (len(colours) - 1) / 2)
+        places = rows["num_particles"].to_numpy() * offset
+        low, median, high = (rows[name].to_numpy() for name in ("low", "median", "high"))
+        bars = [median - low, high - median]
+        axes.errorbar(places, median, bars, fmt="o-", ms=3, lw=1.2, color=colour, mew=0)
+        axes.plot(places, rows["expected"], color=colour, lw=0.9, ls="--")

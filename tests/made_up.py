@@ -1,0 +1,73 @@
+"""Small hand-made tables and fits for tests of analyses."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+
+def grid(guides=("beta",), counts=(1, 4), step_sizes=(0.01,), seeds=(1, 2), **columns):
+    """A table of fits of a grid, adequate unless `verdict` says otherwise; columns are broadcast."""
+    rows = [
+        {
+            "model": "m",
+            "guide": guide,
+            "block": "grid",
+            "label": f"particles-{count}",
+            "num_particles": count,
+            "step_size": step_size,
+            "seed": seed,
+        }
+        for guide, count, step_size, seed in product(guides, counts, step_sizes, seeds)
+    ]
+    defaults = {"verdict": "adequate", "message": None, "reason": "", "num_steps": 100}
+    return pd.DataFrame(rows).assign(**(defaults | columns))
+
+
+class MadeUpFits(dict):
+    """Datasets by (model, guide, label)."""
+
+    def with_label(self, label):
+        cells = [cell for cell in self if cell[2] == label]
+        return self[cells[0]] if cells else None
+
+
+def fits_of(table, loss):
+    """Fits of a table's cells; loss(num_particles, seed, step_size) -> losses (step,)."""
+    cells = MadeUpFits()
+    for (model, guide, label), rows in table.groupby(["model", "guide", "label"], sort=False):
+        step_sizes, seeds = (sorted(rows[name].unique()) for name in ("step_size", "seed"))
+        count = rows["num_particles"].iloc[0]
+        values = [[loss(count, seed, step_size) for step_size in step_sizes] for seed in seeds]
+        cells[model, guide, label] = xr.Dataset(
+            {"loss": (("seed", "step_size", "step"), np.array(values, float))},
+            {"seed": seeds, "step_size": step_sizes},
+            {"seconds_run": 8.0, "seconds_compile": 3.0},
+        )
+    return cells
+
+
+def failed(table):
+    """The table and the fits of a run in which every fit failed: there are no statistics."""
+    columns = [
+        "model",
+        "guide",
+        "block",
+        "label",
+        "num_particles",
+        "step_size",
+        "seed",
+        "num_steps",
+    ]
+    table = table[columns].assign(verdict="failed", message="ValueError: no", reason="")
+    cells = MadeUpFits()
+    for key, rows in table.groupby(["model", "guide", "label"], sort=False):
+        coords = {name: sorted(rows[name].unique()) for name in ("seed", "step_size")}
+        cells[key] = xr.Dataset(coords=coords, attrs={"message": "ValueError: no"})
+    return table, cells
+
+
+def references(log_evidence=-10.0):
+    """The reference of the model `m`."""
+    return {"m": xr.Dataset(attrs={"log_evidence": log_evidence})}
