@@ -12,9 +12,9 @@ from jinja2 import Environment, FileSystemLoader
 from svi_atlas.formatting import MISSING, count_of, humanise
 from svi_atlas.judgement.recommendation import MIN_ADEQUATE_SHARE, MIN_TIE_SHARE
 from svi_atlas.report import html
+from svi_atlas.report.comparison import comparison_table
 from svi_atlas.report.downloads import downloads
 from svi_atlas.report.page import FOLDER, page_resources, to_html
-from svi_atlas.report.sections import comparison_table
 from svi_atlas.results.inputs import load
 
 MEANINGS = {

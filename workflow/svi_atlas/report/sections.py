@@ -8,8 +8,8 @@ from __future__ import annotations
 import pandas as pd
 from IPython.display import HTML, Markdown
 
-from svi_atlas.formatting import MINUS, humanise
 from svi_atlas.report import html
+from svi_atlas.report.comparison import comparison_table
 
 Display = HTML | Markdown
 
@@ -72,30 +72,3 @@ def failed(failures: pd.DataFrame) -> list[Display]:
 def provenance_table(provenance: pd.DataFrame) -> list[Display]:
     """Where the numbers come from: data, reference, device, package versions, cost."""
     return [HTML(html.table(provenance))]
-
-
-def comparison_table(verification: pd.DataFrame) -> pd.DataFrame:
-    """The compared values with the headings of the page."""
-    shown = verification.assign(
-        within=verification["ok"].astype(bool),
-        expected=[_number_or_text(value) for value in verification["expected"]],
-        basis=verification["source"] + "; " + verification["why"],
-    )
-    shown.attrs["labels"] = {
-        html.WITHIN: "within?",
-        "name": "quantity",
-        "kind": "kind",
-        "expected": "expected",
-        "tolerance": "tolerance",
-        "value": "this run",
-        "basis": "source; why this tolerance",
-    }
-    return shown
-
-
-def _number_or_text(value: str | float) -> str:
-    """An expected number as it was given, or an expected word, such as a verdict."""
-    try:
-        return f"{float(value):.8g}".replace("-", MINUS)
-    except ValueError:
-        return humanise(str(value))
