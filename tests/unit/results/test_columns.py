@@ -1,5 +1,6 @@
 """Every column that a run writes is described, and every described column is written."""
 
+import grimp
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -201,3 +202,10 @@ class TestFiles:
         assert describe_all(["kl"], "analyse") == {}
         assert list(describe_all(["kl", "mine", "kl_se"], "diagnose")) == ["kl", "kl_se"]
         assert set(TABLE_OF_STAGE.values()) <= set(TABLES)
+
+
+def test_a_better_wording_repeats_no_fit():
+    graph = grimp.build_graph("svi_atlas", cache_dir=None, exclude_type_checking_imports=True)
+    needed = graph.find_upstream_modules("svi_atlas.jobs.stages.fit")
+    assert "svi_atlas.results.store" in needed
+    assert not {name for name in needed if name.startswith("svi_atlas.results.column")}

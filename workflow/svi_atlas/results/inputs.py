@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ class References(Mapping[str, xr.Dataset]):
     def __getitem__(self, model: str) -> xr.Dataset:
         return read_dataset(self._path, model)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._models)
 
     def __len__(self) -> int:
@@ -47,7 +47,7 @@ class Fits(Mapping[tuple[str, str, str], xr.Dataset]):
             return fits
         return fits.isel(step=np.repeat(np.arange(fits.sizes["step"]), stride))
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[str, str, str]]:
         return iter(self._paths)
 
     def __len__(self) -> int:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ import pyarrow.parquet as pq
 import xarray as xr
 
 from svi_atlas.errors import InputError, InputProblem, StaleSpecError
+
+if TYPE_CHECKING:
+    from svi_atlas.results.columns import Column
 
 FORMAT_VERSION = 2
 """Version of the files' format, written into every dataset and table, and checked on reading."""
@@ -82,7 +85,7 @@ def _with_units(dataset: xr.Dataset, spec_text: str) -> xr.Dataset:
     return dataset
 
 
-def _described(names: Iterable[Any], spec_text: str) -> dict[str, Any]:
+def _described(names: Iterable[Any], spec_text: str) -> dict[str, Column]:
     """Entries of the data dictionary for what the stage of a spec writes, by name.
 
     The dictionary is imported by its name because it is documentation: like a docstring it is not part
@@ -90,7 +93,8 @@ def _described(names: Iterable[Any], spec_text: str) -> dict[str, Any]:
     """
     columns = importlib.import_module("svi_atlas.results.columns")
     stage = json.loads(spec_text).get("stage", "") if spec_text else ""
-    return columns.describe_all(map(str, names), stage)
+    described: dict[str, Column] = columns.describe_all(map(str, names), stage)
+    return described
 
 
 def read_dataset(path: str | Path, group: str | None = None) -> xr.Dataset:
@@ -143,14 +147,16 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 def spec_of(made: pd.DataFrame | xr.Dataset) -> dict[str, Any]:
     """The spec of the job that wrote a table or a dataset."""
-    return json.loads(made.attrs["spec"])
+    spec: dict[str, Any] = json.loads(made.attrs["spec"])
+    return spec
 
 
 def read_table_spec(path: str | Path) -> dict[str, Any]:
     """The spec of the job that wrote a Parquet table, without reading its columns."""
     attrs = json.loads(pq.read_schema(path).metadata[b"PANDAS_ATTRS"])
     _check_version(attrs, path)
-    return json.loads(attrs["spec"])
+    spec: dict[str, Any] = json.loads(attrs["spec"])
+    return spec
 
 
 def _check_version(attrs: Mapping[Any, Any], path: str | Path) -> None:
