@@ -21,6 +21,7 @@
     cut: shown.filter(e => hides(e) && e.textContent.trim() &&
       (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1)).map(name),
     broken: [...document.images].filter(i => !i.complete || !i.naturalWidth).map(name),
+    landmarks: ['header', 'main', 'footer'].filter(e => document.querySelector('body > ' + e)),
     images: document.images.length,
     formulas: document.querySelectorAll('math').length,
     links: [...document.querySelectorAll('a[href]')].map(a => a.getAttribute('href')),

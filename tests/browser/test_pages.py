@@ -16,6 +16,7 @@ from svi_atlas.report import html
 from svi_atlas.report.page import make_page
 
 WIDTHS = {"desktop": 1280, "phone": 390}
+LANDMARKS = ["header", "main", "footer"]
 
 at_every_width = pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 
@@ -65,6 +66,7 @@ def test_a_small_page_is_whole(browser, small_page, width):
     visit = visits.visit(browser, small_page, width)
     assert visit.faults == []
     assert visit.dead_links(small_page) == []
+    assert visit.landmarks == LANDMARKS
     assert visit.formulas == 3
     assert visit.images == 1
 
@@ -74,7 +76,10 @@ def faults_of_report(browser, report: Path, width: int) -> dict[str, list[str]]:
     faults = {}
     for page in sorted(report.glob("*.html")):
         visit = visits.visit(browser, page, width)
-        if wrong := visit.faults + [f"dead link: {link}" for link in visit.dead_links(page)]:
+        wrong = visit.faults + [f"dead link: {link}" for link in visit.dead_links(page)]
+        if visit.landmarks != LANDMARKS:
+            wrong.append("the frame of the report is missing")
+        if wrong:
             faults[page.name] = wrong
     return faults
 
@@ -135,3 +140,9 @@ def test_links_that_lead_nowhere_are_found(browser, make_html):
 
 def test_a_page_without_faults_has_none(browser, make_html):
     assert visits.visit(browser, make_html("<p>fine</p>"), WIDTHS["phone"]).faults == []
+
+
+def test_a_page_without_the_frame_of_the_report_is_found(browser, make_html):
+    page = make_html("<p>fine</p>")
+    found = faults_of_report(browser, page.parent, WIDTHS["desktop"])
+    assert found == {"page.html": ["the frame of the report is missing"]}

@@ -46,6 +46,8 @@ class Visit:
         Elements that leave the window, and elements whose text is cut off.
     broken
         Images that did not load.
+    landmarks
+        Which of header, main and footer the page has, which every page of the report has.
     images, formulas
         How many there are.
     links, anchors
@@ -58,6 +60,7 @@ class Visit:
     outside: list[str]
     cut: list[str]
     broken: list[str]
+    landmarks: list[str]
     images: int
     formulas: int
     links: list[str]
