@@ -3,6 +3,8 @@
 import importlib
 from functools import cache
 
+import pandas as pd
+
 from svi_atlas.jobs.job import Job
 from svi_atlas.results import store
 from svi_atlas.results.inputs import load
@@ -10,7 +12,7 @@ from svi_atlas.results.inputs import load
 
 def run(job: Job) -> None:
     module = importlib.import_module(f"svi_atlas.{job.spec['module']}")
-    tables = {}
+    tables: dict[str, pd.DataFrame] = {}
 
     @cache
     def read(source):
