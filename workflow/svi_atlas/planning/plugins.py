@@ -132,8 +132,8 @@ def sections() -> dict[str, Plugin]:
 
 
 SECTIONS_OF = {
-    "closing": ["comparison", "failed", "origin_of_numbers"],
-    "reproduce": ["origin_of_numbers"],
+    "closing": ["comparison", "failed", "provenance_table"],
+    "reproduce": ["provenance_table"],
 }
 """Sections that methods of `page` without a name show."""
 
