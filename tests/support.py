@@ -13,6 +13,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from svi_atlas.planning import code_digest
+
 ROOT = Path(__file__).parents[1]
 
 PARTS = ("Snakefile", "config", "envs", "examples", "notebooks", "profiles", "workflow")
@@ -232,3 +234,10 @@ def kill_group(process: subprocess.Popen) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def forget_files() -> None:
+    """Make `svi_atlas.planning.code_digest` read source files anew; a run reads each only once."""
+    for function in vars(code_digest).values():
+        if hasattr(function, "cache_clear") and function is not code_digest._graph:
+            function.cache_clear()
