@@ -11,6 +11,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,26 @@ def analyses() -> dict[str, Plugin]:
         name: Plugin(name, module, _inputs_of(node, name.split(".")[0], functions, module), fits)
         for name, (module, node, fits) in functions.items()
     }
+
+
+@cache
+def analysis_modules() -> dict[str, tuple[str, ...]]:
+    """The analyses of each module, which one job makes, by the module's name below `analysis`.
+
+    An analysis comes after those of its module that it reads.
+    """
+    modules: dict[str, dict[str, Plugin]] = {}
+    for name, analysis in analyses().items():
+        modules.setdefault(analysis.module.removeprefix("analysis."), {})[name] = analysis
+    return {module: tuple(_in_order(members)) for module, members in modules.items()}
+
+
+def _in_order(members: Mapping[str, Plugin]) -> list[str]:
+    graph = {
+        name: {source for source in analysis.inputs.values() if source in members}
+        for name, analysis in members.items()
+    }
+    return list(TopologicalSorter(graph).static_order())
 
 
 @cache
