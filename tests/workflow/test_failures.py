@@ -6,7 +6,6 @@ import signal
 import time
 
 import pytest
-
 from expected_jobs import after_fits
 
 from support import CONFIG, LINE_PROBLEM, kill_group

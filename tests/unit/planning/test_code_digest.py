@@ -177,7 +177,9 @@ def test_a_problem_is_part_of_its_own_jobs():
     ],
 )
 def test_which_stages_use_a_module(module, stages):
-    using = {stage for stage in STAGES if f"svi_atlas.{module}" in modules_of(f"jobs.stages.{stage}")}
+    using = {
+        stage for stage in STAGES if f"svi_atlas.{module}" in modules_of(f"jobs.stages.{stage}")
+    }
     assert using == stages
 
 
