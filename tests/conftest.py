@@ -6,6 +6,7 @@ it, and a test hangs: seen with jaxlib 0.10.2 on two cores.
 
 import fcntl
 import os
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,24 @@ from support import Project
 from svi_atlas.jobs.runtime import limit_threads
 
 limit_threads(1)  # before JAX is imported
+
+COMPILE_MUCH = {
+    "unit/inference": ("acceleration", "cell", "checkpoint", "draws", "fit", "full_data", "natural_gradient", "program"),
+    "unit/sbc": ("ranks", "refit"),
+}  # fmt: skip
+"""Modules that compile programs of JAX in nearly every test, a second or more each."""
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests of these modules as slow."""
+    files = {
+        Path(__file__).parent / folder / f"test_{name}.py"
+        for folder, names in COMPILE_MUCH.items()
+        for name in names
+    }
+    for item in items:
+        if item.path in files:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -77,7 +77,11 @@ def test_code_counts(user_problem):
     assert len(digests) == len(different)
 
 
-def test_remembered_digests_are_of_the_text_they_were_worked_out_from(user_problem, tmp_path):
+def test_remembered_digests_are_of_the_text_they_were_worked_out_from(
+    user_problem, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(digests, "_digests", {})
+    monkeypatch.setattr(digests, "_used", set())
     before, file = user_problem(problem=SOURCE), tmp_path / "digests.json"
     digests.save_digests(file)
     remembered = json.loads(file.read_text())
