@@ -152,7 +152,7 @@ page.table("factor_thread.loss_noise")
 page.table("factor_thread.convergence")
 
 # %% [markdown]
-# **Supported where the step size is large**: there the iterates jump about the optimum by an amount that the
+# **Supported where the step size is large**: there the iterates fluctuate about the optimum by an amount that the
 # noise of the gradient sets, and more particles make it smaller. Where the step size is too small to arrive,
 # no number of particles helps; at 0.001 the fits come nearest, but have not rested long enough when their
 # steps are used up. (The sample guide on the factor model; means with standard errors, medians with the 10 %

@@ -84,8 +84,8 @@ def test_markdown(text, expected):
         ('<a href="../coin/data.nc">a</a>', '<a href="../coin/data.nc">a</a>'),
         ('<a href="https://b.org/c.html">a</a>', '<a href="https://b.org/c.html">a</a>'),
         (
-            '<a href="none.html">a</a> <a href="coin.html">b</a>',
-            'a <a href="coin.html">b</a>',
+            '<a href="coin-none.html">a</a> <a href="bimodal.html">b</a>',
+            'a <a href="bimodal.html">b</a>',
         ),
     ],
 )
@@ -94,7 +94,7 @@ def test_links_to_pages_that_do_not_exist_become_text(body, expected):
 
 
 def test_the_index_is_always_linked(tmp_path):
-    page = page_of(tmp_path, markdown("[a](other.html) [b](index.html)"), pages=["coin"])
-    assert "other.html" not in page
+    page = page_of(tmp_path, markdown("[a](coin-other.html) [b](index.html)"), pages=["coin"])
+    assert "coin-other.html" not in page
     assert '<a href="index.html">b</a>' in page
-    assert "other.html" in page_of(tmp_path, markdown("[a](other.html)"))
+    assert "coin-other.html" in page_of(tmp_path, markdown("[a](coin-other.html)"))

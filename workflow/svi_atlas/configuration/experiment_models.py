@@ -42,7 +42,9 @@ class GridBlock(FileModel):
         description="The problem's own guides, NumPyro autoguides by class name, or labels from "
         "`autoguides`."
     )
-    num_particles: UniqueFilled[Count] = Field(description="Draws per ELBO estimate.")
+    num_particles: UniqueFilled[Count] = Field(
+        description="Draws from the guide per estimate of the ELBO."
+    )
     step_sizes: UniqueFilled[Positive] = Field(description="Step sizes of the optimiser.")
     seeds: Count | UniqueFilled[Seed] = Field(
         description="Number of seeds (1, 2, ... are used), or a list of seeds. The fit with seed s "
@@ -64,7 +66,7 @@ class SingleFit(FileModel):
         default=None, description="Model of the problem (may be absent if there is only one)."
     )
     guide: str = Field(description="Guide of the fit.")
-    num_particles: Count = Field(description="Draws per ELBO estimate.")
+    num_particles: Count = Field(description="Draws from the guide per estimate of the ELBO.")
     step_size: Positive = Field(description="Step size of the optimiser.")
     seed: Seed = Field(description="Seed of the fit.")
     num_steps: IfGiven[Count] = Field(
@@ -92,7 +94,7 @@ class SbcRefit(FileModel):
         "proper and each observed site named like its data.",
     )
     guide: str = Field(description="Guide that is refitted.")
-    num_particles: Count = Field(description="Draws per ELBO estimate.")
+    num_particles: Count = Field(description="Draws from the guide per estimate of the ELBO.")
     step_size: Positive = Field(description="Step size of the optimiser.")
     num_steps: IfGiven[Count] = Field(
         default=None, description="Optimisation steps of a refit (the experiment's if absent)."
@@ -144,7 +146,7 @@ class ExperimentFile(FileModel):
     )
     data: dict[str, Any] = Field(
         default={},
-        description="Settings handed to the problem's simulate function; the problem says what "
+        description="Settings passed to the problem's simulate function; the problem says what "
         "they mean.",
     )
     num_steps: Count = Field(default=10000, description="Optimisation steps of a fit.")
@@ -209,7 +211,7 @@ class ExperimentFile(FileModel):
     )
     gpu: bool = Field(
         default=False,
-        description="If true, each fit asks for one GPU (the resource `gpu`, see `snakemake "
+        description="If true, each fit requests one GPU (the resource `gpu`, see `snakemake "
         "--resources gpu=1`) and stops if it finds none, unless `allow_cpu` is set in "
         "config/config.yaml.",
     )

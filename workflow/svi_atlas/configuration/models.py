@@ -49,7 +49,7 @@ class Override(FileModel):
 
 
 class Thresholds(FileModel):
-    """What separates the verdicts."""
+    """Limits that separate the verdicts."""
 
     elbo_gap: Positive = Field(
         default=0.0005,
@@ -70,7 +70,7 @@ class Thresholds(FileModel):
     averaging_gain: Positive = Field(
         default=0.02,
         description="Largest gain of ELBO (nats) from averaging the iterates; above it the last "
-        "iterate still jumps about the optimum.",
+        "iterate still fluctuates about the optimum.",
     )
     loss_drift: Positive = Field(
         default=0.02,
@@ -158,7 +158,7 @@ class Config(FileModel):
     )
     thresholds: Thresholds = Field(
         default=Thresholds(),
-        description="What separates the verdicts. Changing one refits nothing.",
+        description="Limits that separate the verdicts. Changing one refits nothing.",
     )
 
 
@@ -185,7 +185,7 @@ class ExpectedRow(FileModel):
     )
     tolerance: Annotated[float, Field(ge=0)] = Field(description="Largest absolute difference.")
     kind: Literal["published", "exact", "measured", "promised"] = Field(
-        description="published (printed by the tutorial or thread), exact (closed form or "
+        description="published (printed in the tutorial or the forum thread), exact (closed form or "
         "quadrature), measured (an independent run of SVI.run) or promised (by this project "
         "about itself)."
     )

@@ -18,7 +18,16 @@ from svi_atlas.judgement.checks import (
 )
 from svi_atlas.judgement.reasons import explain
 
-VERDICTS = ("failed", "diverged", "not_converged", "inadequate", "adequate")
+MEANINGS = {
+    "adequate": "converged and close to the posterior",
+    "inadequate": "converged, but not close to the posterior",
+    "not_converged": "still drifting, or fluctuating about the optimum",
+    "diverged": "losses or parameters are not finite, or the loss falls without bound",
+    "failed": "the model or the guide raised an error; its message is kept",
+}
+"""What each verdict means, from the best to the worst."""
+
+VERDICTS = tuple(MEANINGS)[::-1]
 """From worst to best."""
 
 QUESTIONS = {"diverged": "diverged", "not_converged": "converged", "inadequate": "adequate"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from svi_atlas.locations import PACKAGE
 from svi_atlas.planning.code_digest import code_digest, text_digest
@@ -11,14 +11,17 @@ from svi_atlas.planning.specs import INDEX, ExperimentSpecs, Spec
 from svi_atlas.results.paths import Layout
 
 
-def page_spec(layout: Layout, page: str, title: str, notebook: str) -> tuple[str, Spec]:
-    """The spec of a page made from an executed notebook."""
+def page_spec(
+    layout: Layout, page: str, title: str, notebook: str, pages: Sequence[str]
+) -> tuple[str, Spec]:
+    """The spec of a page made from an executed notebook; `pages` are those of its experiment."""
     return layout.spec("page").format(page=page), {
         "stage": "page",
         "inputs": {"notebook": notebook},
         "outputs": {"page": layout.path("page", page=page)},
         "page": page,
         "title": title,
+        "pages": list(pages),
         "templates": _templates(),
         "code": code_digest("jobs.stages.page"),
     }

@@ -51,8 +51,8 @@ class Run:
         for experiment_specs in specs.values():
             contents |= dict(experiment_specs)
         contents |= dict(
-            page_spec(self.layout, page, title, notebook)
-            for page, (title, notebook) in self.pages.items()
+            page_spec(self.layout, page, title, notebook, pages)
+            for page, (title, notebook, pages) in self.pages.items()
         )
         default = {name: specs[name] for name in self.default_experiments}
         return contents | dict([index_spec(self.layout, default)])
@@ -86,14 +86,14 @@ class Run:
         save_digests(_digests_file(self.layout))
 
     @cached_property
-    def pages(self) -> dict[str, tuple[str, str]]:
-        """Title and executed notebook of every page but the index, by page."""
+    def pages(self) -> dict[str, tuple[str, str, list[str]]]:
+        """Title, executed notebook and experiment's pages of every page but the index, by page."""
         pages = {}
         for name, experiment in self.experiments.items():
-            for place, notebook in enumerate(experiment.notebooks):
-                page = f"{name}-{notebook}" if place else name
+            own = [name, *(f"{name}-{notebook}" for notebook in experiment.notebooks[1:])]
+            for page, notebook in zip(own, experiment.notebooks, strict=True):
                 executed = self.layout.path("notebook", experiment=name, notebook=notebook)
-                pages[page] = (experiment.title, executed)
+                pages[page] = (experiment.title, executed, own)
         return pages
 
     def pages_of(self, experiments: Iterable[str]) -> list[str]:
@@ -105,7 +105,7 @@ class Run:
         }
         return [
             self.layout.path("page", page=page)
-            for page, (_, notebook) in self.pages.items()
+            for page, (_, notebook, _) in self.pages.items()
             if notebook in executed
         ]
 

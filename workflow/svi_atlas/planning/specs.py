@@ -11,6 +11,7 @@ from typing import Any
 from svi_atlas.configuration.cells import Cell, Experiment
 from svi_atlas.configuration.models import Config
 from svi_atlas.errors import InputError
+from svi_atlas.formatting import humanise
 from svi_atlas.planning.code_digest import code_digest, own_imports, text_digest
 from svi_atlas.planning.files import ExperimentFiles, cell_path, needed_modules
 from svi_atlas.planning.plugins import (
@@ -263,6 +264,11 @@ class ExperimentSpecs:
             page=self.layout.path("page", page=self.page_of(name)),
             captions={figure: figures()[figure].caption for figure in kept},
             other_figures=others,
+            pages=[
+                [self.page_of(other), self._page_title(other)]
+                for other in self.notebooks
+                if other != name
+            ],
             sections=available,
             notebook=f"notebooks/{file.name}",
             text=text_digest(file),
@@ -274,6 +280,10 @@ class ExperimentSpecs:
         """Figures of the experiment that none of its notebooks shows by name."""
         named = {name for file in self.notebooks.values() for name in notebook_inputs(file).figures}
         return [name for name in self.experiment.figures if name not in named]
+
+    def _page_title(self, notebook: str) -> str:
+        first = notebook == self.experiment.notebooks[0]
+        return self.experiment.title if first else humanise(notebook).capitalize()
 
     def page_of(self, notebook: str) -> str:
         """The report page of a notebook: the first one's has the experiment's name."""

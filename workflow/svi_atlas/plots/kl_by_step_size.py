@@ -13,9 +13,9 @@ from svi_atlas.plots import _style
 
 CAPTION = (
     "KL divergence from the posterior of the last iterate (or, where the evidence is unknown, the ELBO's "
-    "distance below the best fit): one point per seed, a line for the median. Steps that are too small do "
-    "not arrive in the steps they are given; steps that are too large arrive and then jump about the "
-    "optimum; more particles make the jumps smaller. Open circles are below their own Monte Carlo error "
+    "distance below the best fit): one point per seed, a line for the median. With too small a step size, "
+    "fits do not reach the optimum within their steps; with too large a one, they reach it and then "
+    "fluctuate about it, less so with more particles. Open circles are below their own Monte Carlo error "
     "and drawn at it."
 )
 

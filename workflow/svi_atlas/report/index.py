@@ -11,20 +11,12 @@ from jinja2 import Environment, FileSystemLoader
 
 from svi_atlas.formatting import MISSING, count_of, humanise
 from svi_atlas.judgement.recommendation import MIN_ADEQUATE_SHARE, MIN_TIE_SHARE
+from svi_atlas.judgement.verdict import MEANINGS
 from svi_atlas.report import html
 from svi_atlas.report.comparison import comparison_table
 from svi_atlas.report.downloads import downloads
 from svi_atlas.report.page import FOLDER, page_resources, to_html
 from svi_atlas.results.inputs import load
-
-MEANINGS = {
-    "adequate": "converged and close to the posterior",
-    "inadequate": "converged, but not close to the posterior",
-    "not_converged": "still drifting, or jumping about the optimum",
-    "diverged": "losses or parameters are not finite, or the loss falls without bound",
-    "failed": "the model or the guide raised an error; its message is kept",
-}
-"""What each verdict means, from the best to the worst."""
 
 
 def make_index(

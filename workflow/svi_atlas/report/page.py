@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,7 +24,7 @@ PAGE_LINK = re.compile(r'<a href="(?P<page>[\w.-]+)\.html(#[^"]*)?">(?P<text>.*?
 
 
 def make_page(
-    notebook: Path, target: Path, title: str, page: str, pages: Collection[str] | None = None
+    notebook: Path, target: Path, title: str, page: str, pages: Sequence[str] | None = None
 ) -> None:
     """Write an executed notebook as a page of the report.
 
@@ -39,8 +39,8 @@ def make_page(
     page
         Name of the page.
     pages
-        Names of all pages of the report; links to other pages become plain text. All links are kept
-        if it is None.
+        The pages of the notebook's experiment, the experiment's own first; links to a page that it
+        does not have become plain text. All links are kept if it is None.
     """
     content = nbformat.read(notebook, as_version=4)
     exporter = HTMLExporter(
@@ -54,16 +54,26 @@ def make_page(
         resources={**page_resources(title, page), "contents": contents(content)},
     )
     if pages is not None:
-        body = without_dead_links(body, {"index", *pages})
+        body = without_dead_links(body, pages)
     target.write_text(re.sub(r"\n\s*\n+", "\n", body))
 
 
-def without_dead_links(body: str, pages: Collection[str]) -> str:
-    """HTML in which links to pages that the report does not have are plain text.
+def without_dead_links(body: str, pages: Sequence[str]) -> str:
+    """HTML in which links to further pages that the experiment does not have are plain text.
 
     The prose of a notebook may point to a page that not every configuration has.
+
+    Parameters
+    ----------
+    pages
+        The experiment's pages: its own, `<experiment>`, then the further ones, `<experiment>-<notebook>`.
     """
-    return PAGE_LINK.sub(lambda link: link[0] if link["page"] in pages else link["text"], body)
+
+    def keep(link: re.Match[str]) -> str:
+        is_further = link["page"].startswith(f"{pages[0]}-")
+        return link["text"] if is_further and link["page"] not in pages else link[0]
+
+    return PAGE_LINK.sub(keep, body)
 
 
 def page_resources(title: str, page: str) -> dict[str, str]:

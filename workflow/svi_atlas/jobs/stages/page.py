@@ -8,4 +8,5 @@ from svi_atlas.report.page import make_page
 
 def run(job: Job) -> None:
     notebook = Path(str(job.inputs["notebook"]))
-    make_page(notebook, job.outputs["page"], job.spec["title"], job.spec["page"])
+    title, page, pages = (job.spec[name] for name in ("title", "page", "pages"))
+    make_page(notebook, job.outputs["page"], title, page, pages)
