@@ -99,6 +99,6 @@ def test_the_larger_environments_pin_the_same_versions_as_a_run(larger):
     pins = _make_conda().pins
     run = {pin.split("==")[0]: pin for pin in pins("cpu.txt")}
     found = {pin.split("==")[0]: pin for pin in pins(larger)}
-    assert {name: found[name].split(";")[0] for name in run} == {
-        name: pin.split(";")[0] for name, pin in run.items()
+    assert {name: found[name].split(";")[0].strip() for name in run} == {
+        name: pin.split(";")[0].strip() for name, pin in run.items()
     }

@@ -10,7 +10,7 @@ from svi_atlas.configuration.messages import did_you_mean, key_text, shown
 from svi_atlas.errors import InputError, InputProblem, refuse
 
 WORDS = {
-    "a bound": ("[1, 8]", "[0]", "key 'grid[0].num_particles[0]': must be at least 1, found 0 (Draws per ELBO estimate.)"),
+    "a bound": ("[1, 8]", "[0]", "key 'grid[0].num_particles[0]': must be at least 1, found 0 (Draws from the guide per estimate of the ELBO.)"),
     "a strict bound": ("[1e-3, 0.01]", "[0]", "key 'grid[0].step_sizes[0]': must be greater than 0, found 0 ("),
     "a large bound": ("seeds: 3", "seeds: [4294967296]", "must be at most 4294967295, found 4294967296"),
     "a type": ("[1, 8]", "[1.5]", "key 'grid[0].num_particles[0]': must be of type integer, found 1.5 ("),
