@@ -15,19 +15,23 @@ from svi_atlas.jobs.runtime import limit_threads
 
 limit_threads(1)  # before JAX is imported
 
-COMPILE_MUCH = {
-    "unit/inference": ("acceleration", "cell", "checkpoint", "draws", "fit", "full_data", "natural_gradient", "program"),
-    "unit/sbc": ("ranks", "refit"),
+SLOW = {
+    "browser": ("pages",),
     "contract": ("guides", "problems"),
+    "unit/inference": (
+        "acceleration", "cell", "checkpoint", "draws", "fit", "full_data", "guide_check", "guides",
+        "natural_gradient", "nonfinite", "predictive", "program",
+    ),
+    "unit/sbc": ("ranks", "refit"),
 }  # fmt: skip
-"""Modules that compile programs of JAX in nearly every test, a second or more each."""
+"""Modules that drive a browser, or compile programs of JAX in nearly every test, a second or more each."""
 
 
 def pytest_collection_modifyitems(items):
     """Mark the tests of these modules as slow."""
     files = {
         Path(__file__).parent / folder / f"test_{name}.py"
-        for folder, names in COMPILE_MUCH.items()
+        for folder, names in SLOW.items()
         for name in names
     }
     for item in items:
@@ -59,7 +63,7 @@ def once(tmp_path_factory):
 @pytest.fixture(scope="session")
 def unfinished(once):
     """A project whose jobs are planned, without results. Tests must not change it."""
-    return once("unfinished", lambda project: project.plan("write"))
+    return once("unfinished", lambda project: project.plan(write=True))
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,19 +69,35 @@ FILES = {
 }
 
 PLAN = """
-import json, sys
-from svi_atlas.configuration.yaml import read_yaml
-from svi_atlas.planning.run import load
+import json, os, sys
+import svi_atlas.planning.run
 
-run = load(read_yaml("config/config.yaml"), ".")
-if "write" in sys.argv:
-    run.write_specs()
-default = run.default_experiments
-targets = [run.layout.path("page", page="index"), *run.pages_of(default)]
-targets += [run.layout.path("verification", experiment=name) for name in default]
-print(json.dumps({"specs": run.specs, "targets": targets}))
+for name in [name for name in sys.modules if name.split(".")[0] == "svi_atlas"]:
+    del sys.modules[name]
+for project in sys.argv[2:]:
+    if os.fork():
+        if os.wait()[1]:
+            sys.exit(f"{project} cannot be planned")
+        continue
+    os.chdir(project)
+    os.environ["PYTHONPATH"] = os.path.join(project, "workflow")
+    sys.path.insert(0, os.environ["PYTHONPATH"])
+    from svi_atlas.configuration.yaml import read_yaml
+    from svi_atlas.planning.run import load
+
+    run = load(read_yaml("config/config.yaml"), ".")
+    if sys.argv[1] == "write":
+        run.write_specs()
+    default = run.default_experiments
+    targets = [run.layout.path("page", page="index"), *run.pages_of(default)]
+    targets += [run.layout.path("verification", experiment=name) for name in default]
+    print(json.dumps({"specs": run.specs, "targets": targets}), flush=True)
+    sys.exit()
 """
-"""Prints the spec of every job, and the files that `snakemake` without a target makes."""
+"""Prints for each project the spec of every job, and the files that `snakemake` without a target makes.
+
+The libraries of others are imported once, the package of each project in a process of its own.
+"""
 
 
 @dataclass(frozen=True)
@@ -154,17 +171,9 @@ class Project:
         environment["PYTHONPATH"] = str(self.path / "workflow")
         return environment
 
-    def plan(self, *arguments: str) -> Plan:
-        """The specs of the jobs as the sources are now; with "write", also bring their files up to date."""
-        process = subprocess.run(
-            [sys.executable, "-c", PLAN, *arguments],
-            cwd=self.path,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
-        assert process.returncode == 0, process.stderr
-        return Plan(**json.loads(process.stdout))
+    def plan(self, *, write: bool = False) -> Plan:
+        """The specs of the jobs as the sources are now, without Snakemake (see `plans`)."""
+        return plans([self], write=write)[0]
 
     def snakemake(self, *arguments: str, timeout: float = 400) -> subprocess.CompletedProcess:
         """Run Snakemake here; its whole output is in `.stdout`."""
@@ -200,6 +209,19 @@ class Project:
         process = self.snakemake("--dry-run", "--printshellcmds", *arguments)
         assert process.returncode == 0, process.stdout
         return jobs_in(process.stdout)
+
+
+def plans(projects: Sequence[Project], *, write: bool = False) -> list[Plan]:
+    """The specs of the jobs of each project, by its own code; `write`: also bring their files up to date."""
+    folders = [str(project.path) for project in projects]
+    process = subprocess.run(
+        [sys.executable, "-c", PLAN, "write" if write else "read", *folders],
+        env=projects[0].environment,
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stderr
+    return [Plan(**json.loads(line)) for line in process.stdout.splitlines()]
 
 
 def job_name(spec_file: str) -> str:

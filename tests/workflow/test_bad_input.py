@@ -43,7 +43,15 @@ BAD = {
 """A mistake: file, its text, what takes its place; code, file and key of the problem; what the message names."""
 
 
-@pytest.mark.parametrize("what", BAD)
+IMPORTED = ("problem file without PROBLEM", "problem file that raises", "calibration of an improper prior")  # fmt: skip
+"""Mistakes that show when the problem file is imported, in a process with JAX."""
+
+
+def slow_if_imported(what):
+    return pytest.param(what, marks=pytest.mark.slow if what in IMPORTED else ())
+
+
+@pytest.mark.parametrize("what", map(slow_if_imported, BAD))
 def test_bad_input_is_refused(what, without_results, monkeypatch):
     """By the functions that the workflow calls first."""
     file, old, new, (code, where, key), words = BAD[what]

@@ -9,7 +9,7 @@ from edits import IN_SOURCES, LINE_FILE, WITH_TRACES
 from expected_jobs import INDEX, analyses, everything, fits
 from reruns import jobs_to_rerun
 
-from support import CONFIG, Plan
+from support import CONFIG, Plan, plans
 
 ALSO_WITH_SNAKEMAKE = (
     "seed_added",
@@ -28,10 +28,20 @@ def before(unfinished):
     return unfinished.plan()
 
 
+@pytest.fixture(scope="module")
+def edited(unfinished, tmp_path_factory):
+    """The jobs that each edit says it reruns, and the plan after it; all are planned at once."""
+    folder = tmp_path_factory.mktemp("edits")
+    projects = {edit: unfinished.copy(folder / edit) for edit in IN_SOURCES}
+    expected = [IN_SOURCES[edit](project) for edit, project in projects.items()]
+    after = plans(list(projects.values()))
+    return dict(zip(projects, zip(expected, after, strict=True), strict=True))
+
+
 @pytest.mark.parametrize("edit", IN_SOURCES)
-def test_edit_of_the_sources(edit, before, without_results):
-    expected = IN_SOURCES[edit](without_results)
-    assert jobs_to_rerun(before, without_results.plan()) == expected
+def test_edit_of_the_sources(edit, before, edited):
+    expected, after = edited[edit]
+    assert jobs_to_rerun(before, after) == expected
 
 
 @pytest.mark.slow
