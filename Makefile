@@ -11,10 +11,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help environment reproduce smoke test quick check benchmark docs lock clean
 
-help: ## show this list
+help: ## show this list of commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-environment: $(ENV)/development ## create the environment with everything pinned (a run and the tests)
+environment: $(ENV)/development ## create the environment for runs and tests, with every version pinned
 
 $(ENV)/run: envs/cpu.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -29,20 +29,20 @@ $(ENV)/development: envs/development.txt $(ENV)/run
 	@$(PIP) --require-hashes -r envs/development.txt
 	@touch $@
 
-reproduce: $(ENV)/run ## the full reproduction; the report is results/report/index.html
+reproduce: $(ENV)/run ## run the full reproduction; the report is results/report/index.html
 	@snakemake --cores $(CORES) $(ARGS)
 	@echo "The report is $(abspath results/report/index.html)"
 
-smoke: $(ENV)/run ## the same graph on a tiny budget, into results/smoke
+smoke: $(ENV)/run ## the same jobs with a tiny budget, into results/smoke
 	@snakemake --cores $(CORES) --configfile config/config.yaml config/smoke.yaml $(ARGS)
 
-test: $(ENV)/development check ## checks and the whole test suite
+test: $(ENV)/development check ## run the checks and the whole test suite
 	@pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-quick: $(ENV)/development ## the fast tests, in about a minute
+quick: $(ENV)/development ## run the fast tests, in about a minute
 	@pytest --numprocesses $(CORES) --dist loadfile --quiet -m "not slow" $(ARGS)
 
-check: $(ENV)/development ## lint, format, types, layers, generated files
+check: $(ENV)/development ## check style, format, types, layers and the workflow
 	@ruff check .
 	@ruff format --check .
 	@snakefmt --check Snakefile workflow/rules
@@ -50,11 +50,11 @@ check: $(ENV)/development ## lint, format, types, layers, generated files
 	@lint-imports --no-logo 2>/dev/null || lint-imports
 	@snakemake --lint > /dev/null
 
-benchmark: $(ENV)/run ## time the engine; hours (ARGS=--quick: minutes), into results/benchmark
+benchmark: $(ENV)/run ## time the engine, into results/benchmark; takes hours (ARGS=--quick: minutes)
 	@python tests/benchmark/run.py $(ARGS)
 	@python tests/benchmark/report.py --output results/benchmark/engine.md
 
-docs: $(ENV)/run ## write the generated files (config/README.md, config/schemas, docs/columns.md, envs/*.yaml)
+docs: $(ENV)/run ## rewrite the generated files (config/README.md, config/schemas, docs/columns.md, envs/*.yaml)
 	@svi-atlas generate .
 	@python envs/make_conda.py
 

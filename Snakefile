@@ -10,7 +10,7 @@ from snakemake.utils import min_version
 
 from svi_atlas.jobs import forkserver
 from svi_atlas.planning.job_spec import digest, input_files
-from svi_atlas.planning.plugins import figures
+from svi_atlas.planning.plugins import analysis_modules, figures
 from svi_atlas.planning.start import check_config_file, start
 
 min_version("9.20")
@@ -42,7 +42,6 @@ wildcard_constraints:
     model="[^/]+",
     guide="[^/]+",
     label="[^/]+",
-    analysis="[a-z0-9_]+[.][a-z0-9_]+",
     figure="[a-z0-9_.]+",
     notebook="[a-z0-9_]+",
     entry="[a-z][a-z0-9_]*",

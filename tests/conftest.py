@@ -16,16 +16,33 @@ limit_threads(1)  # before JAX is imported
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """A project with its results, made once for all processes of the tests. Tests must not change it."""
+def once(tmp_path_factory):
+    """Makes a project once for all processes of the tests, by its name and what is to be done in it."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:  # a folder of its own in that of all
         folder = folder.parent
-    with (folder / "finished.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        project = Project(folder / "finished")
-        if not (folder / "finished.ok").exists():
-            assert not project.path.exists(), "the run of the tiny configuration failed"
-            Project.make(project.path).run()
-            (folder / "finished.ok").touch()
-    return project
+
+    def make(name, prepare):
+        with (folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            project = Project(folder / name)
+            if not (folder / f"{name}.ok").exists():
+                assert not project.path.exists(), f"the project {name!r} could not be made"
+                Project.make(project.path)
+                prepare(project)
+                (folder / f"{name}.ok").touch()
+        return project
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def unfinished(once):
+    """A project whose jobs are planned, without results. Tests must not change it."""
+    return once("unfinished", lambda project: project.plan("write"))
+
+
+@pytest.fixture(scope="session")
+def finished(once):
+    """A project with its results. Tests must not change it."""
+    return once("finished", Project.run)

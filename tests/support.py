@@ -1,8 +1,9 @@
-"""A small copy of the project, and Snakemake run in it as a user would."""
+"""A small copy of the project, and what is run in it as a user would."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -12,11 +13,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from svi_atlas.planning import code_digest as spec
+from svi_atlas.planning import code_digest
 
 ROOT = Path(__file__).parents[1]
 
-PARTS = ("Snakefile", "config", "envs", "notebooks", "profiles", "pyproject.toml", "workflow")
+PARTS = ("Snakefile", "config", "envs", "examples", "notebooks", "profiles", "workflow")
 """What a run needs of the project."""
 
 CONFIG = """\
@@ -40,64 +41,6 @@ single:
 figures: [loss, verdicts]
 """
 
-LINE = """\
-title: A user's own problem
-problem: mine/line.py
-data: {observed: 1.5}
-num_steps: 200
-num_draws: 200
-num_snapshots: 20
-grid:
-  - guides: [wide, AutoNormal]
-    num_particles: [1]
-    step_sizes: [0.01]
-    seeds: 2
-sbc:
-  wide: {guide: wide, num_particles: 1, step_size: 0.02, simulations: 20, num_draws: 100}
-figures: [verdicts]
-"""
-
-LINE_PROBLEM = '''\
-"""A Normal mean with one observation."""
-
-import numpy as np
-import numpyro
-import numpyro.distributions as dist
-from numpyro.distributions import constraints
-from svi_atlas.records import Problem, Reference
-
-from line_helper import START
-
-
-def simulate(key, settings):
-    return {"y": np.asarray(settings["observed"], np.float32)}
-
-
-def model(data):
-    mean = numpyro.sample("mean", dist.Normal(0.0, 1.0))
-    numpyro.sample("y", dist.Normal(mean, 1.0), obs=None if data is None else data["y"])
-
-
-def wide(data):
-    loc = numpyro.param("loc", START)
-    scale = numpyro.param("scale", 1.0, constraint=constraints.positive)
-    numpyro.sample("mean", dist.Normal(loc, scale))
-
-
-def reference(data, settings):
-    mean, sd = float(data["y"]) / 2, np.sqrt(0.5)
-    return Reference(
-        draws={"mean": mean + sd * np.random.default_rng(0).standard_normal(100)},
-        mean={"mean": np.asarray(mean)},
-        sd={"mean": np.asarray(sd)},
-        log_evidence=-0.5 * np.log(4 * np.pi) - float(data["y"]) ** 2 / 4,
-        method="exact",
-    )
-
-
-PROBLEM = Problem("line", "here", simulate, {"line": model}, {"wide": wide}, reference)
-'''
-
 EXPECTED_COIN = """\
 rows:
   - name: loss of the Normal guide
@@ -111,14 +54,41 @@ rows:
     why: a wrong prior, Beta(2, 2), changes the log evidence by 0.33; 200 steps leave less than 0.1
 """
 
+LINE = (ROOT / "examples/own_model/line.yaml").read_text()
+"""The experiment with a user's own problem is the example of the documentation."""
+
+LINE_PROBLEM = "examples/own_model/line.py"
+LINE_HELPER = "examples/own_model/line_helper.py"
+
 FILES = {
     "config/config.yaml": CONFIG,
     "config/experiments/coin.yaml": COIN,
     "config/experiments/line.yaml": LINE,
     "config/expected/coin.yaml": EXPECTED_COIN,
-    "mine/line.py": LINE_PROBLEM,
-    "mine/line_helper.py": "START = 0.0\n",
 }
+
+PLAN = """
+import json, sys
+from svi_atlas.configuration.yaml import read_yaml
+from svi_atlas.planning.run import load
+
+run = load(read_yaml("config/config.yaml"), ".")
+if "write" in sys.argv:
+    run.write_specs()
+default = run.default_experiments
+targets = [run.layout.path("page", page="index"), *run.pages_of(default)]
+targets += [run.layout.path("verification", experiment=name) for name in default]
+print(json.dumps({"specs": run.specs, "targets": targets}))
+"""
+"""Prints the spec of every job, and the files that `snakemake` without a target makes."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The spec text of every job by spec file, and the files that a plain `snakemake` makes."""
+
+    specs: dict[str, str]
+    targets: list[str]
 
 
 @dataclass(frozen=True)
@@ -172,6 +142,30 @@ class Project:
     def exists(self, name: str) -> bool:
         return (self.path / name).exists()
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """A user's environment in which this copy is the package, rather than the installed one."""
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SNAKEMAKE", "JAX", "PYTHON", "COV"))
+        }
+        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        environment["PYTHONPATH"] = str(self.path / "workflow")
+        return environment
+
+    def plan(self, *arguments: str) -> Plan:
+        """The specs of the jobs as the sources are now; with "write", also bring their files up to date."""
+        process = subprocess.run(
+            [sys.executable, "-c", PLAN, *arguments],
+            cwd=self.path,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert process.returncode == 0, process.stderr
+        return Plan(**json.loads(process.stdout))
+
     def snakemake(self, *arguments: str, timeout: float = 400) -> subprocess.CompletedProcess:
         """Run Snakemake here; its whole output is in `.stdout`."""
         process = self.start(*arguments)
@@ -184,21 +178,16 @@ class Project:
 
     def start(self, *arguments: str, output: Path | None = None) -> subprocess.Popen:
         """The same in the background, in a process group of its own; `output` is a file for it."""
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("SNAKEMAKE", "JAX", "PYTHON", "COV"))
-        }
-        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-        return subprocess.Popen(
-            [sys.executable, "-m", "snakemake", *arguments],
-            cwd=self.path,
-            env=environment,
-            stdout=output.open("w") if output else subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        with output.open("w") if output else contextlib.nullcontext() as file:
+            return subprocess.Popen(
+                [sys.executable, "-m", "snakemake", *arguments],
+                cwd=self.path,
+                env=self.environment,
+                stdout=file or subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
 
     def run(self, *arguments: str) -> str:
         """Run on two cores; it must succeed. Returns the output."""
@@ -207,23 +196,36 @@ class Project:
         return process.stdout
 
     def planned(self, *arguments: str) -> set[str]:
-        """The messages of the jobs a run would do, from a dry run."""
-        process = self.snakemake("--dry-run", *arguments)
+        """The names of the jobs that a run would do, from a dry run (see `jobs_in`)."""
+        process = self.snakemake("--dry-run", "--printshellcmds", *arguments)
         assert process.returncode == 0, process.stdout
         return jobs_in(process.stdout)
 
 
+def job_name(spec_file: str) -> str:
+    """`results/coin/specs/figure/loss.json` is the job `coin/figure/loss`."""
+    return spec_file.removeprefix("results/").removesuffix(".json").replace("/specs/", "/", 1)
+
+
+COMMAND = re.compile(r"^Shell command: .*svi_atlas (?:run (\S+)|(\S+))", flags=re.MULTILINE)
+
+
 def jobs_in(output: str) -> set[str]:
-    """Messages of the jobs listed in the output of a dry run, checked against its table of counts."""
+    """The jobs in the output of a dry run with shell commands, checked against its table of counts.
+
+    A job is named after its spec (see `job_name`), a job without one after its command.
+    """
     if "Nothing to be done" in output:
         return set()
-    jobs = re.findall(r"^Job \d+: (.+)$", output, flags=re.MULTILINE)
+    messages = re.findall(r"^Job \d+: (.+)$", output, flags=re.MULTILINE)
     silent = re.findall(r"^(?:local)?rule (\w+):$", output, flags=re.MULTILINE)
     total = re.search(r"^total\s+(\d+)$", output, flags=re.MULTILINE)
+    jobs = [job_name(spec) if spec else command for spec, command in COMMAND.findall(output)]
     assert total, f"no table of jobs in\n{output}"
     assert set(silent) <= {"all"}, f"jobs without a message: {silent}"
+    assert len(jobs) == len(messages), f"jobs without a command in\n{output}"
     assert len(jobs) + len(silent) == int(total[1]), f"jobs are missing in\n{output}"
-    assert len(set(jobs)) == len(jobs), "two jobs have the same message"
+    assert len(set(messages)) == len(messages), "two jobs have the same message"
     return set(jobs)
 
 
@@ -236,71 +238,6 @@ def kill_group(process: subprocess.Popen) -> None:
 
 def forget_files() -> None:
     """Make `svi_atlas.planning.code_digest` read source files anew; a run reads each only once."""
-    for function in vars(spec).values():
-        if hasattr(function, "cache_clear") and function is not spec._graph:
+    for function in vars(code_digest).values():
+        if hasattr(function, "cache_clear") and function is not code_digest._graph:
             function.cache_clear()
-
-
-CELLS = {
-    "coin": {"normal, particles-8", "normal, single"},
-    "line": {"wide, particles-1", "AutoNormal, particles-1"},
-}
-FIGURES = {"coin": {"loss", "verdicts"}, "line": {"verdicts"}}
-MODELS = {"coin": "headstails", "line": "line"}
-
-
-def _cell_jobs(experiment: str, verb: str, word: str, cells: set[str] | None) -> set[str]:
-    found = set()
-    for cell in CELLS[experiment] if cells is None else cells:
-        guide, run = cell.split(", ")
-        found.add(f"{experiment}: {verb} {guide} {word} {MODELS[experiment]}, {run}")
-    return found
-
-
-def fits(experiment: str, cells: set[str] | None = None) -> set[str]:
-    """The fits of all cells, or of some."""
-    return _cell_jobs(experiment, "fit", "to", cells)
-
-
-def diagnoses(experiment: str, cells: set[str] | None = None) -> set[str]:
-    return _cell_jobs(experiment, "diagnose", "on", cells)
-
-
-def figures(experiment: str, names: set[str] | None = None) -> set[str]:
-    """Figures of an experiment with its notebook and page."""
-    names = FIGURES[experiment] if names is None else names
-    return {f"{experiment}: figure {name}" for name in names} | page(experiment)
-
-
-def page(experiment: str) -> set[str]:
-    return {f"{experiment}: notebook experiment", f"report: page {experiment}"}
-
-
-INDEX = {"report: index notebook", "report: page index"}
-
-
-def after_diagnoses(*experiments: str) -> set[str]:
-    """What follows when a statistic or a threshold changes."""
-    found = set(INDEX)
-    for experiment in experiments:
-        found |= figures(experiment) | {
-            f"{experiment}: table of verdicts",
-            f"{experiment}: comparison with published and exact values",
-        }
-    return found
-
-
-def after_fits(experiment: str, cells: set[str] | None = None) -> set[str]:
-    """The fits of some cells and what follows."""
-    return fits(experiment, cells) | diagnoses(experiment, cells) | after_diagnoses(experiment)
-
-
-CALIBRATION = {"line: refit wide", "line: calibration", "line: figure calibration"}
-"""Jobs of the calibration; the page follows."""
-
-
-def everything(experiment: str) -> set[str]:
-    """Every job of an experiment."""
-    calibration = CALIBRATION if experiment == "line" else set()
-    first = {f"{experiment}: data", f"{experiment}: reference posterior"}
-    return after_fits(experiment) | first | calibration

@@ -1,4 +1,4 @@
-"""A module of your own beside the problem file: the problem file can import it."""
+"""A module beside the problem file, which the problem file can import."""
 
 START = 0.0
-"""Where the location of the guide `wide` starts."""
+"""Initial location of the guide `wide`."""

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import xarray as xr
-from svi_atlas.configuration.schema import read_yaml
 
-from support import Project
+from support import ROOT, Project
+from svi_atlas.configuration.yaml import read_yaml
 from svi_atlas.results import store
 
 FOLDER = "results/heavy_reduced"
@@ -24,18 +24,18 @@ CELLS = {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    found = Project.clone(tmp_path_factory.mktemp("heavy") / "project")
+    project = Project.clone(tmp_path_factory.mktemp("heavy") / "project")
     files = [f"{FOLDER}/{name}/diagnostics/{cell}.parquet" for name, cell in CELLS.items()]
     config = ("--configfile", "config/config.yaml", "config/heavy_reduced.yaml")
-    found.run(*config, "--", *files, f"{FOLDER}/coin_seeds/figures/seeds.png")
-    return found
+    project.run(*config, "--", *files, f"{FOLDER}/coin_seeds/figures/seeds.png")
+    return project
 
 
-def test_every_gpu_experiment_has_a_reduced_setting(project):
-    files = {file.stem: read_yaml(file) for file in project.path.glob("config/experiments/*.yaml")}
+def test_every_gpu_experiment_has_a_reduced_setting():
+    files = {file.stem: read_yaml(file) for file in ROOT.glob("config/experiments/*.yaml")}
     wanted = {name for name, settings in files.items() if settings.get("gpu")}
     assert wanted == CELLS.keys()
-    assert set(read_yaml(project.path / "config/heavy_reduced.yaml")["experiments"]) == wanted
+    assert set(read_yaml(ROOT / "config/heavy_reduced.yaml")["experiments"]) == wanted
 
 
 @pytest.mark.slow

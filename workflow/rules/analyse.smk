@@ -1,22 +1,24 @@
-# Tables behind figures and pages, one job per table.
+# Tables behind figures and pages: one rule per module of analyses, whose tables one job makes.
+for module, names in analysis_modules().items():
 
-
-rule analyse:
-    input:
-        files_of("analyse"),
-        spec=LAYOUT.spec("analyse"),
-    output:
-        LAYOUT.pattern("analysis"),
-    log:
-        LAYOUT.log("analyse"),
-    conda:
-        "../../envs/cpu.yaml"
-    resources:
-        mem_mb=times_attempt(2000),
-        runtime=times_attempt(10),
-    params:
-        spec=spec_digest("analyse"),
-    message:
-        "{wildcards.experiment}: analysis {wildcards.analysis}"
-    shell:
-        "python -m svi_atlas run {input.spec} --threads {threads} 2> {log}"
+    rule:
+        name:
+            f"analyse_{module.replace('.', '_')}"
+        input:
+            files_of("analyse", module=module),
+            spec=LAYOUT.spec("analyse").replace("{module}", module),
+        output:
+            [LAYOUT.pattern("analysis").replace("{analysis}", name) for name in names],
+        log:
+            LAYOUT.log("analyse").replace("{module}", module),
+        conda:
+            "../../envs/cpu.yaml"
+        resources:
+            mem_mb=times_attempt(2000),
+            runtime=times_attempt(10),
+        params:
+            spec=spec_digest("analyse", module=module),
+        message:
+            f"{{wildcards.experiment}}: analysis {module}"
+        shell:
+            "python -m svi_atlas run {input.spec} --threads {threads} 2> {log}"

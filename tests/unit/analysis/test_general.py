@@ -8,7 +8,10 @@ import pytest
 import xarray as xr
 
 from made_up import failed, fits_of, grid, references
-from svi_atlas.analysis.general import figures, index, pages, seeds
+from svi_atlas.analysis.general import distances as distances_module
+from svi_atlas.analysis.general import index, pages, seeds
+from svi_atlas.analysis.general import losses as losses_module
+from svi_atlas.analysis.general import sbc as sbc_module
 
 STATISTICS = {"kl": 1e-3, "kl_se": 1e-4, "final_loss": 10.0, "mean_error": 0.01, "sd_ratio": 1.0}
 
@@ -19,7 +22,7 @@ def judged(**columns):
 
 def test_losses_are_medians_within_bins_above_a_floor():
     table = grid(counts=(1,), seeds=(1, 2, 3))
-    losses = figures.losses(
+    losses = losses_module.losses(
         table, fits_of(table, lambda n, seed, s: np.full(100, seed)), references()
     )
     assert losses["median"].unique() == [2.0]
@@ -29,48 +32,48 @@ def test_losses_are_medians_within_bins_above_a_floor():
 
 def test_a_point_has_no_floor():
     table = grid(guides=("AutoLaplaceApproximation",), counts=(1,))
-    losses = figures.losses(table, fits_of(table, lambda *_: np.ones(100)), references())
+    losses = losses_module.losses(table, fits_of(table, lambda *_: np.ones(100)), references())
     assert losses["floor"].isna().all()
 
 
 def test_a_failed_cell_has_one_row_with_its_message():
     table, fits = failed(grid(counts=(1,)))
-    (row,) = figures.losses(table, fits, references()).itertuples()
+    (row,) = losses_module.losses(table, fits, references()).itertuples()
     assert row.message == "ValueError: no"
 
 
 def test_a_distance_below_its_error_is_shown_at_it():
     table = grid(counts=(1,), seeds=(1, 2), kl=[1e-3, 1e-9], kl_se=[1e-4, 1e-9])
-    distances = figures.distances(table)
-    assert distances["distance"].tolist() == [1e-3, figures.MIN_DISTANCE]
+    distances = distances_module.distances(table)
+    assert distances["distance"].tolist() == [1e-3, distances_module.MIN_DISTANCE]
     assert distances["resolved"].tolist() == [True, False]
 
 
 def test_without_evidence_the_distance_is_to_the_best_elbo():
     table = grid(counts=(1,), seeds=(1, 2, 3), elbo=[-3.0, -1.0, np.inf], elbo_se=0.1)
-    distances = figures.distances(table)
+    distances = distances_module.distances(table)
     np.testing.assert_allclose(distances["distance"], [2.0, 0.1, np.nan])
     assert distances["measure"].unique() == ["ELBO below the best fit (nats)"]
 
 
 def test_a_run_without_statistics_has_no_distance():
     table, _ = failed(grid())
-    assert figures.distances(table)["distance"].isna().all()
+    assert distances_module.distances(table)["distance"].isna().all()
 
 
 def test_rates_of_inadequate_fits_have_exact_intervals():
     table = grid(counts=(1,), seeds=(1, 2, 3), verdict="inadequate")
-    (row,) = seeds.inadequate_rates(figures.distances(table)).itertuples()
+    (row,) = seeds.inadequate_rates(distances_module.distances(table)).itertuples()
     assert (row.rate, row.high) == (1.0, 1.0)
     assert row.low == pytest.approx(0.025 ** (1 / 3))  # three of three
 
 
 def test_tails_count_a_fit_without_a_distance_as_farthest():
     table = grid(counts=(1,), seeds=(1, 2, 3, 4), kl=[0.3, np.nan, 0.1, 0.2], kl_se=1e-4)
-    tails = seeds.distance_tails(figures.distances(table))
+    tails = seeds.distance_tails(distances_module.distances(table))
     assert tails["distance"].tolist() == [0.1, 0.2, 0.3]
     assert tails["share"].tolist() == [1.0, 0.75, 0.5]
-    (median,) = seeds.distance_medians(figures.distances(table))["median"]
+    (median,) = seeds.distance_medians(distances_module.distances(table))["median"]
     assert median == 0.2
 
 
@@ -84,7 +87,7 @@ def test_histograms_count_every_simulation():
         }
     )
     ranks = {"one": pd.DataFrame({"parameter": "p", "rank": range(40)}), "two": pd.DataFrame()}
-    bars = figures.sbc_histograms(sbc, ranks)
+    bars = sbc_module.sbc_histograms(sbc, ranks)
     assert bars["count"].tolist() == [2] * 20
     assert bars["left"].iloc[0] == 0.0
     assert bars["right"].iloc[-1] == 1.0

@@ -4,16 +4,16 @@ import os
 import subprocess
 import sys
 
-from support import ROOT
+import pytest
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from svi_atlas import cli
+from svi_atlas.jobs import runtime
 
-cli.limit_threads(1)
-cli.set_compiler_flags()
-cli.keep_compiled_programs(Path(sys.argv[1]))
+runtime.limit_threads(1)
+runtime.set_compiler_flags()
+runtime.keep_compiled_programs(Path(sys.argv[1]))
 
 import jax
 from svi_atlas import problems
@@ -33,10 +33,11 @@ print(fits.loss[0, 0, -1])
 
 def start(folder, seeds, step_sizes):
     command = [sys.executable, "-c", PROGRAM, str(folder), seeds, step_sizes]
-    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT / "workflow")}
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 
+@pytest.mark.slow
 def test_other_seeds_and_step_sizes_compile_nothing(tmp_path):
     side_by_side = [start(tmp_path, "1,2", "0.01,0.1") for _ in range(2)]
     losses = [process.communicate()[0] for process in side_by_side]

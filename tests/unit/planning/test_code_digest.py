@@ -1,15 +1,21 @@
-"""A spec changes exactly when a job's result may."""
+"""The digest of a job's code changes exactly when what the job does may."""
 
 import json
-import os
 
 import pytest
 
 from support import forget_files
 from svi_atlas.errors import InputError
-from svi_atlas.planning import code_digest as spec
+from svi_atlas.locations import PACKAGE
+from svi_atlas.planning import code_digest as digests
+from svi_atlas.planning.code_digest import code_digest
 
-STAGES = ("data", "reference", "fit", "diagnose", "table", "figure", "verify", "notebook", "page")
+STAGES = {path.stem for path in (PACKAGE / "jobs/stages").glob("[a-z]*.py")}
+
+
+def modules_of(name):
+    """The modules of the library whose code is part of that of a module."""
+    return digests._closure(f"svi_atlas.{name}")
 
 
 @pytest.fixture
@@ -23,7 +29,7 @@ def user_problem(tmp_path, monkeypatch):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         forget_files()
-        return spec.code_of("stages.fit", files=("mine/problem.py",))["digest"]
+        return code_digest("jobs.stages.fit", files=("mine/problem.py",))["digest"]
 
     return write
 
@@ -73,20 +79,20 @@ def test_code_counts(user_problem):
 
 def test_remembered_digests_are_of_the_text_they_were_worked_out_from(user_problem, tmp_path):
     before, file = user_problem(problem=SOURCE), tmp_path / "digests.json"
-    spec.save_digests(file)
+    digests.save_digests(file)
     remembered = json.loads(file.read_text())
-    spec._digests.clear()
-    spec.load_digests(file)
-    assert spec._digests == remembered
+    digests._digests.clear()
+    digests.load_digests(file)
+    assert digests._digests == remembered
     assert user_problem(problem=SOURCE) == before
-    assert spec._digests == remembered  # nothing was worked out anew
+    assert digests._digests == remembered  # nothing was worked out anew
     changed = user_problem(problem=SOURCE.replace("2.0", "2.5"))
     assert changed != before
-    spec._digests.clear()
+    digests._digests.clear()
     assert user_problem() == changed
     file.write_text("{ half a fi")
-    spec.load_digests(file)
-    spec.load_digests(tmp_path / "none.json")
+    digests.load_digests(file)
+    digests.load_digests(tmp_path / "none.json")
     assert user_problem(problem=SOURCE) == before
 
 
@@ -126,111 +132,84 @@ def test_a_users_file_that_is_no_python(user_problem):
 
 
 def test_modules_of_a_problem_are_its_own_only():
-    problems = {path.stem for path in (spec.PACKAGE / "problems").glob("[a-z]*.py")} - {"base"}
-    assert "coin" in problems
-    names = {f"svi_atlas.problems.{problem}": problem for problem in problems}
-    for problem in problems:
-        found = {
-            names[name] for name in spec._closure(f"svi_atlas.problems.{problem}") & set(names)
-        }
-        assert found == {problem}
+    folders = {path.parent.name for path in (PACKAGE / "problems").glob("*/model.py")}
+    assert "coin" in folders
+
+    def problems_in(modules):
+        parts = (name.split(".") for name in modules)
+        return {names[2] for names in parts if names[:2] == ["svi_atlas", "problems"] and names[2:]}
+
+    for problem in folders:
+        assert problems_in(modules_of(f"problems.{problem}.model")) & folders == {problem}
     for stage in STAGES:
-        assert not spec._closure(f"svi_atlas.jobs.stages.{stage}") & set(names), stage
+        assert not problems_in(modules_of(f"jobs.stages.{stage}")) & folders, stage
 
 
 def test_a_problem_is_part_of_its_own_jobs():
-    fit = spec.code_of("stages.fit")["digest"]
-    coin = spec.code_of("stages.fit", "problems.coin")["digest"]
+    fit = code_digest("jobs.stages.fit")["digest"]
+    coin = code_digest("jobs.stages.fit", "problems.coin.model")["digest"]
     assert fit != coin
 
 
 @pytest.mark.parametrize(
     ("module", "stages"),
     [
-        ("engine", {"fit"}),
-        ("evaluate", {"fit"}),
-        ("guides", {"fit"}),
-        ("guide_check", {"fit"}),
-        ("checkpoint", {"fit"}),
-        ("references", {"reference"}),
-        ("diagnostics.cell", {"diagnose"}),
-        ("diagnostics.drift", {"diagnose"}),
-        ("diagnostics.khat", {"diagnose", "table", "verify"}),
-        ("diagnostics.verdict", {"table", "verify"}),
-        ("report.page", {"page"}),
+        ("inference.fit", {"fit", "sbc_refit"}),
+        ("inference.draws", {"fit"}),
+        ("inference.guides", {"fit", "sbc_refit"}),
+        ("inference.guide_check", {"fit", "sbc_refit"}),
+        ("inference.checkpoint", {"fit", "sbc_refit"}),
+        ("references.make", {"reference"}),
+        ("diagnostics.table", {"diagnose"}),
+        ("diagnostics.loss_drift", {"diagnose"}),
+        ("diagnostics.khat", {"diagnose", "table", "rates", "index"}),
+        ("judgement.verdict", {"table", "rates", "index"}),
+        ("judgement.error_rates", {"rates"}),
+        ("sbc.uniformity", {"sbc"}),
+        ("report.page", {"page", "index"}),
         ("report.execute", {"notebook"}),
-        ("store", set(STAGES)),
-        ("plan", set()),
+        ("plots._style", {"figure"}),
+        ("results.store", STAGES),
+        ("planning.run", set()),
         ("cli", set()),
-        ("schema", set()),
-        ("settings", set()),
+        ("configuration.models", set()),
+        ("configuration.cells", set()),
     ],
 )
 def test_which_stages_use_a_module(module, stages):
     using = {
-        stage
-        for stage in STAGES
-        if f"svi_atlas.{module}" in spec._closure(f"svi_atlas.jobs.stages.{stage}")
+        stage for stage in STAGES if f"svi_atlas.{module}" in modules_of(f"jobs.stages.{stage}")
     }
     assert using == stages
 
 
 def test_packages_are_recorded_as_pinned():
-    fit = spec.code_of("stages.fit", "problems.coin")["packages"]
-    lock = spec.LOCK.read_text()
+    fit = code_digest("jobs.stages.fit", "problems.coin.model")["packages"]
+    lock = digests.LOCK.read_text()
     for package in ("jax", "jaxlib", "numpyro", "numpy", "scipy", "xarray"):
         assert f"{package}=={fit[package]}" in lock
-    assert not {"jax", "numpyro"} & set(spec.code_of("stages.diagnose")["packages"])
-    assert "matplotlib" in spec.code_of("stages.figure")["packages"]
+    assert not {"jax", "numpyro"} & set(code_digest("jobs.stages.diagnose")["packages"])
+    assert "matplotlib" in code_digest("jobs.stages.figure")["packages"]
 
 
 def test_packages_of_a_users_problem_are_recorded(tmp_path):
     path = tmp_path / "problem.py"
     path.write_text("import statistics\nimport pandas.api\n")
-    packages = spec.code_of("problems.base", files=(str(path),))["packages"]
+    packages = code_digest("problems.base", files=(str(path),))["packages"]
     assert "pandas" in packages
     assert "statistics" not in packages
 
 
 def test_unknown_module_is_refused():
     with pytest.raises(InputError, match=r"no module svi_atlas\.plots\.absent"):
-        spec.code_of("plots.absent")
-
-
-def test_canonical_text_does_not_depend_on_the_order_of_keys():
-    one = spec.canonical({"a": {"x": 1, "y": [1, 2]}, "b": None})
-    two = spec.canonical({"b": None, "a": {"y": [1, 2], "x": 1}})
-    assert one == two
-    assert json.loads(one) == {"a": {"x": 1, "y": [1, 2]}, "b": None}
-    assert one != spec.canonical({"a": {"x": 1, "y": [2, 1]}, "b": None})
-
-
-def test_canonical_text_tells_swapped_values_apart():
-    assert spec.canonical({"a": 1, "b": 2}) != spec.canonical({"a": 2, "b": 1})
-
-
-def test_canonical_refuses_what_json_cannot_say():
-    with pytest.raises(ValueError, match="JSON compliant"):
-        spec.canonical({"a": float("nan")})
-
-
-def test_unchanged_text_leaves_the_file_alone(tmp_path):
-    path = tmp_path / "deep" / "spec.json"
-    assert spec.write_if_changed(path, "one")
-    os.utime(path, (1, 1))
-    assert not spec.write_if_changed(path, "one")
-    assert path.stat().st_mtime == 1
-    assert spec.write_if_changed(path, "two")
-    assert path.stat().st_mtime > 1
-    assert path.read_text() == "two"
-    assert [entry.name for entry in path.parent.iterdir()] == ["spec.json"]
+        code_digest("plots.absent")
 
 
 def test_text_digest_counts_every_character(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_text("text")
     two.write_text("text ")
-    assert spec.text_digest(one) != spec.text_digest(two)
-    assert spec.text_digest(one, two) != spec.text_digest(two, one)
+    assert digests.text_digest(one) != digests.text_digest(two)
+    assert digests.text_digest(one, two) != digests.text_digest(two, one)
     with pytest.raises(InputError, match="no such file"):
-        spec.text_digest(tmp_path / "absent")
+        digests.text_digest(tmp_path / "absent")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from made_up import failed, fits_of, grid, references
-from svi_atlas.analysis.general.figures import distances, losses
+from svi_atlas.analysis.general.distances import distances
+from svi_atlas.analysis.general.losses import losses
 from svi_atlas.analysis.general.seeds import distance_tails, inadequate_rates
 from svi_atlas.plots import _style, loss, seeds
 

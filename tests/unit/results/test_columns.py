@@ -1,19 +1,31 @@
 """Every column that a run writes is described, and every described column is written."""
 
+import grimp
 import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import xarray as xr
-from svi_atlas.configuration.experiment import load_config
 
-from support import ROOT
+from svi_atlas.configuration.models import Thresholds
 from svi_atlas.diagnostics.table import diagnose
 from svi_atlas.judgement import verification
 from svi_atlas.judgement.error_rates import rates, truth
 from svi_atlas.judgement.verdict import judge
 from svi_atlas.records import FamilyOptimum
-from svi_atlas.results.columns import FILES, TABLES, Column, columns_page, describe, expand
+from svi_atlas.results import store
+from svi_atlas.results.columns import (
+    FILES,
+    TABLE_OF_STAGE,
+    TABLES,
+    Column,
+    columns_page,
+    describe,
+    describe_all,
+    expand,
+)
 
-THRESHOLDS = load_config({"experiments": ["coin"]}).thresholds
+THRESHOLDS = Thresholds().model_dump()
 
 
 @pytest.fixture(scope="module")
@@ -157,5 +169,43 @@ def test_an_unknown_column_is_an_error(name):
         describe(name, "fits")
 
 
-def test_the_page_is_up_to_date():
-    assert (ROOT / "docs" / "columns.md").read_text() == columns_page()
+def test_the_page_has_every_column():
+    page = columns_page()
+    for columns in TABLES.values():
+        for column in columns:
+            assert f"| `{column.name}`" in page
+
+
+class TestFiles:
+    """Files as they are written carry the description of each column."""
+
+    def test_a_table_of_fits(self, fits, tmp_path):
+        store.write_table(fits, tmp_path / "fits.parquet", '{"stage": "table"}')
+        for field in pq.read_schema(tmp_path / "fits.parquet"):
+            column = describe(field.name, "fits")
+            assert field.metadata[b"unit"].decode() == column.unit
+            assert field.metadata[b"meaning"].decode() == column.meaning
+        pd.testing.assert_frame_equal(
+            store.read_table(tmp_path / "fits.parquet"), fits, check_exact=True
+        )
+
+    def test_a_cell(self, cell, tmp_path):
+        store.write_dataset(cell, tmp_path / "cell.nc", '{"stage": "fit"}')
+        with store.read_dataset(tmp_path / "cell.nc") as read:
+            for name, variable in read.variables.items():
+                column = describe(str(name), "cell")
+                assert variable.attrs.get("units", "") == column.unit
+                assert variable.attrs["long_name"] == column.meaning
+            xr.testing.assert_equal(read.load(), cell)
+
+    def test_stages_without_a_table_and_unknown_columns_are_left_alone(self):
+        assert describe_all(["kl"], "analyse") == {}
+        assert list(describe_all(["kl", "mine", "kl_se"], "diagnose")) == ["kl", "kl_se"]
+        assert set(TABLE_OF_STAGE.values()) <= set(TABLES)
+
+
+def test_a_better_wording_repeats_no_fit():
+    graph = grimp.build_graph("svi_atlas", cache_dir=None, exclude_type_checking_imports=True)
+    needed = graph.find_upstream_modules("svi_atlas.jobs.stages.fit")
+    assert "svi_atlas.results.store" in needed
+    assert not {name for name in needed if name.startswith("svi_atlas.results.column")}

@@ -3,7 +3,7 @@
 import pytest
 import xarray as xr
 
-from svi_atlas.analysis.general.figures import sbc_histograms
+from svi_atlas.analysis.general.sbc import sbc_histograms
 from svi_atlas.errors import InputError
 from svi_atlas.jobs.job import Job
 from svi_atlas.jobs.stages import sbc, sbc_refit

@@ -15,8 +15,8 @@ def median_standard_error(values: npt.ArrayLike) -> float:
     The asymptotic result for a Normal sample (van der Vaart 1998, Asymptotic Statistics, chapter 21).
     Values that are not finite are left out; NaN if none is finite.
     """
-    values = np.asarray(values, float)
-    values = values[np.isfinite(values)]
-    if values.size == 0:
+    sample = np.asarray(values, float)
+    sample = sample[np.isfinite(sample)]
+    if sample.size == 0:
         return float("nan")
-    return float(MEDIAN_FACTOR * values.std() / np.sqrt(values.size))
+    return float(MEDIAN_FACTOR * sample.std() / np.sqrt(sample.size))

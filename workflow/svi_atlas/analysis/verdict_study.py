@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from svi_atlas.analysis import _tables
@@ -42,11 +44,11 @@ def facts(table: pd.DataFrame, truth: pd.DataFrame, rates: pd.DataFrame) -> pd.D
     )
 
 
-def _met(holds: bool) -> str:
+def _met(holds: Any) -> str:
     return "met" if holds else "**missed**"
 
 
-def _rate(row: pd.Series, kind: str) -> str:
+def _rate(row: Any, kind: str) -> str:
     """A rate with its exact 95 % interval, in percent; `kind`: "wrong" or "right"."""
     rate, low, high = (100 * row[f"{kind}_rate{end}"] for end in ("", "_low", "_high"))
     return f"{number(rate)} % ({number(low, 2)} to {number(high, 2)})"

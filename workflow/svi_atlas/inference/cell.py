@@ -81,7 +81,7 @@ def fit_and_draw(
     except ModelError as error:
         report(f"failed: {error}")
         dataset = xr.Dataset(attrs={"message": str(error)})
-    coords = {"step_size": cell["step_sizes"], "seed": cell["seeds"]}
+    coords = {"step_size": list(cell["step_sizes"]), "seed": list(cell["seeds"])}
     return dataset.assign_coords(coords).assign_attrs(
         **{name: cell[name] for name in ("experiment", "model", "guide", "block", "label")},
         num_particles=cell["num_particles"],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from svi_atlas.configuration.cells import Cell, Experiment
-from svi_atlas.planning.plugins import Plugin, Selection, analyses
+from svi_atlas.planning.plugins import Plugin, Selection, analyses, analysis_modules
 from svi_atlas.results.paths import Layout, Paths, cell_key
 
 ASKED_FOR = {"rates": "study", "truth": "study", "sbc": "sbc", "sbc_ranks": "sbc"}
@@ -24,24 +24,36 @@ class ExperimentFiles:
     def missing_key(self, name: str) -> str:
         """The configuration key without which there is no such input, or "" if there is one."""
         if name in analyses():
-            inputs = analyses()[name].inputs.values()
+            inputs = inputs_of_module(module_of(name))
             return next((key for key in map(self.missing_key, inputs) if key), "")
         key = ASKED_FOR.get(name, "")
         return key if key and not getattr(self.experiment, key) else ""
 
-    def paths(self, names: Iterable[str], fits: Selection | None = None) -> dict[str, Paths]:
+    def paths(self, names: Iterable[str]) -> dict[str, Paths]:
         """The files of inputs by name; thresholds are those of the table."""
         wanted = ["table" if name == "thresholds" else name for name in names]
-        return {name: self._paths(name, fits or {}) for name in dict.fromkeys(wanted)}
+        return {name: self._paths(name) for name in dict.fromkeys(wanted)}
 
-    def of_plugin(self, plugin: Plugin) -> dict[str, Paths]:
-        """The files that an analysis or a figure reads."""
-        return self.paths(plugin.inputs.values(), plugin.fits)
+    def of_module(self, module: str) -> dict[str, Paths]:
+        """The files that the analyses of a module read; only the fits that they select."""
+        members = [analyses()[name] for name in analysis_modules()[module]]
+        paths = self.paths(inputs_of_module(module))
+        if "fits" in paths:
+            readers = [member for member in members if "fits" in member.inputs.values()]
+            cells = [cell for member in readers for cell in self._select(member)]
+            paths["fits"] = {
+                key_of(cell): cell_path(self.layout, "fit", cell) for cell in dict.fromkeys(cells)
+            }
+        return paths
 
-    def _paths(self, name: str, fits: Selection) -> Paths:
+    def _select(self, analysis: Plugin) -> list[Cell]:
+        """The cells whose fits an analysis reads."""
+        cells = [cell for cell in self.experiment.cells if _matches(cell, analysis.fits)]
+        return cells[:1] if analysis.fits == "first" else cells
+
+    def _paths(self, name: str) -> Paths:
         if name == "fits":
-            cells = [cell for cell in self.experiment.cells if _matches(cell, fits)]
-            cells = cells[:1] if fits == "first" else cells
+            cells = self.experiment.cells
             return {key_of(cell): cell_path(self.layout, "fit", cell) for cell in cells}
         if name == "sbc_ranks":
             return {
@@ -76,13 +88,25 @@ def _matches(cell: Cell, wildcards: Selection) -> bool:
     )
 
 
-def needed_analyses(names: Iterable[str]) -> list[str]:
-    """The analyses among `names`, and all that these read in turn."""
+def module_of(analysis: str) -> str:
+    """The module of an analysis, by its name below `analysis`."""
+    return analyses()[analysis].module.removeprefix("analysis.")
+
+
+def inputs_of_module(module: str) -> list[str]:
+    """What the analyses of a module read, but for each other."""
+    members = analysis_modules()[module]
+    inputs = [name for member in members for name in analyses()[member].inputs.values()]
+    return [name for name in dict.fromkeys(inputs) if name not in members]
+
+
+def needed_modules(names: Iterable[str]) -> list[str]:
+    """The modules of the analyses among `names`, and of all that these read in turn."""
     needed: dict[str, None] = {}
-    pending = [name for name in names if name in analyses()]
+    pending = [module_of(name) for name in names if name in analyses()]
     while pending:
-        name = pending.pop()
-        if name not in needed:
-            needed[name] = None
-            pending += [name for name in analyses()[name].inputs.values() if name in analyses()]
+        module = pending.pop()
+        if module not in needed:
+            needed[module] = None
+            pending += [module_of(name) for name in inputs_of_module(module) if name in analyses()]
     return sorted(needed)

@@ -11,6 +11,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,26 @@ def analyses() -> dict[str, Plugin]:
 
 
 @cache
+def analysis_modules() -> dict[str, tuple[str, ...]]:
+    """The analyses of each module, which one job makes, by the module's name below `analysis`.
+
+    An analysis comes after those of its module that it reads.
+    """
+    modules: dict[str, dict[str, Plugin]] = {}
+    for name, analysis in analyses().items():
+        modules.setdefault(analysis.module.removeprefix("analysis."), {})[name] = analysis
+    return {module: tuple(_in_order(members)) for module, members in modules.items()}
+
+
+def _in_order(members: Mapping[str, Plugin]) -> list[str]:
+    graph = {
+        name: {source for source in analysis.inputs.values() if source in members}
+        for name, analysis in members.items()
+    }
+    return list(TopologicalSorter(graph).static_order())
+
+
+@cache
 def figures() -> dict[str, Plugin]:
     """Every figure: a module in `plots/` with a function `draw`, by its name below `plots`."""
     found = {}
@@ -111,8 +132,8 @@ def sections() -> dict[str, Plugin]:
 
 
 SECTIONS_OF = {
-    "closing": ["comparison", "failed", "origin_of_numbers"],
-    "reproduce": ["origin_of_numbers"],
+    "closing": ["comparison", "failed", "provenance_table"],
+    "reproduce": ["provenance_table"],
 }
 """Sections that methods of `page` without a name show."""
 

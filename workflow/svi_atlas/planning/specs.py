@@ -12,8 +12,14 @@ from svi_atlas.configuration.cells import Cell, Experiment
 from svi_atlas.configuration.models import Config
 from svi_atlas.errors import InputError
 from svi_atlas.planning.code_digest import code_digest, own_imports, text_digest
-from svi_atlas.planning.files import ExperimentFiles, cell_path, needed_analyses
-from svi_atlas.planning.plugins import analyses, figures, notebook_inputs, sections
+from svi_atlas.planning.files import ExperimentFiles, cell_path, needed_modules
+from svi_atlas.planning.plugins import (
+    analyses,
+    analysis_modules,
+    figures,
+    notebook_inputs,
+    sections,
+)
 from svi_atlas.planning.problems import problem_code
 from svi_atlas.results.paths import Layout
 
@@ -47,8 +53,8 @@ class ExperimentSpecs:
         if self.experiment.sbc:
             yield from self._sbc()
         yield self._compare()
-        for name in needed_analyses(self._shown):
-            yield self._analyse(name)
+        for module in needed_modules(self._shown):
+            yield self._analyse(module)
         for name in self.experiment.figures:
             yield self._figure(name)
         for name in self.notebooks:
@@ -202,17 +208,16 @@ class ExperimentSpecs:
                 shown |= set(sections()[section].inputs.values())
         return {name for name in shown if not self.files.missing_key(name)}
 
-    def _analyse(self, name: str) -> tuple[str, Spec]:
-        analysis = analyses()[name]
+    def _analyse(self, module: str) -> tuple[str, Spec]:
+        names = analysis_modules()[module]
         return self._spec(
             "analyse",
-            self.files.of_plugin(analysis),
-            {"table": self.files.path("analysis", analysis=name)},
-            wildcards={"analysis": name},
-            module=analysis.module,
-            function=name.split(".")[1],
-            arguments=analysis.inputs,
-            code=code_digest("jobs.stages.analyse", analysis.module),
+            self.files.of_module(module),
+            {name: self.files.path("analysis", analysis=name) for name in names},
+            wildcards={"module": module},
+            module=f"analysis.{module}",
+            analyses=[[name, analyses()[name].inputs] for name in names],
+            code=code_digest("jobs.stages.analyse", f"analysis.{module}"),
         )
 
     def _figure(self, name: str) -> tuple[str, Spec]:
@@ -225,7 +230,7 @@ class ExperimentSpecs:
                 )
         return self._spec(
             "figure",
-            self.files.of_plugin(figure),
+            self.files.paths(figure.inputs.values()),
             {
                 "svg": self.files.path("figure_svg", figure=name),
                 "png": self.files.path("figure_png", figure=name),

@@ -81,7 +81,8 @@ def _draw_guide(panels: np.ndarray, losses: pd.DataFrame, colours: dict) -> None
     floor = losses["floor"].iloc[0]
     medians = []
     cells = losses.groupby("num_particles", sort=False)
-    for axes, (count, cell) in zip(panels, cells, strict=False):
+    for axes, (_, cell) in zip(panels, cells, strict=False):
+        count = cell["num_particles"].iloc[0]
         first = axes is panels[0]
         heading = f"{losses['family'].iloc[0]}\n" if first else ""
         axes.set_title(f"{heading}{_style.particles(count)}", fontsize=8.5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -38,7 +40,8 @@ def draw(
 def _draw_rates(axes: Axes, rates: pd.DataFrame, colours: dict) -> None:
     names = []
     rates = rates.sort_values(["num_particles", "step_size"])
-    for place, row in enumerate(rates.itertuples()):
+    rows: list[Any] = list(rates.itertuples())
+    for place, row in enumerate(rows):
         colour = colours[row.step_size]
         axes.plot([100 * row.low, 100 * row.high], [place, place], color=colour, lw=2)
         axes.plot(100 * row.rate, place, "o", ms=4.5, color=colour)

@@ -16,14 +16,17 @@ import jupytext
 import nbformat
 import papermill
 
-from svi_atlas.errors import InputError
+from svi_atlas.errors import InputProblem, refuse
 
 KERNEL = "svi_atlas"
 TIMEOUT = 600
 """Seconds that a cell may take."""
 
-SLOT = re.compile(r"\{\{ *(\w+) *\}\}")
-"""A place in the text for a fact of the run: `{{ name }}`."""
+SLOT = re.compile(r"\{\{ (\w+) \}\}")
+"""A place in the text for a fact of the run: `{{ name }}`, with the spaces, which LaTeX's braces lack."""
+
+MARKS = re.compile(r"[\s|>#*+-]*(\d+[.)])?[\s|]*")
+"""What a line of Markdown has besides its text: marks of headings, lists, quotations and tables."""
 
 
 def execute(
@@ -69,26 +72,45 @@ def execute(
 
 
 def fill_slots(text: str, facts: Mapping[str, str], where: Path) -> str:
-    """The text with its slots filled in; a line whose only content is empty slots is left out.
+    """The text with its slots filled in.
+
+    A line that consists only of empty slots is left out, with its mark of a list or a heading.
+
+    Parameters
+    ----------
+    text
+        Markdown with slots `{{ name }}`, also inside tables and formulas.
+    facts
+        The text of each slot.
+    where
+        The notebook, for messages.
 
     Raises
     ------
     InputError
-        Names the slot that has no fact, and the file `where`.
+        Names every slot that has no fact.
     """
-    unknown = [name for name in SLOT.findall(text) if name not in facts]
-    if unknown:
-        raise InputError(
-            f"{where}: there is no fact for the slot {{{{ {unknown[0]} }}}}; the analysis "
-            f"`{where.stem}.facts` gives {', '.join(sorted(facts))}"
-        )
-    lines = []
-    for line in text.split("\n"):
-        filled = SLOT.sub(lambda slot: facts[slot[1]], line)
-        if SLOT.search(line) and not filled.strip(" -*#"):
-            continue
-        lines.append(filled)
-    return "\n".join(lines)
+    refuse(_no_such_fact(name, facts, where) for name in SLOT.findall(text) if name not in facts)
+    lines = [line for line in text.split("\n") if not _is_empty(line, facts)]
+    return "\n".join(SLOT.sub(lambda slot: facts[slot[1]], line) for line in lines)
+
+
+def _no_such_fact(name: str, facts: Mapping[str, str], where: Path) -> InputProblem:
+    text = (
+        f"{where}: there is no fact for the slot {{{{ {name} }}}}; the analysis "
+        f"`{where.stem}.facts` gives {', '.join(sorted(facts))}"
+    )
+    return InputProblem("unknown_slot", str(where), name, text)
+
+
+def _is_empty(line: str, facts: Mapping[str, str]) -> bool:
+    """Whether a line has slots, and nothing but marks when they are filled in."""
+    slots = SLOT.findall(line)
+    return (
+        bool(slots)
+        and not any(facts[name].strip() for name in slots)
+        and MARKS.fullmatch(SLOT.sub("", line)) is not None
+    )
 
 
 @contextmanager

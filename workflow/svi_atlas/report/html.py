@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from svi_atlas.judgement.verdict import VERDICTS
 AS_GIVEN = ("step_size", "tolerance")
 """Columns of settings, shown as they were given and not rounded."""
 
+WITHIN = "within"
+"""Column that says whether a value is within its tolerance; the others stand out."""
+
 LONG_TEXT, LONG_HEADING, LONG_NAME = 40, 16, 12
-"""Characters from which a text needs a wide column, and a heading or a name may be broken."""
+"""Characters above which a text needs a wide column, and a heading or a name may be broken."""
 
 
 def figure(image: Path, name: str, caption: str, link: str) -> str:
@@ -30,6 +34,8 @@ def figure(image: Path, name: str, caption: str, link: str) -> str:
         The SVG file.
     name
         Anchor of the figure.
+    caption
+        Text or HTML; without its tags it is also the alternative text of the image.
     link
         What a click opens, relative to the page.
     """
@@ -43,12 +49,15 @@ def figure(image: Path, name: str, caption: str, link: str) -> str:
 
 
 def _plain(text: str) -> str:
-    pieces = (piece.split(">", 1)[-1] for piece in f">{text}".split("<"))
-    return " ".join("".join(pieces).split())
+    """The text of a piece of HTML: without tags, entities resolved, on one line."""
+    return " ".join(html.unescape(re.sub(r"</?[a-zA-Z][^>]*>", "", text)).split())
 
 
-def table(frame: pd.DataFrame, digits: int = 3) -> str:
+def table(frame: pd.DataFrame, digits: int = 3, links: Mapping[str, str] | None = None) -> str:
     """A table as HTML: rounded numbers, coloured verdicts, escaped texts.
+
+    On a phone, a table of three or more columns with long texts is shown row by row, each cell after
+    its heading.
 
     Parameters
     ----------
@@ -56,18 +65,20 @@ def table(frame: pd.DataFrame, digits: int = 3) -> str:
         `frame.attrs["labels"]` maps the columns that are shown to their headings, in order; without
         it all columns are shown under their own names. A line break in a text is kept.
     digits
-        Significant digits of numbers that are no settings.
+        Significant digits of the numbers, except in columns of settings.
+    links
+        Addresses of the texts that are links.
     """
     labels = frame.attrs.get("labels") or {str(name): str(name) for name in frame}
     frame = frame[list(labels)]
-    numeric = {name for name in labels if pd.api.types.is_numeric_dtype(frame[name])}
+    numeric = {name for name in labels if _is_numeric(frame[name])}
     head = "".join(
         f'<th scope="col"{_class(name in numeric, heading, LONG_HEADING)}>'
         f"{html.escape(heading)}</th>"
         for name, heading in labels.items()
     )
     rows = "".join(
-        f"<tr>{_row(row, labels, numeric, digits)}</tr>"
+        f"<tr>{_row(row, labels, numeric, digits, links or {})}</tr>"
         for row in frame.itertuples(index=False, name=None)
     )
     texts = len(labels) > 2 and any(_is_long(value) for value in frame.to_numpy().flat)
@@ -78,12 +89,19 @@ def table(frame: pd.DataFrame, digits: int = 3) -> str:
     )
 
 
-def _row(row: tuple, labels: dict[str, str], numeric: set[str], digits: int) -> str:
+def _row(
+    row: tuple, labels: dict[str, str], numeric: set[str], digits: int, links: Mapping[str, str]
+) -> str:
     return "".join(
         f'<td{_class(name in numeric, value)} data-heading="{html.escape(heading, quote=True)}">'
-        f"{_cell(value, 0 if name in AS_GIVEN else digits)}</td>"
+        f"{_cell(name, value, digits, links)}</td>"
         for (name, heading), value in zip(labels.items(), row, strict=True)
     )
+
+
+def _is_numeric(values: pd.Series) -> bool:
+    kinds = pd.api.types
+    return kinds.is_numeric_dtype(values) and not kinds.is_bool_dtype(values)
 
 
 def _is_long(value: Any, limit: int = LONG_TEXT) -> bool:
@@ -96,14 +114,17 @@ def _class(numeric: bool, value: Any, limit: int = LONG_TEXT) -> str:
     return f' class="{" ".join(names)}"' if names else ""
 
 
-def _cell(value: Any, digits: int) -> str:
+def _cell(name: str, value: Any, digits: int, links: Mapping[str, str]) -> str:
     if isinstance(value, (bool, np.bool_)):
-        return "yes" if value else "no"
+        return within(bool(value)) if name == WITHIN else "yes" if value else "no"
     if value is None or value is pd.NA or value != value:
         return MISSING
     if isinstance(value, (int, float, np.number)):
-        return number(value, digits) if digits else f"{value:g}"
-    return verdict(value) if value in VERDICTS else breakable(str(value))
+        return f"{value:g}" if name in AS_GIVEN else number(value, digits)
+    if value in VERDICTS:
+        return verdict(value)
+    text = breakable(str(value))
+    return f'<a href="{html.escape(links[value])}">{text}</a>' if value in links else text
 
 
 def breakable(text: str) -> str:
@@ -118,3 +139,8 @@ def breakable(text: str) -> str:
 def verdict(name: str) -> str:
     """A verdict as a coloured label."""
     return f'<span class="verdict {name}">{humanise(name)}</span>'
+
+
+def within(is_within: bool) -> str:
+    """Whether a value is within its tolerance; a NO stands out."""
+    return f'<span class="{"within" if is_within else "out"}">{"yes" if is_within else "NO"}</span>'

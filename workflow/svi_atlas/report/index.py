@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html as escape
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
 from svi_atlas.formatting import MISSING, count_of, humanise
-from svi_atlas.judgement.verdict import VERDICTS
+from svi_atlas.judgement.recommendation import MIN_ADEQUATE_SHARE, MIN_TIE_SHARE
 from svi_atlas.report import html
+from svi_atlas.report.comparison import comparison_table
 from svi_atlas.report.downloads import downloads
 from svi_atlas.report.page import FOLDER, page_resources, to_html
-from svi_atlas.report.sections import comparison_table
 from svi_atlas.results.inputs import load
 
 MEANINGS = {
@@ -25,6 +24,7 @@ MEANINGS = {
     "diverged": "losses or parameters are not finite, or the loss falls without bound",
     "failed": "the model or the guide raised an error; its message is kept",
 }
+"""What each verdict means, from the best to the worst."""
 
 
 def make_index(
@@ -37,9 +37,12 @@ def make_index(
     Parameters
     ----------
     experiments
-        Name, title, lead figure with its caption, and further pages of each experiment, in order.
+        One entry per experiment, in order: `name`, `title`, `lead` (name of its first figure, or None)
+        with its `caption`, and `pages` ((page, label) of its further pages).
     inputs
-        The files of each experiment by input.
+        The files of each experiment, by input.
+    target
+        The HTML file to write.
     """
     environment = Environment(loader=FileSystemLoader(FOLDER))
     entries = [_entry(experiment, inputs[experiment["name"]]) for experiment in experiments]
@@ -48,7 +51,9 @@ def make_index(
         experiments=entries,
         overview=_overview(entries),
         total=f"{sum(len(entry['table']) for entry in entries):,}",
-        verdicts={html.verdict(name): MEANINGS[name] for name in VERDICTS[::-1]},
+        min_adequate_share=f"{100 * MIN_ADEQUATE_SHARE:.0f} %",
+        min_tie_share=f"{100 * MIN_TIE_SHARE:.0f} %",
+        verdicts={html.verdict(name): meaning for name, meaning in MEANINGS.items()},
     )
     target.write_text(text)
 
@@ -74,30 +79,30 @@ def _entry(experiment: Mapping[str, Any], files: Mapping[str, Any]) -> dict[str,
 
 
 def _overview(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Verdict counts of each experiment, and how many known values it reproduces."""
     rows = []
     for entry in entries:
         counts = entry["table"]["verdict"].value_counts()
-        compared = entry["verification"]
-        within = count_of(compared["ok"].sum(), len(compared)) if len(compared) else MISSING
-        link = f'<a href="{entry["name"]}.html">{escape.escape(entry["title"])}</a>'
-        cells = [f"{counts.get(verdict, 0):,}" for verdict in VERDICTS[::-1]]
-        numbers = "".join(
-            f'<td class="number" data-heading="{heading}">{cell}</td>'
-            for heading, cell in zip(_HEADINGS, [*cells, f"{len(entry['table']):,}"], strict=True)
-        )
+        values = entry["verification"]
+        within = count_of(values["ok"].sum(), len(values)) if len(values) else MISSING
         rows.append(
-            f'<tr><td data-heading="experiment">{link}</td>{numbers}'
-            f'<td data-heading="values within tolerance">{within}</td></tr>'
+            {
+                "experiment": entry["title"],
+                **{verdict: counts.get(verdict, 0) for verdict in MEANINGS},
+                "all": len(entry["table"]),
+                "within": within,
+            }
         )
-    headings = ["experiment", *_HEADINGS, "published and exact values within tolerance"]
-    head = "".join(f'<th scope="col">{heading}</th>' for heading in headings)
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    overview = pd.DataFrame(rows)
+    overview.attrs["labels"] = {
+        "experiment": "experiment",
+        **{verdict: humanise(verdict) for verdict in MEANINGS},
+        "all": "all fits",
+        "within": "published and exact values met",
+    }
+    return html.table(
+        overview, links={entry["title"]: f"{entry['name']}.html" for entry in entries}
     )
-
-
-_HEADINGS = [*map(humanise, VERDICTS[::-1]), "all fits"]
 
 
 def _lead(experiment: Mapping[str, Any], files: Mapping[str, Any]) -> str:

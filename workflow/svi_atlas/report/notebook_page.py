@@ -32,7 +32,7 @@ class Page:
         self._inputs = self._spec["inputs"]
 
     def figure(self, name: str) -> None:
-        """Show a figure with its caption."""
+        """Show a figure with its caption; a click opens it as PNG."""
         if name in self._inputs["figures"]:
             image = Path(self._inputs["figures"][name])
             link = f"../{self._spec['experiment']}/figures/{name}.png"
@@ -44,7 +44,7 @@ class Page:
             self.figure(name)
 
     def table(self, name: str, digits: int = 3) -> None:
-        """Show the table of an analysis, numbers to so many significant digits."""
+        """Show the table of an analysis, with `digits` significant digits, unless it is empty."""
         if name in self._inputs and not (frame := self.frame(name)).empty:
             display(HTML(html.table(frame, digits)))
 
@@ -62,16 +62,25 @@ class Page:
             display(*getattr(sections, name)(**arguments))
 
     def closing(self) -> None:
-        """Show what every page ends with: the comparison with known values, what failed, how to
-        reproduce the page and where its numbers come from."""
+        """Show how the page of an experiment ends.
+
+        With the comparison with known values, what failed, the experiment's other pages, how to
+        reproduce this one, and where its numbers come from.
+        """
         display(Markdown("## Comparison with published and exact values"))
         self.section("comparison")
         display(Markdown("## What failed or diverged"))
         self.section("failed")
         self.reproduce()
 
+    def other_pages(self) -> None:
+        """Show links to the experiment's other pages, if it has any."""
+        if links := [f"- [{title}]({page}.html)" for page, title in self._spec.get("pages", [])]:
+            display(Markdown("\n".join(["## More on this experiment", "", *links])))
+
     def reproduce(self) -> None:
-        """Show the command that makes the page, the files behind it, and their provenance."""
+        """Show the experiment's other pages, the command that makes this one, and the files behind it."""
+        self.other_pages()
         experiment, path = self._spec["experiment"], self._spec["page"]
         display(
             Markdown(
@@ -81,4 +90,4 @@ class Page:
             )
         )
         display(HTML(downloads(experiment)))
-        self.section("origin_of_numbers")
+        self.section("provenance_table")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,12 +19,28 @@ from pygments.formatters import HtmlFormatter
 
 FOLDER = Path(__file__).parent
 
+PAGE_LINK = re.compile(r'<a href="(?P<page>[\w.-]+)\.html(#[^"]*)?">(?P<text>.*?)</a>', re.DOTALL)
+"""A link to a page in the same folder."""
 
-def make_page(notebook: Path, target: Path, title: str, page: str) -> None:
-    """Write an executed notebook as a report page.
 
-    title: of the browser window; page: the page's name, "index" for the one the others link to.
+def make_page(
+    notebook: Path, target: Path, title: str, page: str, pages: Collection[str] | None = None
+) -> None:
+    """Write an executed notebook as a page of the report.
+
     Code is folded away, formulas become MathML, images are part of the page.
+
+    Parameters
+    ----------
+    notebook, target
+        The executed notebook, and the HTML file to write.
+    title
+        Title of the browser window.
+    page
+        Name of the page.
+    pages
+        Names of all pages of the report; links to other pages become plain text. All links are kept
+        if it is None.
     """
     content = nbformat.read(notebook, as_version=4)
     exporter = HTMLExporter(
@@ -37,11 +53,24 @@ def make_page(notebook: Path, target: Path, title: str, page: str) -> None:
         content,
         resources={**page_resources(title, page), "contents": contents(content)},
     )
+    if pages is not None:
+        body = without_dead_links(body, {"index", *pages})
     target.write_text(re.sub(r"\n\s*\n+", "\n", body))
 
 
+def without_dead_links(body: str, pages: Collection[str]) -> str:
+    """HTML in which links to pages that the report does not have are plain text.
+
+    The prose of a notebook may point to a page that not every configuration has.
+    """
+    return PAGE_LINK.sub(lambda link: link[0] if link["page"] in pages else link["text"], body)
+
+
 def page_resources(title: str, page: str) -> dict[str, str]:
-    """What the base template needs: title of the window, name of the page, styles."""
+    """What the base template needs: title of the window, name of the page, styles.
+
+    The page named "index" is the one to which the others link.
+    """
     return {
         "title": title,
         "page": page,
@@ -57,12 +86,12 @@ def to_html(text: str | Sequence[str]) -> str:
 
 def contents(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
     """(anchor, heading) of the second-level headings of a notebook, written or displayed."""
-    found = []
+    headings = []
     for text in (text for cell in notebook.cells for text in _texts(cell)):
         for opening, inline in pairwise(_markdown().parse(text)):
             if opening.type == "heading_open" and opening.tag == "h2":
-                found.append((str(opening.attrs["id"]), inline.content))
-    return found
+                headings.append((str(opening.attrs["id"]), inline.content))
+    return headings
 
 
 def _texts(cell: nbformat.NotebookNode) -> list[str]:

@@ -1,4 +1,7 @@
-"""Sections that pages share: each function returns what to display, its inputs named by its parameters."""
+"""Sections that pages share: functions that return what to display.
+
+Their parameters name what they read, as those of an analysis do.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,19 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from svi_atlas.report import html
+from svi_atlas.report.comparison import comparison_table
 
 Display = HTML | Markdown
-
-MINUS = "\N{MINUS SIGN}"
 
 SMALLER_STEP = """\
 ### What would a smaller step size gain?
 
-The ELBO that the averaged iterate lacks, at the best setting of each guide. *Forecast*: from the
-symmetrised KL divergences between the averages at successive step sizes, which fall with a power of
-the step size (RABVI, Welandawe et al. 2022; only pairs of step sizes at which the parameters are at
-rest are used). *Measured*: half the squared length of the ELBO's gradient in the metric of the guide's
-Fisher matrix (a negative estimate is zero within its error). Where the forecast is the smaller of the
-two, more steps would help more than smaller ones.
+The ELBO that the averaged iterate still lacks, at the best setting of each guide, is known in two ways.
+The *forecast* comes from the symmetrised KL divergences between the averaged iterates at successive step
+sizes, which fall with a power of the step size (RABVI, Welandawe et al. 2022); only pairs of step sizes
+at which the parameters are at rest are used. The *measured* value is half the squared length of the ELBO's
+gradient in the metric of the guide's Fisher matrix; a negative estimate is zero within its error. Where
+the forecast is the smaller of the two, more steps would help more than smaller steps.
 """
 
 CALIBRATION = """\
@@ -61,38 +63,12 @@ def comparison(verification: pd.DataFrame) -> list[Display]:
 
 
 def failed(failures: pd.DataFrame) -> list[Display]:
-    """What failed or diverged."""
+    """The fits that failed, with their messages, and those that diverged."""
     if failures.empty:
         return [Markdown("No fit failed and none diverged.")]
     return [HTML(html.table(failures))]
 
 
-def origin_of_numbers(provenance: pd.DataFrame) -> list[Display]:
-    """Where the numbers come from."""
+def provenance_table(provenance: pd.DataFrame) -> list[Display]:
+    """Where the numbers come from: data, reference, device, package versions, cost."""
     return [HTML(html.table(provenance))]
-
-
-def comparison_table(verification: pd.DataFrame) -> pd.DataFrame:
-    """The compared values with the headings of the page."""
-    shown = verification.assign(
-        within=verification["ok"].astype(bool).map({True: "yes", False: "NO"}),
-        expected=[_number_or_text(value) for value in verification["expected"]],
-        basis=verification["source"] + "; " + verification["why"],
-    )
-    shown.attrs["labels"] = {
-        "within": "within?",
-        "name": "quantity",
-        "kind": "kind",
-        "expected": "expected",
-        "tolerance": "tolerance",
-        "value": "this run",
-        "basis": "source; why this tolerance",
-    }
-    return shown
-
-
-def _number_or_text(value) -> str:
-    try:
-        return f"{float(value):.8g}".replace("-", MINUS)
-    except ValueError:
-        return str(value).replace("_", " ")

@@ -1,17 +1,24 @@
-"""What every column of a table and every variable of a dataset is: name, unit, meaning, source.
-
-`python -m svi_atlas.results.columns` prints the page docs/columns.md.
-"""
+"""What every column of a table and every variable of a dataset is: name, unit, meaning, source."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 
 from svi_atlas.results.column_tables import TABLES, Column
 
-__all__ = ["TABLES", "Column", "columns_page", "describe", "expand"]
+__all__ = [
+    "TABLES",
+    "TABLE_OF_STAGE",
+    "Column",
+    "columns_page",
+    "describe",
+    "describe_all",
+    "expand",
+]
 
 FILES = {
     "fits": ("fits.parquet, fits.csv, diagnostics/**.parquet", "one row per fit"),
@@ -26,16 +33,30 @@ FILES = {
 }
 """Where each table is written, and what its rows are."""
 
+TABLE_OF_STAGE = {
+    "data": "data",
+    "reference": "reference",
+    "fit": "cell",
+    "diagnose": "fits",
+    "table": "fits",
+    "rates": "truth",
+    "sbc_refit": "refits",
+}
+"""The table whose columns a stage writes into its netCDF or Parquet files (CSV has no metadata)."""
+
 INTRODUCTION = """\
 # Columns and variables
 
-Generated from `workflow/svi_atlas/results/column_tables.py` by
-`python -m svi_atlas.results.columns > docs/columns.md`.
+Generated from `workflow/svi_atlas/results/column_tables.py` by `make docs`; do not edit.
 
-The unit "1" is a number without a unit, "own" that of the quantity in the model. A column marked with ±
-has its Monte Carlo standard error in `<column>_se`. A column marked with ⌀ has its value at the averaged
-iterate in `<column>_averaged`, and the standard error of that in `<column>_se_averaged`. Optional columns
-may be absent.
+The unit "1" marks a number without a unit, "own" the unit that the quantity has in the model. A column
+marked with ± has its Monte Carlo standard error in `<column>_se`. A column marked with ⌀ has its value at
+the averaged iterate in `<column>_averaged`, and the standard error of that in `<column>_se_averaged`.
+Optional columns may be absent.
+
+The files carry their descriptions. A variable of a netCDF file has the attributes `units` (none for a
+text) and `long_name`; a column of a Parquet file has `unit` and `meaning` in the metadata of its field:
+`pyarrow.parquet.read_schema("fits.parquet").field("kl").metadata`.
 """
 
 
@@ -60,13 +81,27 @@ def describe(name: str, table: str) -> Column:
     KeyError
         If the table has no such column.
     """
-    for column in expand(table):
-        if column.name == name:
-            return column
+    if column := _by_name(table).get(name):
+        return column
     for column in TABLES[table]:
         if "<" in column.name and _pattern(column.name).fullmatch(name):
             return replace(column, name=name)
     raise KeyError(f"table {table!r} has no column {name!r}")
+
+
+def describe_all(names: Iterable[str], stage: str) -> dict[str, Column]:
+    """What the columns are that a stage writes, by name; those not in the dictionary are left out."""
+    described: dict[str, Column] = {}
+    if table := TABLE_OF_STAGE.get(stage):
+        for name in names:
+            with suppress(KeyError):
+                described[name] = describe(name, table)
+    return described
+
+
+@cache
+def _by_name(table: str) -> dict[str, Column]:
+    return {column.name: column for column in expand(table)}
 
 
 def expand(table: str) -> Iterator[Column]:
@@ -114,7 +149,3 @@ def _at_averaged_iterate(column: Column) -> Column:
 def _pattern(name: str) -> re.Pattern[str]:
     """A regular expression in which `<...>` is any text."""
     return re.compile(".+".join(map(re.escape, re.split(r"<[^>]*>", name))))
-
-
-if __name__ == "__main__":
-    print(columns_page(), end="")

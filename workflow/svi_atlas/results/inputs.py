@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from svi_atlas.results.paths import Paths, cell_of
-from svi_atlas.results.store import read_dataset, read_table, spec_of
+from svi_atlas.results.store import read_dataset, read_table, read_table_spec
 
 
 class References(Mapping[str, xr.Dataset]):
@@ -23,7 +23,7 @@ class References(Mapping[str, xr.Dataset]):
     def __getitem__(self, model: str) -> xr.Dataset:
         return read_dataset(self._path, model)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._models)
 
     def __len__(self) -> int:
@@ -47,7 +47,7 @@ class Fits(Mapping[tuple[str, str, str], xr.Dataset]):
             return fits
         return fits.isel(step=np.repeat(np.arange(fits.sizes["step"]), stride))
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[str, str, str]]:
         return iter(self._paths)
 
     def __len__(self) -> int:
@@ -72,7 +72,7 @@ def load(name: str, paths: Mapping[str, Paths]) -> Any:
         The job's files by input.
     """
     if name == "thresholds":
-        return spec_of(read_table(paths["table"]))["thresholds"]
+        return read_table_spec(paths["table"])["thresholds"]
     files = paths[name]
     if name == "data":
         return read_dataset(files)

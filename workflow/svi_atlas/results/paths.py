@@ -41,7 +41,7 @@ JOBS = {
     "sbc_refit": "{entry}",
     "sbc": "",
     "compare": "",
-    "analyse": "{analysis}",
+    "analyse": "{module}",
     "figure": "{figure}",
     "notebook": "{notebook}",
     "page": "{page}",

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import xarray as xr
 
-from svi_atlas.errors import InputError, StaleSpecError
+from svi_atlas.errors import InputError, InputProblem, StaleSpecError
+
+if TYPE_CHECKING:
+    from svi_atlas.results.columns import Column
 
 FORMAT_VERSION = 2
 """Version of the files' format, written into every dataset and table, and checked on reading."""
@@ -50,17 +56,45 @@ def atomic_outputs(
 
 
 def write_dataset(dataset: xr.Dataset, path: Path, spec_text: str) -> None:
-    """Write a dataset as netCDF together with the spec it was made from."""
-    stamped = dataset.assign_attrs(spec=spec_text, format_version=FORMAT_VERSION)
+    """Write a dataset as netCDF together with the spec it was made from.
+
+    Variables that the data dictionary knows get the attributes `units` and `long_name`.
+    """
+    described = _with_units(dataset, spec_text)
+    stamped = described.assign_attrs(spec=spec_text, format_version=FORMAT_VERSION)
     stamped.to_netcdf(path, engine="h5netcdf")
 
 
 def write_datasets(datasets: Mapping[str, xr.Dataset], path: Path, spec_text: str) -> None:
-    """Write datasets as groups of one netCDF file."""
+    """Write datasets as groups of one netCDF file, their variables described as by `write_dataset`."""
     stamp = {"groups": list(datasets), "spec": spec_text, "format_version": FORMAT_VERSION}
     root = xr.Dataset(attrs=stamp)
-    tree = xr.DataTree.from_dict({"/": root, **datasets})
+    described = {name: _with_units(dataset, spec_text) for name, dataset in datasets.items()}
+    tree = xr.DataTree.from_dict({"/": root, **described})
     tree.to_netcdf(path, engine="h5netcdf")
+
+
+def _with_units(dataset: xr.Dataset, spec_text: str) -> xr.Dataset:
+    """A shallow copy whose variables are described; attributes that they have are kept."""
+    dataset = dataset.copy()
+    for name, column in _described(dataset.variables, spec_text).items():
+        attributes = {"long_name": column.meaning}
+        if column.unit:
+            attributes["units"] = column.unit
+        dataset[name].attrs = {**attributes, **dataset[name].attrs}
+    return dataset
+
+
+def _described(names: Iterable[Any], spec_text: str) -> dict[str, Column]:
+    """Entries of the data dictionary for what the stage of a spec writes, by name.
+
+    The dictionary is imported by its name because it is documentation: like a docstring it is not part
+    of the code that a job depends on, so that a new statistic, or a better wording, repeats no fit.
+    """
+    columns = importlib.import_module("svi_atlas.results.columns")
+    stage = json.loads(spec_text).get("stage", "") if spec_text else ""
+    described: dict[str, Column] = columns.describe_all(map(str, names), stage)
+    return described
 
 
 def read_dataset(path: str | Path, group: str | None = None) -> xr.Dataset:
@@ -80,14 +114,25 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
 def write_table(table: pd.DataFrame, path: Path, spec_text: str) -> None:
     """Write a tidy table as Parquet (or CSV, by suffix) together with the spec it was made from.
 
-    The table's own `attrs` (such as labels of its columns) are kept in a Parquet file.
+    In a Parquet file the table's own `attrs` (such as labels of its columns) are kept, and columns
+    that the data dictionary knows have `unit` and `meaning` in the metadata of their fields.
     """
     if path.suffix == ".csv":
         table.to_csv(path, index=False, float_format="%.9g")
         return
     stamped = table.copy()
     stamped.attrs = {**table.attrs, "spec": spec_text, "format_version": FORMAT_VERSION}
-    stamped.to_parquet(path, index=False)
+    stamped.to_parquet(path, index=False, schema=_schema_with_units(stamped, spec_text))
+
+
+def _schema_with_units(table: pd.DataFrame, spec_text: str) -> pa.Schema:
+    schema = pa.Schema.from_pandas(table, preserve_index=False)
+    described = {
+        name: {"unit": column.unit, "meaning": column.meaning}
+        for name, column in _described(table, spec_text).items()
+    }
+    fields = [field.with_metadata(described.get(field.name)) for field in schema]
+    return pa.schema(fields, schema.metadata)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -102,13 +147,23 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 def spec_of(made: pd.DataFrame | xr.Dataset) -> dict[str, Any]:
     """The spec of the job that wrote a table or a dataset."""
-    return json.loads(made.attrs["spec"])
+    spec: dict[str, Any] = json.loads(made.attrs["spec"])
+    return spec
 
 
-def _check_version(attrs: Mapping[str, Any], path: str | Path) -> None:
+def read_table_spec(path: str | Path) -> dict[str, Any]:
+    """The spec of the job that wrote a Parquet table, without reading its columns."""
+    attrs = json.loads(pq.read_schema(path).metadata[b"PANDAS_ATTRS"])
+    _check_version(attrs, path)
+    spec: dict[str, Any] = json.loads(attrs["spec"])
+    return spec
+
+
+def _check_version(attrs: Mapping[Any, Any], path: str | Path) -> None:
     version = attrs.get("format_version", FORMAT_VERSION)
     if version != FORMAT_VERSION:
-        raise InputError(
+        text = (
             f"{path}: it has format version {version}, this version of SVI Atlas reads "
             f"{FORMAT_VERSION}; remove the file and run snakemake again"
         )
+        raise InputError(InputProblem("format_version", str(path), "", text))

@@ -125,7 +125,8 @@ def _paths(fits: xr.Dataset, label: str, step_size: float | None = None) -> pd.D
 
 def _concat(parts: list[pd.DataFrame]) -> pd.DataFrame:
     columns = ["label", "seed", "step_size", "step", "sig2_q", "theta_degrees", "message"]
-    return pd.concat([pd.DataFrame(columns=columns), *parts], ignore_index=True)
+    paths = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return paths.reindex(columns=columns)
 
 
 def cauchy_outcomes(table: pd.DataFrame) -> pd.DataFrame:

@@ -130,31 +130,6 @@ def failures(table: pd.DataFrame) -> pd.DataFrame:
     return with_labels(rows[list(labels)], labels)
 
 
-def sbc_tests(sbc: pd.DataFrame) -> pd.DataFrame:
-    """The tests of calibration: one row per entry and parameter."""
-    settings = [
-        f"{row.num_particles} particle{'s' * (row.num_particles != 1)}, "
-        f"step size {row.step_size:g}\n{row.num_steps:,} steps, {row.simulations:,} simulations"
-        for row in sbc.itertuples()
-    ]
-    return with_labels(
-        sbc.assign(setting=settings),
-        {
-            "name": "entry",
-            **model_label(sbc),
-            "guide": "guide",
-            "setting": "setting",
-            "parameter": "parameter",
-            "finding": "finding",
-            "symmetry_holm": "p, symmetry",
-            "uniformity_holm": "p, uniformity",
-            "mean": "mean (0.5)",
-            "spread": "spread (1)",
-            "message": "message",
-        },
-    )
-
-
 def provenance(
     table: pd.DataFrame, data: xr.Dataset, reference: References, fits: Fits
 ) -> pd.DataFrame:

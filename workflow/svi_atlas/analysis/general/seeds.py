@@ -29,12 +29,12 @@ def distance_tails(distances: pd.DataFrame) -> pd.DataFrame:
     distance is farther away than any, so that the shares of its setting end above zero.
     """
     parts = [pd.DataFrame(columns=[*SETTING, "distance", "share"])]
-    for setting, fits in distances.groupby(SETTING, sort=False):
+    for _, fits in distances.groupby(SETTING, sort=False):
         distance = np.sort(fits["distance"].to_numpy(float))
         distance = distance[np.isfinite(distance)]
         share = 1 - np.arange(len(distance)) / len(fits)
         rows = pd.DataFrame({"distance": distance, "share": share})
-        parts.append(rows.assign(**dict(zip(SETTING, setting, strict=True))))
+        parts.append(rows.assign(**{name: fits[name].iloc[0] for name in SETTING}))
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 

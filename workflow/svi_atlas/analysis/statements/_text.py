@@ -10,11 +10,11 @@ from svi_atlas.formatting import MISSING, measured, number
 
 def range_over_seeds(values: npt.ArrayLike, digits: int = 2) -> str:
     """Median of the finite values with their 10 % to 90 % range."""
-    values = np.asarray(values, float)
-    values = values[np.isfinite(values)]
-    if values.size == 0:
+    sample = np.asarray(values, float)
+    sample = sample[np.isfinite(sample)]
+    if sample.size == 0:
         return MISSING
-    low, median, high = np.quantile(values, (0.1, 0.5, 0.9))
+    low, median, high = np.quantile(sample, (0.1, 0.5, 0.9))
     return f"{number(median, digits)} ({number(low, digits)} to {number(high, digits)})"
 
 

@@ -169,7 +169,10 @@ def level_changes(loss_levels: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for (model, guide), levels in loss_levels.groupby(["model", "guide"], sort=False):
-        by_count = {count: cell["at_draws"] for count, cell in levels.groupby("num_particles")}
+        by_count = {
+            int(cell["num_particles"].iloc[0]): cell["at_draws"]
+            for _, cell in levels.groupby("num_particles")
+        }
         if len(by_count) > 1:
             few, many = by_count[min(by_count)], by_count[max(by_count)]
             error = np.hypot(median_standard_error(few), median_standard_error(many))
@@ -182,7 +185,8 @@ def convergence_table(table: pd.DataFrame, loss_levels: pd.DataFrame) -> pd.Data
     fits = fits_with_elbo(table)
     rows = []
     keys = ["model", "guide", "num_particles", "step_size"]
-    for (model, guide, count, step_size), levels in loss_levels.groupby(keys, sort=False):
+    for _, levels in loss_levels.groupby(keys, sort=False):
+        model, guide, count, step_size = levels[keys].iloc[0]
         setting = fits[(fits["model"] == model) & (fits["guide"] == guide)]
         setting = setting[setting["num_particles"] == count]
         setting = setting[np.isclose(setting["step_size"], step_size)]

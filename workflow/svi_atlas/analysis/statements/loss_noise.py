@@ -86,8 +86,10 @@ def loss_noise_ranges(loss_noise: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for keys, fits in loss_noise.groupby(KEYS, sort=False, dropna=False):
         low, median, high = quantiles(fits["noise"].to_numpy(), (0.1, 0.5, 0.9))
-        ranges = {"low": low, "median": median, "high": high, "note": fits["note"].iloc[0]}
-        rows.append(dict(zip(KEYS, keys, strict=True)) | ranges)
+        setting = dict(zip(KEYS, keys, strict=True))
+        rows.append(
+            {**setting, "low": low, "median": median, "high": high, "note": fits["note"].iloc[0]}
+        )
     ranges = pd.DataFrame(rows, columns=[*KEYS, "low", "median", "high", "note"])
     ranges = ranges.sort_values("num_particles", kind="stable")
     settings = ranges.groupby(["model", "guide", "step_size"], dropna=False)
@@ -107,7 +109,7 @@ def noise_exponents(loss_noise: pd.DataFrame) -> pd.DataFrame:
         ["model", "guide", "step_size"], sort=False
     ):
         noise = fits.pivot(index="seed", columns="num_particles", values="noise")
-        fewest, most = noise.columns.min(), noise.columns.max()
+        fewest, most = int(noise.columns.min()), int(noise.columns.max())
         noise = noise.loc[(noise[[fewest, most]] > 0).all(axis=1)]
         if fewest == most or noise.empty:
             continue

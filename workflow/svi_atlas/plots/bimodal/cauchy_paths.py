@@ -36,6 +36,9 @@ def draw(
     for paths in (suggested_paths, fixed_angle_paths, truncated_paths):
         for label, series in paths.groupby("label", sort=False):
             _draw_series(left, right, series, *SERIES[str(label)])
+    if not left.lines:
+        for axes in (left, right):
+            _style.note(axes, "none of these guides was fitted")
     angle = float(np.degrees(ANGLE))
     for axes, exact in ((left, CAUCHY_SCALE), (right, angle)):
         axes.axhline(exact, color=_style.EXACT, lw=0.9, ls="--")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -24,7 +26,7 @@ AUTOGUIDE, BY_HAND = "#0072B2", "#D55E00"
 
 def draw(guide_costs: pd.DataFrame, arrivals: pd.DataFrame, table: pd.DataFrame) -> Figure:
     """One row per guide: seconds per fit, steps until the loss has arrived, KL divergence."""
-    guides = list(guide_costs.itertuples())
+    guides: list[Any] = list(guide_costs.itertuples())
     figure, (row,) = _style.panels(1, 3, (9.6, 0.42 * len(guides) + 1.35), sharey=True)
     time, steps, accuracy = row
     for place, guide in enumerate(guides):

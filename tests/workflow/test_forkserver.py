@@ -9,26 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from svi_atlas.jobs import forkserver as warm
-
-LIBRARY = str(Path(warm.__file__).parents[1])
+from svi_atlas.jobs import forkserver
 
 PROBLEM = """
 import os, sys, time
-print("parent", os.getppid(), "jax is there", "jax" in sys.modules, file=sys.stderr, flush=True)
+print("parent", os.getppid(), "has jax", "jax" in sys.modules, file=sys.stderr, flush=True)
 {body}
 """
 
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="jobs start warm on Linux only")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="jobs start warm on Linux only"),
+]
 
 
 @pytest.fixture
 def server(monkeypatch, tmp_path):
-    monkeypatch.setenv("PYTHONPATH", LIBRARY)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(warm.VARIABLE, "none")
-    process = warm.start({"PYTHONHASHSEED": "0"})
+    monkeypatch.setenv(forkserver.VARIABLE, "none")
+    process = forkserver.start({"PYTHONHASHSEED": "0"})
     yield process
     process.stdin.close()
     process.wait(timeout=60)
@@ -37,7 +37,7 @@ def server(monkeypatch, tmp_path):
 def start(body):
     """A command that runs the body while it loads a problem file."""
     Path("problem.py").write_text(PROBLEM.format(body=body))
-    command = [sys.executable, "-m", "svi_atlas", "catalogue", "problem.py"]
+    command = [sys.executable, "-m", "svi_atlas", "describe-problems", "problem.py"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -51,9 +51,9 @@ def test_a_job_is_a_fork_with_its_own_output_folder_and_code(server):
     for edition in ("first", "second"):
         code, _, errors = finished(f"raise ValueError('{edition} ' + os.getcwd())")
         assert code == 1
-        assert f"parent {server.pid} jax is there True" in errors
+        assert f"parent {server.pid} has jax True" in errors
         assert f"ValueError: {edition} {Path.cwd()}" in errors
-    code, output, _ = finished("from svi_atlas.problems.coin import PROBLEM")
+    code, output, _ = finished("from svi_atlas.problems.coin.model import PROBLEM")
     assert code == 0
     assert '"headstails"' in output
 
@@ -68,10 +68,10 @@ def test_a_job_that_raises_or_dies_fails(server):
         process = subprocess.run(command, capture_output=True, text=True)
         return process.returncode, process.stderr
 
-    code, errors = run("page", "missing.json", "--to", "page=page.html")
+    code, errors = run("run", "missing.json")
     assert code == 1
     assert "FileNotFoundError" in errors
-    code, errors = run("page")
+    code, errors = run("run")
     assert code == 2
     assert "usage:" in errors
 
@@ -94,34 +94,34 @@ finally:
 
 
 def test_the_server_ends_with_its_parent_and_jobs_then_run_by_themselves(server):
-    folder = Path(os.environ[warm.VARIABLE].rpartition("=")[2]).parent
+    folder = Path(os.environ[forkserver.VARIABLE].rpartition("=")[2]).parent
     assert folder.exists()
     server.stdin.close()
     server.wait(timeout=60)
     assert not folder.exists()
-    code, _, errors = finished("from svi_atlas.problems.coin import PROBLEM")
+    code, _, errors = finished("from svi_atlas.problems.coin.model import PROBLEM")
     assert code == 0
-    assert f"parent {os.getpid()} jax is there" in errors
+    assert f"parent {os.getpid()} has jax" in errors
 
 
 def test_another_environment_does_not_use_it(server, monkeypatch):
-    address = os.environ[warm.VARIABLE].rpartition("=")[2]
-    monkeypatch.setenv(warm.VARIABLE, f"/another/environment={address}")
-    assert warm.forward(["config-readme"]) is None
+    address = os.environ[forkserver.VARIABLE].rpartition("=")[2]
+    monkeypatch.setenv(forkserver.VARIABLE, f"/another/environment={address}")
+    assert forkserver.forward(["run", "spec.json"]) is None
 
 
 def test_off_starts_nothing(monkeypatch):
-    monkeypatch.setenv(warm.VARIABLE, "off")
-    assert warm.start({}) is None
-    assert warm.forward(["config-readme"]) is None
+    monkeypatch.setenv(forkserver.VARIABLE, "off")
+    assert forkserver.start({}) is None
+    assert forkserver.forward(["run", "spec.json"]) is None
 
 
 def test_a_name_too_long_for_a_socket_starts_nothing(monkeypatch, tmp_path):
     long = tmp_path / ("long" * 30)
     long.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(long))
-    monkeypatch.delenv(warm.VARIABLE, raising=False)
-    assert warm.start({}) is None
+    monkeypatch.delenv(forkserver.VARIABLE, raising=False)
+    assert forkserver.start({}) is None
     assert list(long.iterdir()) == []
 
 
