@@ -197,3 +197,13 @@ def test_error_rates_are_compared_where_there_are_any():
     assert not out.ok
     with pytest.raises(InputError, match="key 'table': the experiment has no 'study'"):
         compare({"fits": TABLE}, [row], "file")
+
+
+def test_a_table_without_statistics_since_every_fit_failed_is_out_and_says_so():
+    failed = TABLE[["model", "guide", "block", "label", "step_size", "seed"]].assign(
+        verdict="failed", message="ValueError: no"
+    )
+    row = compare({"fits": failed}, checked(ROW), EXPECTED).iloc[0]
+    assert not row["ok"]
+    assert np.isnan(row["value"])
+    assert "failed" in row["why"]
