@@ -18,6 +18,7 @@ limit_threads(1)  # before JAX is imported
 COMPILE_MUCH = {
     "unit/inference": ("acceleration", "cell", "checkpoint", "draws", "fit", "full_data", "natural_gradient", "program"),
     "unit/sbc": ("ranks", "refit"),
+    "contract": ("guides", "problems"),
 }  # fmt: skip
 """Modules that compile programs of JAX in nearly every test, a second or more each."""
 

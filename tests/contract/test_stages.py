@@ -7,7 +7,6 @@ problem file where the stage needs it; it must succeed there and write what the 
 import importlib
 import inspect
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from support import CONFIG, ROOT
+from support import CONFIG
 from svi_atlas.jobs import forkserver
 from svi_atlas.locations import PACKAGE
 from svi_atlas.planning.job_spec import input_files
@@ -97,10 +96,8 @@ def test_a_stage_is_a_short_module_with_one_function(stage):
     assert [name for name in public if not name.startswith("_")] == ["run"]
 
 
-def test_every_stage_has_a_path_for_its_specs_and_a_rule():
-    assert set(JOBS) | {"index"} == set(STAGES)
-    text = "".join(file.read_text() for file in (ROOT / "workflow/rules").glob("*.smk"))
-    assert set(STAGES) <= set(re.findall(r"^rule (\w+):", text, flags=re.MULTILINE))
+def test_every_stage_has_a_path_for_its_specs():
+    assert set(JOBS) | {"index"} == set(STAGES)  # the index is a page
 
 
 @pytest.mark.slow
@@ -162,5 +159,6 @@ def test_a_rule_gives_each_job_the_files_of_its_spec(project, jobs):
             files = input_files(project.path / path)
             assert sorted(row["input-file(s)"].split(",")) == sorted({path, *files}), output
             assert f"svi_atlas run {path} " in row["shellcmd"]
+            assert row["rule"].startswith(spec["stage"]), "named after its stage"
             of_stages.add(spec["stage"])
     assert of_stages == set(STAGES)

@@ -238,11 +238,21 @@ def threshold(project):
 
 
 @in_sources
-def a_module_of_analyses(project):
-    add_code(project, f"{LIBRARY}/analysis/general/figures.py")
-    of_coin = analyses("coin", {"general.losses"}) | figures("coin", {"loss"}) | INDEX
-    of_line = (SBC_SHOWN - {"line/analyse/general.sbc_tests"}) | page("line")
-    return of_coin | of_line
+def analyses_of_one_experiment(project):
+    add_code(project, f"{LIBRARY}/analysis/general/losses.py")
+    return analyses("coin", {"general.losses"}) | figures("coin", {"loss"}) | INDEX
+
+
+@in_sources
+def analyses_of_the_calibration(project):
+    add_code(project, f"{LIBRARY}/analysis/general/sbc.py")
+    return SBC_SHOWN | page("line")
+
+
+@in_sources
+def analyses_of_the_index(project):
+    add_code(project, f"{LIBRARY}/analysis/general/index.py")
+    return analyses("coin", {"general.index"}) | analyses("line", {"general.index"}) | INDEX
 
 
 @in_sources

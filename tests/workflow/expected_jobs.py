@@ -8,36 +8,15 @@ CELLS = {
 FIGURES = {"coin": {"loss", "verdicts"}, "line": {"verdicts"}}
 """All but the figure of simulation-based calibration."""
 
-OF_THE_TABLE = {
-    "experiment.facts",
-    "general.advice",
-    "general.best_settings",
-    "general.by_guide",
-    "general.diverged_or_failed",
-    "general.failures",
-    "general.provenance",
-    "general.single_fits",
-    "general.smaller_step",
-    "general.verdict_counts",
-}
-"""Analyses that read the table of fits, in every experiment."""
+OF_THE_TABLE = {"experiment", "general.index", "general.pages"}
+"""Modules of analyses that read the table of fits, in every experiment."""
 
 ANALYSES = {"coin": OF_THE_TABLE | {"general.losses"}, "line": OF_THE_TABLE}
-"""All but those of simulation-based calibration."""
+"""All but the module of simulation-based calibration."""
 
 INDEX = {"report/page/index"}
 
-OF_THE_INDEX = {
-    f"line/analyse/general.{name}"
-    for name in ("advice", "by_guide", "diverged_or_failed", "provenance")
-}
-"""Analyses of `line` for the index of the report."""
-
-SBC_SHOWN = {
-    "line/analyse/general.sbc_histograms",
-    "line/analyse/general.sbc_tests",
-    "line/figure/sbc",
-}
+SBC_SHOWN = {"line/analyse/general.sbc", "line/figure/sbc"}
 
 SBC = {"line/sbc_refit/wide", "line/sbc"} | SBC_SHOWN
 """Jobs of the simulation-based calibration; the page follows."""

@@ -6,7 +6,7 @@ does the same is tested with some of these edits, and with all that leave traces
 
 import pytest
 from edits import IN_SOURCES, LINE_FILE, WITH_TRACES
-from expected_jobs import INDEX, OF_THE_INDEX, everything, fits
+from expected_jobs import INDEX, analyses, everything, fits
 from reruns import jobs_to_rerun
 
 from support import CONFIG, Plan
@@ -16,7 +16,7 @@ ALSO_WITH_SNAKEMAKE = (
     "particles_added",
     "engine",
     "threshold",
-    "a_module_of_analyses",
+    "analyses_of_one_experiment",
     "figure_removed",
     "guide_removed",
     "experiment_removed",
@@ -62,12 +62,9 @@ def test_a_heavy_experiment_runs_only_when_asked_for(without_results):
     project = without_results
     project.edit(LINE_FILE, "problem:", "heavy: true\nproblem:")
     assert project.planned() == everything("coin")
-    of_line = everything("line") - INDEX - (OF_THE_INDEX - SHOWN_ON_THE_PAGE)
+    of_line = everything("line") - INDEX - analyses("line", {"general.index"})
     assert project.planned("heavy") == of_line | {"check-verification"}
     assert project.planned("results/report/line.html") <= of_line
-
-
-SHOWN_ON_THE_PAGE = {"line/analyse/general.provenance"}
 
 
 @pytest.mark.slow
