@@ -237,3 +237,14 @@ def test_planning_needs_no_jax():
         "sys.exit('jax' in sys.modules or 'numpyro' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_smaller_number_of_draws_makes_fewer_mock_data_sets(planned):
+    text = GOOD + (
+        "single:\n  tutorial: {guide: beta, num_particles: 1, step_size: 5e-4, seed: 7, "
+        "num_draws: 1000, num_mock: 500}\n"
+    )
+    for override, num_mock in (({}, 500), ({"num_draws": 200}, 200)):
+        cells = planned(text, Override(**override)).cells
+        (cell,) = (cell for cell in cells if cell.label == "tutorial")
+        assert cell.num_mock == num_mock

@@ -7,7 +7,7 @@ from scipy import stats
 
 from svi_atlas import problems
 from svi_atlas.judgement.error_rates import rates, truth
-from svi_atlas.problems.verdict_study import LOG_EVIDENCE, TARGETS
+from svi_atlas.problems.verdict_study.model import LOG_EVIDENCE, TARGETS
 from svi_atlas.records import FamilyOptimum
 
 THRESHOLDS = {"elbo_gap": 0.001, "mean_error": 0.1, "sd_ratio": 0.1}

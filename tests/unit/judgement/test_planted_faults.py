@@ -7,17 +7,17 @@ import numpyro.distributions as dist
 import pytest
 from numpyro.distributions import constraints
 from numpyro.infer import autoguide
-from svi_atlas.configuration.experiment import load_config
 
+from svi_atlas.configuration.load import load_config
 from svi_atlas.diagnostics.table import diagnose
 from svi_atlas.inference.dataset import to_dataset
 from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.fit import fit_cell
 from svi_atlas.judgement.verdict import deciding_checks, judge
 from svi_atlas.records import Mode, Reference
-from svi_atlas.references import to_dataset as reference_dataset
+from svi_atlas.references.dataset import to_dataset as reference_dataset
 
-THRESHOLDS = load_config({"experiments": ["coin"]}).thresholds
+THRESHOLDS = load_config({"experiments": ["coin"]}).thresholds.model_dump()
 SEEDS, NUM_DRAWS = (1, 2, 3, 4), 5000
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from svi_atlas.jobs.stages.table import weights_of_networks
 from svi_atlas.judgement.ranking import best_settings
+from svi_atlas.judgement.table import network_weights
 
 
 def cell(step_size, verdicts, kl, num_particles=8, guide="beta"):
@@ -70,4 +70,4 @@ def test_a_guide_that_failed_has_none():
 
 def test_weights_of_networks_are_found():
     table = pd.DataFrame(columns=["kl", "param.auto_arn__0$params.0.0[0,1]", "param.auto_loc[0]"])
-    assert weights_of_networks(table) == ["param.auto_arn__0$params.0.0[0,1]"]
+    assert network_weights(table) == ["param.auto_arn__0$params.0.0[0,1]"]

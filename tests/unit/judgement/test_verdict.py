@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from svi_atlas.configuration.experiment import load_config
 
+from svi_atlas.configuration.load import load_config
 from svi_atlas.judgement.checks import CHECKS
 from svi_atlas.judgement.verdict import VERDICTS, deciding_checks, judge, violations, within_limits
 
-THRESHOLDS = load_config({"experiments": ["coin"]}).thresholds
+THRESHOLDS = load_config({"experiments": ["coin"]}).thresholds.model_dump()
 
 GOOD = {
     "model": "headstails",

@@ -1,17 +1,17 @@
 """The comparison with published and exact values can fail, and names the row."""
 
-from pathlib import Path
+import tempfile
 
 import numpy as np
 import pandas as pd
 import pytest
-from svi_atlas.configuration.schema import checked
+import yaml
 
 from svi_atlas import cli
+from svi_atlas.configuration.load import load_expected
 from svi_atlas.errors import InputError
-from svi_atlas.judgement.verification import check, compare, summary
+from svi_atlas.judgement.verification import check, compare
 from svi_atlas.results import store
-from svi_atlas.results.paths import Layout
 
 TABLE = pd.DataFrame(
     {
@@ -39,9 +39,19 @@ ROW = {
 }
 
 
+EXPECTED = "config/expected/coin.yaml"
+
+
+def checked(row: dict) -> list[dict]:
+    """The row as the run reads it from a file."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump({"rows": [row]}, file)
+        return load_expected(file.name, EXPECTED)
+
+
 def compared(**changes):
-    rows = checked({"rows": [{**ROW, **changes}]}, "expected", "config/expected/coin.yaml")["rows"]
-    return compare({"fits": TABLE}, rows, "config/expected/coin.yaml").iloc[0]
+    rows = checked({**ROW, **changes})
+    return compare({"fits": TABLE}, rows, EXPECTED).iloc[0]
 
 
 def test_within_tolerance():
@@ -135,33 +145,28 @@ def test_bad_rows(changes, word):
 
 
 @pytest.fixture
-def results(tmp_path):
-    """A results folder with a table and a comparison of one good row and, if asked, a bad one."""
+def verification(tmp_path):
+    """The comparison of one good row and, if asked, of a bad one."""
 
     def write(*expects):
-        layout = Layout(str(tmp_path))
-        (tmp_path / "coin").mkdir(exist_ok=True)
+        file = tmp_path / "coin" / "verification.csv"
+        file.parent.mkdir(exist_ok=True)
         rows = [
             {**ROW, "table": "fits", "statistic": "only", "expect": expect} for expect in expects
         ]
-        comparison = compare({"fits": TABLE}, rows, "file")
-        store.write_table(comparison, tmp_path / "coin" / "verification.csv", "")
-        assert layout.verification("coin") == str(tmp_path / "coin" / "verification.csv")
-        failed = TABLE.iloc[[0]].assign(verdict="failed", message="ValueError: no", guide="broken")
-        table = pd.concat([TABLE, failed])
-        store.write_table(table, tmp_path / "coin" / "fits.parquet", "")
-        return str(tmp_path)
+        store.write_table(compare({"fits": TABLE}, rows, "file"), file, "")
+        return str(file)
 
     return write
 
 
-def test_a_bad_row_makes_the_command_fail_and_is_named(results, capsys):
-    good, bad = results(12.3), None
-    assert check(good, ["coin"])[1]
-    assert cli.main(["check-verification", good, "coin"]) == 0
+def test_a_bad_row_makes_the_command_fail_and_is_named(verification, capsys):
+    good = verification(12.3)
+    assert check([good])[1]
+    assert cli.main(["check-verification", good]) == 0
     assert "1 of 1 values within tolerance, 0 out" in capsys.readouterr().out
-    bad = results(12.3, 15.0)
-    assert cli.main(["check-verification", bad, "coin"]) == 1
+    bad = verification(12.3, 15.0)
+    assert cli.main(["check-verification", bad]) == 1
     lines = capsys.readouterr().out.splitlines()
     (out,) = (line for line in lines if line.startswith("OUT"))
     for word in ("coin", "alpha_q of the tutorial", "12.3", "15", "published", "one digit"):
@@ -169,31 +174,10 @@ def test_a_bad_row_makes_the_command_fail_and_is_named(results, capsys):
     assert "1 out" in lines[-1]
 
 
-def test_an_experiment_without_expected_values(results):
-    text, fine = check(results(), ["coin"])
-    assert fine
+def test_an_experiment_without_expected_values(verification):
+    text, within = check([verification()])
+    assert within
     assert "0 of 0" in text
-
-
-def test_summary_counts_verdicts_and_lists_what_failed(results):
-    text = summary(results(12.3), ["coin"])
-    assert "coin: 5 fits: 1 failed, 2 not_converged, 1 inadequate, 1 adequate" in text
-    assert "failed: headstails, broken, tutorial: ValueError: no" in text
-    assert "CPU time" not in text
-
-
-def test_summary_tells_where_the_cpu_time_went(results):
-    folder = Path(results(12.3))
-    for name, seconds in (("fit/a", 50.0), ("fit/b", 40.0), ("table", 10.0)):
-        file = folder / "coin" / "costs" / f"{name}.json"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f'{{"seconds": 1.0, "cpu_seconds": {seconds}, "peak_mb": 1.0}}')
-    table = store.read_table(folder / "coin" / "fits.parquet").assign(seconds=4.0)
-    store.write_table(table, folder / "coin" / "fits.parquet", "")
-    assert (
-        "CPU time of all jobs: 1.7 min (fit 90%, table 10%); inside compiled fits 20%"
-        in summary(str(folder), ["coin"])
-    )
 
 
 def test_error_rates_are_compared_where_there_are_any():
@@ -204,7 +188,7 @@ def test_error_rates_are_compared_where_there_are_any():
         **ROW, "table": "rates", "where": {"rule": "verdict", "split": "held_out"},
         "column": "wrong_rate", "expect": 0, "tolerance": 0.02, "kind": "promised",
     }  # fmt: skip
-    (row,) = checked({"rows": [row]}, "expected", "file")["rows"]
+    (row,) = checked(row)
     (result,) = compare({"fits": TABLE, "rates": rates}, [row], "file").itertuples()
     assert (result.value, result.ok) == (0.01, True)
     (out,) = compare(
@@ -213,3 +197,13 @@ def test_error_rates_are_compared_where_there_are_any():
     assert not out.ok
     with pytest.raises(InputError, match="key 'table': the experiment has no 'study'"):
         compare({"fits": TABLE}, [row], "file")
+
+
+def test_a_table_without_statistics_since_every_fit_failed_is_out_and_says_so():
+    failed = TABLE[["model", "guide", "block", "label", "step_size", "seed"]].assign(
+        verdict="failed", message="ValueError: no"
+    )
+    row = compare({"fits": failed}, checked(ROW), EXPECTED).iloc[0]
+    assert not row["ok"]
+    assert np.isnan(row["value"])
+    assert "failed" in row["why"]

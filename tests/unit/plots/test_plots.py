@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from made_up import fits_of, grid, references
+from made_up import failed, fits_of, grid, references
 from svi_atlas.analysis.general.distances import distances
 from svi_atlas.analysis.general.losses import losses
 from svi_atlas.analysis.general.seeds import distance_tails, inadequate_rates
@@ -43,6 +43,13 @@ def test_colours_run_from_light_to_dark_and_do_not_depend_on_the_order():
     assert colours == _style.scale_colours([0.001, 0.1])
     assert sum(colours[0.001][:3]) > sum(colours[0.1][:3])
     assert list(_style.scale_colours([5])) == [5]
+    assert _style.scale_colours([]) == {}
+
+
+def test_losses_of_a_run_in_which_every_fit_failed():
+    table, fits = failed(grid(counts=(1,)))
+    (axes,) = loss.draw(losses(table, fits, references()), table).axes
+    assert [text.get_text() for text in axes.texts] == ["failed: ValueError: no"]
 
 
 @pytest.mark.parametrize(

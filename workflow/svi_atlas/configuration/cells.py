@@ -159,7 +159,7 @@ def _single_cells(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> It
             seeds=(fit.seed,),
             num_steps=fit.num_steps or raw.num_steps,
             num_draws=fit.num_draws or raw.num_draws,
-            num_mock=fit.num_mock or 0,
+            num_mock=min(fit.num_mock or 0, fit.num_draws or raw.num_draws),
             optimizer=fit.optimizer or raw.optimizer,
         )
 

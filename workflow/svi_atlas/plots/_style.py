@@ -92,6 +92,8 @@ def guide_colour(guide: str) -> str:
 def scale_colours(values: Iterable[float], scale: str = STEP_SIZES) -> dict[float, tuple]:
     """A colour for each positive value, light to dark, evenly spaced on a logarithmic scale."""
     ordered = sorted(set(values))
+    if not ordered:
+        return {}
     colours = matplotlib.colormaps[scale]
     if len(ordered) == 1:
         return {ordered[0]: colours(0.6)}

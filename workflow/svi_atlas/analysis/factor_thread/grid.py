@@ -58,7 +58,10 @@ def falls(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
     """How far the loss falls with a factor guide: one row per model and step size."""
     grid = grid_fits(table)
     grid = grid[grid["guide"] == "factor"].reindex(
-        columns=[*table.columns, *{"final_loss", "param.sig1_q"}.difference(table.columns)]
+        columns=[
+            *table.columns,
+            *{"evidence_violation_z", "final_loss", "param.sig1_q"}.difference(table.columns),
+        ]
     )
     rows = []
     for (model, step_size), fits in grid.groupby(["model", "step_size"], sort=False):

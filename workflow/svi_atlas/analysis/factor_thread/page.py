@@ -76,7 +76,8 @@ def _factor_guides(table: pd.DataFrame, limit: float) -> str:
     if fits.empty:
         return ""
     diverged = int((fits["verdict"] == "diverged").sum())
-    proved = int((fits["evidence_violation_z"] > limit).sum())
+    violation = fits.get("evidence_violation_z", pd.Series(dtype=float))
+    proved = int((violation > limit).sum())
     who = f"All {diverged:,}" if diverged == len(fits) else count_of(diverged, len(fits))
     text = f"{who} fits with a factor guide have the verdict *diverged*"
     text += ", at every step size and particle count." if diverged == len(fits) else "."

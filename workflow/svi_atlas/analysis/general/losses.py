@@ -40,7 +40,9 @@ def losses(table: pd.DataFrame, fits: Fits, reference: References) -> pd.DataFra
                     floor=floor,
                 )
             )
-    return pd.concat(parts, ignore_index=True)
+    losses = pd.concat(parts, ignore_index=True)
+    numbers = ["step_size", "low", "median", "high"]  # a run in which every fit failed has none
+    return losses.reindex(columns=list(dict.fromkeys([*losses, *numbers])))
 
 
 def _losses_of_cell(fits: xr.Dataset) -> pd.DataFrame:
