@@ -51,7 +51,7 @@ def slow_if_imported(what):
     return pytest.param(what, marks=pytest.mark.slow if what in IMPORTED else ())
 
 
-@pytest.mark.parametrize("what", map(slow_if_imported, BAD))
+@pytest.mark.parametrize("what", [slow_if_imported(what) for what in BAD])
 def test_bad_input_is_refused(what, without_results, monkeypatch):
     """By the functions that the workflow calls first."""
     file, old, new, (code, where, key), words = BAD[what]
