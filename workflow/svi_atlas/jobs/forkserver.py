@@ -1,9 +1,10 @@
-"""Warm starts: jobs are forks of one process that has imported the heavy libraries.
+"""A fork server: jobs are forks of one process that has imported the heavy libraries.
 
-Importing them costs a job 2 to 3 s of CPU time, often more than its work. The main process of a run
-starts a server, which imports other people's libraries, never ours, and forks once a job; the job then
-imports the library afresh, so that it sees the code as it is. A job that finds no server runs by
-itself: on the nodes of a cluster, in another environment, or with SVI_ATLAS_FORKSERVER=off.
+Importing them takes 2 to 3 s of CPU time per job, often more than the job's own work. The main process of
+a run starts a server, which imports third-party libraries but never this one, and forks once per job; the
+job then imports this library afresh, so that it sees the code as it is. A job that finds no server runs
+in a process of its own: on the nodes of a cluster, in another environment, or with
+SVI_ATLAS_FORKSERVER=off.
 """
 
 from __future__ import annotations
@@ -27,17 +28,34 @@ VARIABLE = "SVI_ATLAS_FORKSERVER"
 """Environment variable that tells jobs the environment and the address of the server, or "off"."""
 
 LIBRARIES = (
-    "jax.numpy", "numpyro.infer.autoguide", "h5netcdf", "xarray", "pyarrow.parquet", "pandas",
-    "arviz_stats.base", "scipy.stats", "matplotlib.pyplot", "papermill", "jupytext", "nbconvert",
-)  # fmt: skip
+    "jax.numpy",
+    "numpyro.infer.autoguide",
+    "h5netcdf",
+    "xarray",
+    "pyarrow.parquet",
+    "pandas",
+    "arviz_stats.base",
+    "jaxtyping",
+    "scipy.stats",
+    "matplotlib.pyplot",
+    "papermill",
+    "jupytext",
+    "nbconvert",
+)
 
 
 def start(environment: dict[str, str]) -> subprocess.Popen | None:
     """Start a server that lives as long as this process, and tell the jobs started from here.
 
-    environment: variables the server needs on top of this process's own. Returns None, and starts
-    nothing, where VARIABLE is "off", where forks of a process with such libraries are not safe (macOS),
-    and where the folder for temporary files has too long a name for a socket.
+    Parameters
+    ----------
+    environment
+        Variables that the server needs in addition to those of this process.
+
+    Returns
+    -------
+    None, and nothing is started, if VARIABLE is "off", if forks of a process with such libraries are
+    not safe (macOS), or if the path of the folder for temporary files is too long for a socket.
     """
     if os.environ.get(VARIABLE) == "off" or sys.platform != "linux":
         return None
