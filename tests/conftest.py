@@ -22,9 +22,11 @@ SLOW = {
         "acceleration", "cell", "checkpoint", "draws", "fit", "full_data", "guide_check", "guides",
         "natural_gradient", "nonfinite", "predictive", "program",
     ),
-    "unit/sbc": ("ranks", "refit"),
+    "unit/judgement": ("planted_faults", "step_size_forecast"),
+    "unit/references": ("quadrature",),
+    "unit/sbc": ("ranks", "refit", "uniformity"),
 }  # fmt: skip
-"""Modules that drive a browser, or compile programs of JAX in nearly every test, a second or more each."""
+"""Modules that drive a browser, compile programs of JAX in nearly every test, or simulate much."""
 
 
 def pytest_collection_modifyitems(items):

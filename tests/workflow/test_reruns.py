@@ -28,17 +28,34 @@ def before(unfinished):
     return unfinished.plan()
 
 
+OF_PROBLEMS = (
+    "one_guide_of_a_users_problem",
+    "module_beside_a_users_problem",
+    "one_guide_of_a_built_in_problem",
+)
+"""Edits after which planning imports the problem, in a process with JAX."""
+
+
+def slow_if_imported(edit):
+    return pytest.param(edit, marks=pytest.mark.slow if edit in OF_PROBLEMS else ())
+
+
 @pytest.fixture(scope="module")
-def edited(unfinished, tmp_path_factory):
-    """The jobs that each edit says it reruns, and the plan after it; all are planned at once."""
+def edited(unfinished, tmp_path_factory, request):
+    """The jobs that each edit under test says it reruns, and the plan after it; planned all at once."""
     folder = tmp_path_factory.mktemp("edits")
-    projects = {edit: unfinished.copy(folder / edit) for edit in IN_SOURCES}
+    selected = [item.callspec.params["edit"] for item in request.session.items if is_edit(item)]
+    projects = {edit: unfinished.copy(folder / edit) for edit in selected}
     expected = [IN_SOURCES[edit](project) for edit, project in projects.items()]
     after = plans(list(projects.values()))
     return dict(zip(projects, zip(expected, after, strict=True), strict=True))
 
 
-@pytest.mark.parametrize("edit", IN_SOURCES)
+def is_edit(item):
+    return getattr(item, "originalname", None) == "test_edit_of_the_sources"
+
+
+@pytest.mark.parametrize("edit", [slow_if_imported(edit) for edit in IN_SOURCES])
 def test_edit_of_the_sources(edit, before, edited):
     expected, after = edited[edit]
     assert jobs_to_rerun(before, after) == expected
