@@ -40,6 +40,11 @@ class InputError(Exception):
         return "\n".join(problem.text for problem in self.problems)
 
 
+def wrong_key(code: str, file: str, key: str, message: str) -> InputError:
+    """The error for one key of a file (see InputProblem)."""
+    return InputError(InputProblem(code, file, key, f"{file}: key {key!r}: {message}"))
+
+
 def refuse(problems: Iterable[InputProblem]) -> None:
     """Raise InputError with all problems, each on a line of its own, if there are any."""
     collected = tuple(problems)

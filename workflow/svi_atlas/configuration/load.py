@@ -21,13 +21,17 @@ def load_config(value: Any, where: str = "config/config.yaml") -> Config:
     return config.model_copy(update={"results": config.results.rstrip("/")})
 
 
-def read_experiment(path: str | Path, override: Override | None = None) -> ExperimentFile:
+def read_experiment(
+    path: str | Path, override: Override | None = None, where: str = ""
+) -> ExperimentFile:
     """One experiment's file with the global overrides. Raises InputError.
+
+    `where` is how messages name the file, if not by its path.
 
     An override of `num_steps` or `num_draws` counts for every fit, also where the file gives a
     block or a fit a number of its own.
     """
-    experiment = checked(ExperimentFile, read_yaml(path), str(path))
+    experiment = checked(ExperimentFile, read_yaml(path), where or str(path))
     override = override or Override()
     given: dict[str, Any] = override.model_dump(exclude={"seeds", "data"}, exclude_none=True)
     own_steps: dict[str, Any] = {key: None for key in ("num_steps",) if key in given}

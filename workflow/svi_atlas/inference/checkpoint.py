@@ -29,7 +29,7 @@ class Checkpoint:
     def load(self, like: Any) -> Any:
         """The saved pytree, of the structure of `like`, or None if there is none for this spec."""
         try:
-            with np.load(self.path) as saved:
+            with self.path.open("rb") as file, np.load(file) as saved:
                 if str(saved["spec"]) != self.spec_text:
                     return None
                 leaves = [saved[f"leaf{index}"] for index in range(len(saved.files) - 1)]

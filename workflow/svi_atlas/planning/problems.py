@@ -12,7 +12,7 @@ from typing import Any
 
 from svi_atlas.configuration.messages import did_you_mean
 from svi_atlas.configuration.problem_info import ProblemInfo
-from svi_atlas.errors import InputError
+from svi_atlas.errors import InputError, wrong_key
 from svi_atlas.locations import PACKAGE
 from svi_atlas.planning.code_digest import code_digest
 from svi_atlas.planning.job_spec import canonical_json, write_if_changed
@@ -20,20 +20,25 @@ from svi_atlas.planning.job_spec import canonical_json, write_if_changed
 PROBLEMS = PACKAGE / "problems"
 
 
-def problem_file(problem: str, where: str | Path = "") -> Path:
+def problem_file(problem: str, where: str = "") -> Path:
     """The Python file behind a built-in problem's name or a user's path. Raises InputError."""
     if problem.endswith(".py"):
         if not Path(problem).is_file():
-            raise InputError(
-                f"{where}: key 'problem': no such file {problem!r}; give a path relative to "
-                f"{Path.cwd()}"
+            raise wrong_key(
+                "no_file",
+                where,
+                "problem",
+                f"no such file {problem!r}; give a path relative to {Path.cwd()}",
             )
         return Path(problem)
     built_in = sorted(path.parent.name for path in PROBLEMS.glob("*/model.py"))
     if problem not in built_in:
-        raise InputError(
-            f"{where}: key 'problem': unknown problem {problem!r}{did_you_mean(problem, built_in)}, "
-            f"allowed are {', '.join(built_in)} or the path of a .py file that defines PROBLEM"
+        raise wrong_key(
+            "unknown_name",
+            where,
+            "problem",
+            f"unknown problem {problem!r}{did_you_mean(problem, built_in)}, allowed are "
+            f"{', '.join(built_in)} or the path of a .py file that defines PROBLEM",
         )
     return PROBLEMS / problem / "model.py"
 

@@ -15,7 +15,7 @@ from svi_atlas.configuration.cells import Experiment, plan_experiment
 from svi_atlas.configuration.load import load_config, load_expected, read_experiment
 from svi_atlas.configuration.messages import did_you_mean
 from svi_atlas.configuration.models import Config
-from svi_atlas.errors import InputError
+from svi_atlas.errors import wrong_key
 from svi_atlas.locations import PACKAGE
 from svi_atlas.planning.code_digest import load_digests, save_digests
 from svi_atlas.planning.job_spec import canonical_json, write_if_changed
@@ -68,9 +68,12 @@ class Run:
         file = self.project / "notebooks" / f"{name}.py"
         if not file.is_file():
             known = sorted(path.stem for path in file.parent.glob("*.py"))
-            raise InputError(
-                f"{experiment.file}: key 'notebooks': there is no notebooks/{name}.py"
-                f"{did_you_mean(name, known)}, allowed are {', '.join(known)}"
+            raise wrong_key(
+                "unknown_name",
+                experiment.file,
+                "notebooks",
+                f"there is no notebooks/{name}.py{did_you_mean(name, known)}, allowed are "
+                + ", ".join(known),
             )
         return file
 
@@ -180,19 +183,25 @@ def load(config: Any, project: str | Path) -> Run:
     load_digests(_digests_file(layout))
     for name in checked_config.override.data:
         if name not in checked_config.experiments:
-            raise InputError(
-                f"{CONFIG}: key 'override.data': {name!r} is none of the experiments"
+            raise wrong_key(
+                "unknown_name",
+                CONFIG,
+                "override.data",
+                f"{name!r} is none of the experiments"
                 f"{did_you_mean(name, checked_config.experiments)}: "
-                + ", ".join(checked_config.experiments)
+                + ", ".join(checked_config.experiments),
             )
     files = {name: _experiment_file(project, name) for name in checked_config.experiments}
-    raws = {name: read_experiment(files[name], checked_config.override) for name in files}
+    shown = {name: _relative(file, project) for name, file in files.items()}
+    raws = {
+        name: read_experiment(files[name], checked_config.override, shown[name]) for name in files
+    }
     infos = describe_problems(
-        {raw.problem: problem_file(raw.problem, files[name]) for name, raw in raws.items()},
+        {raw.problem: problem_file(raw.problem, shown[name]) for name, raw in raws.items()},
         Path(layout.path("planning")),
     )
     experiments = {
-        name: plan_experiment(name, _relative(files[name], project), raw, infos[raw.problem])
+        name: plan_experiment(name, shown[name], raw, infos[raw.problem])
         for name, raw in raws.items()
     }
     for experiment in experiments.values():
@@ -223,9 +232,12 @@ def _experiment_file(project: Path, name: str) -> Path:
         if file.is_file():
             return file
     known = sorted(_configured(project))
-    raise InputError(
-        f"{CONFIG}: key 'experiments': there is no file config/experiments/{name}.yaml"
-        f"{did_you_mean(name, known)}; known experiments are {', '.join(known)}"
+    raise wrong_key(
+        "unknown_name",
+        CONFIG,
+        "experiments",
+        f"there is no file config/experiments/{name}.yaml{did_you_mean(name, known)}; known "
+        f"experiments are {', '.join(known)}",
     )
 
 
@@ -238,7 +250,10 @@ def _check_figures(experiment: Experiment) -> None:
     )
     for figure in experiment.figures:
         if figure not in known:
-            raise InputError(
-                f"{experiment.file}: key 'figures': unknown figure {figure!r}"
-                f"{did_you_mean(figure, known)}, allowed are {', '.join(known)}"
+            raise wrong_key(
+                "unknown_name",
+                experiment.file,
+                "figures",
+                f"unknown figure {figure!r}{did_you_mean(figure, known)}, allowed are "
+                + ", ".join(known),
             )
