@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -162,8 +161,7 @@ def test_a_killed_run_leaves_nothing_that_is_computed_twice(runs, project):
     try:
         wait_for(lambda: is_running(project), process)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        kill_group(process)
     (left,) = [name for name, job in jobs_of(project).items() if job["JobState"] == "RUNNING"]
     project.edit("config/experiments/coin.yaml", "20000000", "400")
     succeeds(project, "--unlock")

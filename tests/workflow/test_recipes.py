@@ -113,8 +113,8 @@ def test_a_new_figure(project):
     project.write(f"{LIBRARY}/plots/coin/spread.py", FIGURE)
     project.edit("config/experiments/coin.yaml", "figures: [", "figures: [coin.spread, ")
     planned = project.planned("results/report/coin.html")
-    assert {"coin: analysis coin.spread", "coin: figure coin.spread"} <= planned
-    assert not any("fit " in job for job in planned)
+    assert {"coin/analyse/coin.spread", "coin/figure/coin.spread"} <= planned
+    assert not any("/fit/" in job for job in planned)
     project.run("results/report/coin.html")
     assert project.exists("results/coin/figures/coin.spread.png")
     assert "Final loss of every fit by step size." in project.read("results/report/coin.html")
