@@ -74,7 +74,7 @@ def recipe(letter: str) -> str:
     text = (ROOT / "CONTRIBUTING.md").read_text()
     headings = {"statistic": "new statistic", "figure": "new figure"}
     sections = re.split(r"^#+ ", text, flags=re.MULTILINE)
-    return next(part for part in sections if headings[letter] in part.splitlines()[0].lower())
+    return next(part for part in sections if headings[letter] in part.split("\n")[0].lower())
 
 
 def test_a_new_statistic(project):
