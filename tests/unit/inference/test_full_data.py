@@ -43,7 +43,7 @@ def test_draws_are_judged_by_all_rows_and_the_reference_is_of_all_rows():
     means = draws.sites["mean"][0, 0, 0]
     expected = [exact_log_density(mean) for mean in means]
     np.testing.assert_allclose(draws.log_joint[0, 0, 0], expected, rtol=1e-4)
-    posterior = Posterior.of(minibatches, DATA, "here")
+    posterior = Posterior.from_model(minibatches, DATA, "here")
     height, _ = posterior.evaluate(np.array([[0.3]]))
     np.testing.assert_allclose(height, exact_log_density(0.3), rtol=1e-6)
 
