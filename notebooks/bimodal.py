@@ -177,7 +177,7 @@ page.table("bimodal.particles_and_convergence")
 
 # %% [markdown]
 # **Supported, at a price.** At one step size more particles end nearer to the family's optimum, and more
-# seeds come to rest, because the jumps about the optimum are noise of the gradient. The time of a fit
+# seeds come to rest, because the fluctuations about it are noise of the gradient. The time of a fit
 # grows with them. A smaller step size gets as near for less, but then more steps are needed until the
 # parameters are seen to rest, and particles do not make up for missing steps. (Medians with the 10 % to
 # 90 % range. Seconds are of batched fits that share a machine: compare them with each other only.)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from svi_atlas.configuration.load import load_config
-from svi_atlas.judgement.checks import CHECKS
+from svi_atlas.judgement.checks import CHECKS, elbo_gap_known
 from svi_atlas.judgement.verdict import VERDICTS, deciding_checks, judge, violations, within_limits
 
 THRESHOLDS = load_config({"experiments": ["coin"]}).thresholds.model_dump()
@@ -342,3 +342,23 @@ def test_each_threshold_matters(name, value, changes):
 def test_every_threshold_is_tested():
     cases = test_each_threshold_matters.pytestmark[0].args[1]
     assert {name for name, *_ in cases} == set(THRESHOLDS)
+
+
+@pytest.mark.parametrize(
+    ("gap", "error", "known"),
+    [
+        (
+            0.0,
+            0.25,
+            True,
+        ),  # precise enough whatever the gap: an error of half the limit is the last
+        (0.0, 0.26, False),
+        (1.0, 0.26, False),
+        (2.1, 0.5, True),  # imprecise, but more than three errors above the limit
+        (1.9, 0.5, False),
+        (np.nan, np.nan, False),
+    ],
+)
+def test_where_the_optimality_gap_is_known_at_a_limit_of_half_a_nat(gap, error, known):
+    table = pd.DataFrame({"elbo_gap": [gap], "elbo_gap_se": [error]})
+    assert elbo_gap_known(table, {"elbo_gap": 0.5}).tolist() == [known]

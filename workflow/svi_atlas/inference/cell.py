@@ -48,7 +48,7 @@ def fit_and_draw(
     problem
         Holds the cell's model and guide.
     cell
-        The fields of the planned cell (`configuration.experiment.Cell`).
+        The fields of the planned cell (`configuration.cells.Cell`).
     data
         Arrays by name.
     autoguide

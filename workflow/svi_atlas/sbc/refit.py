@@ -37,7 +37,7 @@ def refit_simulated_data(
     problem
         Holds the model and the guide.
     settings
-        The fields of an entry of the experiment's `sbc` (`configuration.experiment.SbcSettings`).
+        The fields of an entry of the experiment's `sbc` (`configuration.cells.SbcSettings`).
     data
         Arrays by name.
     autoguide

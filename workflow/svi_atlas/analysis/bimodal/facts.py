@@ -208,7 +208,7 @@ def _truncated_steps(grid: pd.DataFrame) -> str:
     return (
         "At the smaller step size the loss is good long before the parameters are at rest: sig2_q is still "
         "moving when the steps are used up, which is what *not converged* means. At the larger step size "
-        "it arrives, and then jumps about the optimum, which costs a few thousandths of a nat."
+        "it arrives, and then fluctuates about the optimum, which costs a few thousandths of a nat."
     )
 
 
