@@ -7,10 +7,10 @@ rule fit:
         spec=LAYOUT.spec("fit"),
     output:
         LAYOUT.pattern("fit"),
-    wildcard_constraints:
-        label="(?!search[.])[^/]+",
     log:
         LAYOUT.log("fit"),
+    wildcard_constraints:
+        label="(?!search[.])[^/]+",
     conda:
         "../../envs/cpu.yaml"
     threads: 1
