@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+SCHEDULE_NAMES = ("constant", "cosine", "exponential", "warmup_cosine")
+"""Names of the step-size schedules that every problem has."""
+
 Data = Mapping[str, Any]
 """Arrays by name, as `simulate` made them."""
 
