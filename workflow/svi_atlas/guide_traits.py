@@ -15,6 +15,7 @@ class GuideTraits:
         is no negative ELBO.
     mean_field: without correlation between the components.
     full_rank: a Gaussian whose whole covariance matrix is fitted.
+    low_rank: a Gaussian whose covariance matrix is diagonal but for a few directions.
     flow: a normalising flow.
     mixture: of several components, so that it can have several modes.
     automatic: made by NumPyro from the model.
@@ -23,6 +24,7 @@ class GuideTraits:
     point: bool = False
     mean_field: bool = False
     full_rank: bool = False
+    low_rank: bool = False
     flow: bool = False
     mixture: bool = False
     automatic: bool = False
@@ -33,7 +35,7 @@ AUTOGUIDE_TRAITS: Mapping[str, GuideTraits] = {
     "AutoDiagonalNormal": GuideTraits(automatic=True, mean_field=True),
     "AutoIAFNormal": GuideTraits(automatic=True, flow=True),
     "AutoLaplaceApproximation": GuideTraits(automatic=True, point=True),
-    "AutoLowRankMultivariateNormal": GuideTraits(automatic=True),
+    "AutoLowRankMultivariateNormal": GuideTraits(automatic=True, low_rank=True),
     "AutoMultivariateNormal": GuideTraits(automatic=True, full_rank=True),
     "AutoNormal": GuideTraits(automatic=True, mean_field=True),
 }

@@ -20,11 +20,13 @@ class FittedGuide(NamedTuple):
 
     params: constrained parameters of the fit, by name.
     constrain: maps unconstrained to constrained parameters.
+    fitted: the guide that was fitted, set up.
     guide, guide_params: what to draw from; they differ from what was fitted for a point only.
     """
 
     params: dict[str, Any]
     constrain: Callable[[Any], dict[str, Any]]
+    fitted: Callable
     guide: Callable
     guide_params: dict[str, Any]
 
@@ -42,7 +44,7 @@ def fitted_guide(
     posterior, posterior_params = posterior_guide(guide, params)
     if posterior is not guide:
         constrain_function(SVI(model, posterior, Adam(0.0), Trace_ELBO()), data)
-    return FittedGuide(params, constrain, posterior, posterior_params)
+    return FittedGuide(params, constrain, guide, posterior, posterior_params)
 
 
 def constrain_function(svi: SVI, data: Mapping[str, Any]) -> Callable[[dict], dict]:
