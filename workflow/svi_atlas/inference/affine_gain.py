@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree, UInt32
 
-from svi_atlas.inference.densities import evaluate_model, map_keys
+from svi_atlas.inference.densities import evaluate_model, map_draws
 from svi_atlas.inference.parameters import FittedGuide, fitted_guide
 from svi_atlas.inference.squared_mean import (
     SymmetricProducts,
@@ -62,17 +62,6 @@ class AffineGain(NamedTuple):
     beyond: Float[Array, ""]
     beyond_se: Float[Array, ""]
     gradient_scale: Float[Array, ""]
-
-
-class BaseDraws(NamedTuple):
-    """Draws of the base with gradients.
-
-    noise: e. gradient: g, see the module. density_gradient: gradient of ln p in z.
-    """
-
-    noise: Float[Array, "draw dim"]
-    gradient: Float[Array, "draw dim"]
-    density_gradient: Float[Array, "draw dim"]
 
 
 def estimate_gain(
@@ -119,19 +108,37 @@ def gain_of_fit(
     base = standard_base(fit.fitted, fit.params)
     if base is None:
         return None
-    draw = partial(_draw_base, base, partial(_log_density, model, fit.params, data, base))
-    keys = jax.random.split(key, num_draws)
-    return affine_gain(base, map_keys(draw, keys, at_once or num_draws))
+    log_density = partial(_log_density, model, fit.params, data, base)
+    differentiate = partial(_differentiate, base, log_density)
+    noise_key, model_key = jax.random.split(key)
+    noise = jax.random.normal(noise_key, (num_draws, base.dim))
+    keys = jax.random.split(model_key, num_draws)
+    gradients = map_draws(differentiate, (noise, keys), at_once or num_draws)
+    return affine_gain(base, noise, *gradients)
 
 
-def affine_gain(base: StandardBase, draws: BaseDraws) -> AffineGain:
-    """The gain within the family of the guide and beyond it, from draws of its base."""
-    usable = jnp.isfinite(draws.gradient).all(-1) & jnp.isfinite(draws.density_gradient).all(-1)
+def affine_gain(
+    base: StandardBase,
+    noise: Float[Array, "draw dim"],
+    gradient: Float[Array, "draw dim"],
+    density_gradient: Float[Array, "draw dim"],
+) -> AffineGain:
+    """The gain from draws of the base.
+
+    Parameters
+    ----------
+    base
+        Whose `kind` and `covariance_parts` say what lies within the family.
+    noise, gradient
+        e, and g as the module defines it.
+    density_gradient
+        Of ln p in unconstrained coordinates.
+    """
+    usable = jnp.isfinite(gradient).all(-1) & jnp.isfinite(density_gradient).all(-1)
     gradient, density_gradient = (
-        jnp.where(usable[:, None], values, 0.0)
-        for values in (draws.gradient, draws.density_gradient)
+        jnp.where(usable[:, None], values, 0.0) for values in (gradient, density_gradient)
     )
-    within, beyond = _split_by_family(base, gradient, draws.noise)
+    within, beyond = _split_by_family(base, gradient, noise)
     scale = jnp.sqrt((density_gradient**2).sum(0) / usable.sum())
     gain = AffineGain(
         *(estimate_squared_mean(within, usable) / 2),
@@ -152,14 +159,13 @@ def _log_density(model, params, data, base: StandardBase, z, key) -> Float[Array
     return evaluate_model(model, data, params, sites, key)[1] + log_det
 
 
-def _draw_base(base: StandardBase, log_density: Callable, key: UInt32[Array, 2]) -> BaseDraws:
-    """One draw; the gradient of the model is computed once."""
-    noise_key, model_key = jax.random.split(key)
-    noise = jax.random.normal(noise_key, (base.dim,))
+def _differentiate(base: StandardBase, log_density: Callable, draw):
+    """(g, gradient of ln p in z) of one draw (noise, key); the model's gradient is computed once."""
+    noise, key = draw
     (z, _), pull_back = jax.vjp(base.transform, noise)
-    density_gradient = jax.grad(log_density)(z, model_key)
+    density_gradient = jax.grad(log_density)(z, key)
     (gradient,) = pull_back((density_gradient, jnp.ones(())))
-    return BaseDraws(noise, gradient + noise, density_gradient)
+    return gradient + noise, density_gradient
 
 
 def _split_by_family(base: StandardBase, gradient, noise) -> tuple[Terms, Terms]:

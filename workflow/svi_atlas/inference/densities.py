@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-from jaxtyping import Array, Float, UInt32
+from jaxtyping import Array, Float, PyTree, UInt32
 from numpyro import handlers
 from numpyro.infer.util import compute_log_probs
 
@@ -56,8 +56,8 @@ def evaluate_model(
     return {name: trace[name]["value"] for name in names}, sum(logs.values())
 
 
-def map_keys(function: Callable, keys: UInt32[Array, "draw 2"], at_once: int):
-    """function(key) of all keys, at most `at_once` at a time; results lead with the key."""
-    if len(keys) <= at_once:
-        return jax.vmap(function)(keys)
-    return jax.lax.map(function, keys, batch_size=at_once)
+def map_draws(function: Callable, draws: PyTree, at_once: int) -> PyTree:
+    """function(draw) of all draws, at most `at_once` at a time; arguments and results lead with the draw."""
+    if len(jax.tree.leaves(draws)[0]) <= at_once:
+        return jax.vmap(function)(draws)
+    return jax.lax.map(function, draws, batch_size=at_once)

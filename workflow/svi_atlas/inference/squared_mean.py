@@ -74,29 +74,29 @@ def estimate_squared_mean(terms: Terms, usable: Bool[Array, " draw"]) -> Float[A
     """
     count = usable.sum()
     weights = usable / count
-    own = _sum(terms, lambda term: term.product(term))
-    with_mean = _sum(terms, lambda term: term.product_with_mean(weights))
+    factors, elements = zip(*terms, strict=True)
+    own = _combine(factors, [x.product(x) for x in elements])
+    with_mean = _combine(factors, [x.product_with_mean(weights) for x in elements])
     with_others = (count * with_mean - own) / (count - 1)
     estimate = weights @ with_others
 
     def pair_variance(shift):
         """Of inner products of draws `shift` apart, less their means."""
-        product = _sum(terms, lambda term: term.product(jax.tree.map(lambda x: _roll(x, shift), term)))
-        centred = product - with_mean - _roll(with_mean, shift) + weights @ with_mean
-        pairs = usable & _roll(usable, shift)
+        others, mean_of_others, usable_others = jax.tree.map(
+            lambda values: jnp.roll(values, shift, axis=0), (elements, with_mean, usable)
+        )
+        product = _combine(factors, [x.product(y) for x, y in zip(elements, others, strict=True)])
+        centred = product - with_mean - mean_of_others + weights @ with_mean
+        pairs = usable & usable_others
         return jnp.where(pairs, centred**2, 0.0).sum() / pairs.sum()
 
-    shifts = range(1, min(NUM_SHIFTS + 1, len(usable)))
-    of_pairs = sum((pair_variance(shift) for shift in shifts), jnp.zeros(())) / max(len(shifts), 1)
+    shifts = jnp.arange(1, min(NUM_SHIFTS + 1, len(usable)))
+    of_pairs = jax.lax.map(pair_variance, shifts).mean()
     # The mean of the other draws has an error, which adds to the variance of the products with it.
     of_draws = weights @ (with_others - estimate) ** 2 - of_pairs / count
     variance = 4 * jnp.clip(of_draws, 0.0) / count + 2 * of_pairs / count**2
     return jnp.stack([estimate, jnp.sqrt(variance)])
 
 
-def _sum(terms: Terms, product) -> Float[Array, " draw"]:
-    return sum(factor * product(term) for factor, term in terms)
-
-
-def _roll(values: Array, shift: int) -> Array:
-    return jnp.roll(values, shift, axis=0)
+def _combine(factors: tuple[float, ...], products: list[Array]) -> Float[Array, " draw"]:
+    return sum(factor * product for factor, product in zip(factors, products, strict=True))
