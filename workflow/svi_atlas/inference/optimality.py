@@ -77,4 +77,5 @@ def _gap_of_fit(check: GapCheck, unconstrained, data) -> Float[jax.Array, 2]:
     gain = gain_of_fit(check.model, fit, data, purpose_key(0, "arrival"), check.num_draws)
     if gain is None:
         return jnp.full(2, jnp.nan)
-    return jnp.stack([gain.within, gain.within_se]) / gain.degrees_of_freedom
+    num_parameters = sum(leaf.size for leaf in jax.tree.leaves(unconstrained))
+    return jnp.stack([gain.within, gain.within_se]) / num_parameters

@@ -272,10 +272,10 @@ class _Pool:
             active = np.flatnonzero(progress.steps_used[:, 0] == 0)
             if not active.size:
                 break
-            for group in _groups(active, self._group):
+            for group in self._groups(active):
                 self._advance(progress, group, parts, step_sizes)
             progress = _after_round(progress, parts)
-            for group in _groups(active, self._group):
+            for group in self._groups(active):
                 self._look(progress, group, gap)
             if check is not None:
                 progress.stop(check.is_small(gap))
@@ -284,6 +284,11 @@ class _Pool:
             arrived = int((progress.steps_used > 0).sum())
             report(f"step {progress.num_steps:,}: {arrived} of {len(replicas)} fits have arrived")
         return progress, gap
+
+    def _groups(self, items: Sequence[int]) -> Iterator[np.ndarray]:
+        """Items in groups of the size that is compiled; the last may be smaller."""
+        for first in range(0, len(items), self._group):
+            yield np.asarray(items[first : first + self._group])
 
     def _compile(self) -> None:
         if self.seconds_compile:
@@ -357,17 +362,6 @@ def _after_round(progress: Progress, parts: Sequence[Part]) -> Progress:
         num_losses=progress.num_losses + num_steps,
         num_snapshots=progress.num_snapshots + sum(part.num_snapshots for part in parts),
     )
-
-
-def _groups(items: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    for first in range(0, len(items), size):
-        yield items[first : first + size]
-
-
-def _padded(items: Sequence[int], size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Groups, and each again with its items repeated until it has its full size."""
-    for group in _groups(np.asarray(items), size):
-        yield group, np.resize(group, size)
 
 
 def _pairs(first: Any, second: Any) -> Iterator[tuple[Any, Any]]:
