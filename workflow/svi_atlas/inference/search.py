@@ -305,12 +305,9 @@ class _Pool:
         """Nothing done yet, with the arrays of all replicas."""
         seeds = [seed for seed, _ in replicas]
         groups = [
-            jax.tree.map(
-                lambda leaf, kept=len(group): np.asarray(leaf)[:kept], self._cell.start(padded)[0]
-            )
-            for group, padded in _padded(seeds, self._group)
+            self._cell.start(np.resize(group, self._group))[0] for group in self._groups(seeds)
         ]
-        state = jax.tree.map(lambda *leaves: np.concatenate(leaves), *groups)
+        state = jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(seeds)], *groups)
         parts = list(chain.from_iterable(rounds))
         losses = np.full((sum(part.num_steps for part in parts), len(seeds), 1), np.nan, np.float32)
         shapes = jax.tree.map(

@@ -101,7 +101,7 @@ class WhitenedNormal(Whitened):
 
 def _location_and_scale(
     normal: dist.Distribution,
-) -> tuple[Float[Array, " dim"], Float[Array, dim * dim]]:
+) -> tuple[Float[Array, " dim"], Float[Array, ...]]:
     """Mean of a Normal, and its standard deviations or the Cholesky factor of its covariance matrix."""
     if isinstance(normal, dist.Normal):
         return normal.loc, normal.scale
