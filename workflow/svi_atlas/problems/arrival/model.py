@@ -16,9 +16,13 @@ from numpyro.distributions import constraints
 from svi_atlas.problems.arrival import exact
 from svi_atlas.problems.base import Problem, Reference
 from svi_atlas.problems.bimodal.model import PROBLEM as BIMODAL
+from svi_atlas.problems.bimodal.model import reference as bimodal_reference
 from svi_atlas.problems.coin.model import PROBLEM as COIN
+from svi_atlas.problems.coin.model import reference as coin_reference
 from svi_atlas.problems.factor_thread.model import PROBLEM as FACTOR_THREAD
+from svi_atlas.problems.factor_thread.model import sample_reference
 from svi_atlas.problems.rotated_gaussian.model import PROBLEM as ROTATED_GAUSSIAN
+from svi_atlas.problems.rotated_gaussian.model import unconstrained_reference
 
 NUM_DRAWS = 10_000
 """Draws of the references."""
@@ -234,10 +238,10 @@ REFERENCES = {
     "autoregression": autoregression_reference,
     "eight_schools_non_centred": _schools_reference(centred=False),
     "eight_schools_centred": _schools_reference(centred=True),
-    "coin": COIN.reference,
-    "bimodal": BIMODAL.reference,
-    "rotated_gaussian": ROTATED_GAUSSIAN.reference["unconstrained"],
-    "factor_thread": FACTOR_THREAD.reference["sample"],
+    "coin": coin_reference,
+    "bimodal": bimodal_reference,
+    "rotated_gaussian": unconstrained_reference,
+    "factor_thread": sample_reference,
 }
 
 PROBLEM = Problem(
