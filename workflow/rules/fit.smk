@@ -1,14 +1,16 @@
-# One job fits one cell: all its step sizes and seeds in one compiled program.
+# One job fits one cell: all its settings and seeds in one compiled program.
 
 
 rule fit:
     input:
-        LAYOUT.pattern("data"),
+        files_of("fit"),
         spec=LAYOUT.spec("fit"),
     output:
         LAYOUT.pattern("fit"),
     log:
         LAYOUT.log("fit"),
+    wildcard_constraints:
+        label="(?!search[.])[^/]+",
     conda:
         "../../envs/cpu.yaml"
     threads: 1

@@ -30,6 +30,11 @@ def _parser() -> argparse.ArgumentParser:
     describe = commands.add_parser("describe-problems", help="print what problems offer, as JSON")
     describe.add_argument("problems", nargs="+")
     describe.set_defaults(function=_describe_problems)
+    optimizers = commands.add_parser("check-optimizers", help="print why each cannot be used")
+    optimizers.add_argument(
+        "optimizers", help="JSON: a list of names with options", type=json.loads
+    )
+    optimizers.set_defaults(function=_check_optimizers)
     summary = commands.add_parser("summary", help="print the verdicts and the cost of a run")
     summary.add_argument("files", help="JSON: tables by experiment, and cost files", type=Path)
     summary.set_defaults(function=_summary)
@@ -59,6 +64,20 @@ def _describe_problems(options: argparse.Namespace) -> int:
     from svi_atlas.problems.describe import describe
 
     print(json.dumps({name: describe(name) for name in options.problems}))
+    return 0
+
+
+def _check_optimizers(options: argparse.Namespace) -> int:
+    from svi_atlas.inference.optimizers import check_optimizer
+
+    reasons = []
+    for optimizer in options.optimizers:
+        try:
+            check_optimizer(**optimizer)
+            reasons.append("")
+        except InputError as error:
+            reasons.append(str(error))
+    print(json.dumps(reasons))
     return 0
 
 

@@ -41,6 +41,15 @@ AUTOGUIDE_TRAITS: Mapping[str, GuideTraits] = {
 AUTOGUIDES = tuple(AUTOGUIDE_TRAITS)
 """NumPyro's autoguides with a density, so that an ELBO and importance weights exist."""
 
+FAMILIES = (
+    "AutoDiagonalNormal",
+    "AutoLowRankMultivariateNormal",
+    "AutoMultivariateNormal",
+    "AutoIAFNormal",
+    "AutoBNAFNormal",
+)
+"""Autoguides that can be whitened, from cheap to expressive: the order in which a search tries them."""
+
 
 def guide_traits(
     guide: str,

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+SCHEDULE_NAMES = ("constant", "cosine", "exponential", "warmup_cosine")
+"""Names of the step-size schedules that every problem has."""
+
 Data = Mapping[str, Any]
 """Arrays by name, as `simulate` made them."""
 
@@ -90,6 +93,9 @@ class Problem:
     derived : (params) -> scalars by name: quantities of interest computed from the constrained
         parameters of a fit (arrays by name), such as an angle in degrees; optional. They become
         columns `derived.<name>` of the table. It returns {} for guides without any.
+    schedules : name -> factor of the peak step size as a function of the share of the steps that are
+        done, in [0, 1), written with jax.numpy; optional. Used like the schedules that every problem
+        has: constant, cosine, exponential, warmup_cosine.
     optimum : (model, guide) -> the exact optima of the guide's family, several where they are equally
         near; optional. A study of the verdict's error rates needs it.
     """
@@ -102,4 +108,5 @@ class Problem:
     reference: MakeReference | Mapping[str, MakeReference] | None = None
     data_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
     derived: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    schedules: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     optimum: Callable[[str, str], Sequence[FamilyOptimum]] | None = None

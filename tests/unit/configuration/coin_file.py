@@ -4,7 +4,13 @@ from svi_atlas import problems
 from svi_atlas.configuration.problem_info import ProblemInfo
 
 COIN = problems.load("coin")
-INFO = ProblemInfo(tuple(COIN.models), tuple(COIN.guides), COIN.data_schema)
+INFO = ProblemInfo(
+    tuple(COIN.models),
+    tuple(COIN.guides),
+    COIN.data_schema,
+    schedules=("halved",),
+    sites={"headstails": ("latent_fairness", "obs")},
+)
 
 GOOD = """\
 title: A coin

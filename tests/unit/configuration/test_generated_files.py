@@ -46,7 +46,12 @@ def test_the_readme_explains_every_key():
         assert meaning.endswith((".", ")")), key
         assert allowed, key
     assert rows["`grid[].step_sizes`"][1:] == ["list of numbers > 0, no entry twice", "required"]
-    assert rows["`optimizer`"][1:] == ["`Adam`, `ClippedAdam`", "`Adam`"]
+    assert rows["`optimizer`"][1:] == ["string or mapping", "`Adam`"]
+    assert rows["`optimizer.name`"][1:] == ["string", "required"]
+    assert rows["`grid[].num_steps.at_most`"][1] == "integer >= 1"
+    assert rows["`grid[].schedules`"][2] == '`["constant"]`'
+    assert rows["`autoguides.NAME.start`"][1].endswith("`laplace` or mapping")
+    assert rows["`search.budget`"][1:] == ["integer >= 1", "`400000`"]
     assert rows["`sbc.NAME.simulations`"][1:] == ["integer >= 20", "`400`"]
     assert rows["`thresholds.sd_ratio`"][1:] == ["number > 0 and <= 1", "`0.1`"]
     assert rows["`single.NAME.num_draws`"][1] == "integer >= 100"

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from svi_atlas.configuration import messages
-from svi_atlas.configuration.cross_checks import cross_problems
+from svi_atlas.configuration.cross_checks import cross_problems, known_schedules
 from svi_atlas.configuration.data_schema import data_problems
-from svi_atlas.configuration.experiment_models import ExperimentFile
+from svi_atlas.configuration.experiment_models import (
+    AtMost,
+    Autoguide,
+    ExperimentFile,
+    NumSteps,
+    Optimizer,
+    OptimizerOptions,
+)
 from svi_atlas.configuration.problem_info import ProblemInfo
 from svi_atlas.errors import InputProblem, refuse
+from svi_atlas.guide_traits import FAMILIES
 
 
 @dataclass(frozen=True)
 class Cell:
-    """All fits that share one compiled program; step sizes and seeds are batched inside it.
+    """All fits that share one compiled program; settings and seeds are batched inside it.
 
-    `block` is "grid" or "single"; `label` is "particles-<P>" in the grid, else the name of the
-    single fit. `num_draws` draws are made from each fitted guide, and `num_mock` mock data sets
-    for predictive checks.
+    A setting is a pair of a schedule and a step size, the peak of the schedule; the settings are
+    all such pairs, the schedule varying slowest. `block` is "grid" or "single"; `label` is
+    "particles-<P>" in the grid, else the name of the single fit. `until_arrived`: a fit stops
+    before `num_steps` if it has arrived. `num_draws` draws are made from each fitted guide, and
+    `num_mock` mock data sets for predictive checks. `optimizer` holds `name` and `options`.
     """
 
     experiment: str
@@ -31,11 +41,37 @@ class Cell:
     label: str
     num_particles: int
     step_sizes: tuple[float, ...]
+    schedules: tuple[str, ...]
     seeds: tuple[int, ...]
     num_steps: int
+    until_arrived: bool
     num_draws: int
     num_mock: int
-    optimizer: str
+    optimizer: dict[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class SearchCell:
+    """The fits of a family of guides at the cheapest setting whose fits arrive, found by a search.
+
+    `block` and `label` are "search". `budget` is the number of gradient evaluations (particles
+    times steps) that a fit may use before the family is given up; `cheaper` are the families that
+    are tried before it. The rest is as in `Cell`.
+    """
+
+    experiment: str
+    model: str
+    guide: str
+    block: str
+    label: str
+    seeds: tuple[int, ...]
+    budget: int
+    num_draws: int
+    optimizer: dict[str, Any] = field(hash=False)
+    cheaper: tuple[str, ...]
+
+
+AnyCell = Cell | SearchCell
 
 
 @dataclass(frozen=True)
@@ -48,18 +84,20 @@ class SbcSettings:
     guide: str
     num_particles: int
     step_size: float
+    schedule: str
     num_steps: int
     simulations: int
     num_draws: int
-    optimizer: str
+    optimizer: dict[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True)
 class Experiment:
     """One experiment with its cells written out.
 
-    `study` holds the models under "tuning" and "held_out"; `autoguides` the class and the options
-    of each label.
+    `study` holds the models under "tuning" and "held_out"; `autoguides` the class, the options,
+    `whitened` and `start` of each label. The cells of a search come last, those of a model from
+    cheap to expressive families.
     """
 
     name: str
@@ -71,7 +109,7 @@ class Experiment:
     max_stored_mb: float
     study: dict[str, list[str]] | None
     autoguides: dict[str, dict[str, Any]]
-    cells: tuple[Cell, ...]
+    cells: tuple[AnyCell, ...]
     sbc: tuple[SbcSettings, ...]
     figures: tuple[str, ...]
     notebooks: tuple[str, ...]
@@ -113,10 +151,12 @@ def plan_experiment(
         num_snapshots=raw.num_snapshots,
         max_stored_mb=raw.max_stored_mb,
         study=None if raw.study is None else raw.study.model_dump(),
-        autoguides={
-            label: guide.model_dump(by_alias=True) for label, guide in raw.autoguides.items()
-        },
-        cells=(*_grid_cells(name, raw, info), *_single_cells(name, raw, info)),
+        autoguides={label: _autoguide(guide) for label, guide in raw.autoguides.items()},
+        cells=(
+            *_grid_cells(name, raw, info),
+            *_single_cells(name, raw, info),
+            *_search_cells(name, raw, info),
+        ),
         sbc=sbc,
         figures=tuple(dict.fromkeys([*raw.figures, *(["sbc"] if raw.sbc else [])])),
         notebooks=tuple(raw.notebooks),
@@ -125,8 +165,16 @@ def plan_experiment(
     )
 
 
+def _autoguide(guide: Autoguide) -> dict[str, Any]:
+    entry = guide.model_dump(by_alias=True)
+    if isinstance(entry["start"], dict):
+        entry["start"] = {key: value for key, value in entry["start"].items() if value is not None}
+    return entry
+
+
 def _grid_cells(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> Iterator[Cell]:
     for block in raw.grid:
+        num_steps, until_arrived = _steps(block.num_steps or raw.num_steps)
         for model in info.models if block.models is None else block.models:
             for guide in block.guides:
                 for num_particles in block.num_particles:
@@ -138,16 +186,19 @@ def _grid_cells(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> Iter
                         f"particles-{num_particles}",
                         num_particles=num_particles,
                         step_sizes=tuple(sorted(block.step_sizes)),
+                        schedules=_schedules(block.schedules, info),
                         seeds=_seeds(block.seeds),
-                        num_steps=block.num_steps or raw.num_steps,
+                        num_steps=num_steps,
+                        until_arrived=until_arrived,
                         num_draws=raw.num_draws,
                         num_mock=0,
-                        optimizer=block.optimizer or raw.optimizer,
+                        optimizer=optimizer_entry(block.optimizer or raw.optimizer),
                     )
 
 
 def _single_cells(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> Iterator[Cell]:
     for label, fit in raw.single.items():
+        num_steps, until_arrived = _steps(fit.num_steps or raw.num_steps)
         yield Cell(
             experiment,
             fit.model or info.models[0],
@@ -156,16 +207,40 @@ def _single_cells(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> It
             label,
             num_particles=fit.num_particles,
             step_sizes=(fit.step_size,),
+            schedules=(fit.schedule,),
             seeds=(fit.seed,),
-            num_steps=fit.num_steps or raw.num_steps,
+            num_steps=num_steps,
+            until_arrived=until_arrived,
             num_draws=fit.num_draws or raw.num_draws,
             num_mock=min(fit.num_mock or 0, fit.num_draws or raw.num_draws),
-            optimizer=fit.optimizer or raw.optimizer,
+            optimizer=optimizer_entry(fit.optimizer or raw.optimizer),
         )
+
+
+def _search_cells(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> Iterator[SearchCell]:
+    search = raw.search
+    if search is None:
+        return
+    families = tuple(family for family in FAMILIES if family in search.guides)
+    for model in info.models if search.models is None else search.models:
+        for index, family in enumerate(families):
+            yield SearchCell(
+                experiment,
+                model,
+                family,
+                "search",
+                "search",
+                seeds=_seeds(search.seeds),
+                budget=search.budget,
+                num_draws=raw.num_draws,
+                optimizer=optimizer_entry(raw.optimizer),
+                cheaper=families[:index],
+            )
 
 
 def _sbc_settings(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> Iterator[SbcSettings]:
     for name, refit in raw.sbc.items():
+        num_steps, _ = _steps(refit.num_steps or raw.num_steps)
         yield SbcSettings(
             experiment,
             name,
@@ -173,10 +248,11 @@ def _sbc_settings(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> It
             refit.guide,
             num_particles=refit.num_particles,
             step_size=refit.step_size,
-            num_steps=refit.num_steps or raw.num_steps,
+            schedule=refit.schedule,
+            num_steps=num_steps,
             simulations=refit.simulations,
             num_draws=refit.num_draws or raw.num_draws,
-            optimizer=refit.optimizer or raw.optimizer,
+            optimizer=optimizer_entry(refit.optimizer or raw.optimizer),
         )
 
 
@@ -193,3 +269,19 @@ def _equal_refits(sbc: tuple[SbcSettings, ...], file: str) -> Iterator[InputProb
 def _seeds(seeds: int | list[int]) -> tuple[int, ...]:
     """Seeds in order: 1, 2, ... if only their number is given."""
     return tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(sorted(seeds))
+
+
+def _schedules(names: list[str], info: ProblemInfo) -> tuple[str, ...]:
+    """Schedules in an order that does not depend on how the file lists them."""
+    return tuple(name for name in known_schedules(info) if name in names)
+
+
+def _steps(num_steps: NumSteps) -> tuple[int, bool]:
+    """The number of steps, and whether a fit stops before if it has arrived."""
+    return (num_steps.at_most, True) if isinstance(num_steps, AtMost) else (num_steps, False)
+
+
+def optimizer_entry(optimizer: Optimizer) -> dict[str, Any]:
+    """`name` and `options` of an optimiser, whether the file gives options or not."""
+    written = OptimizerOptions(name=optimizer) if isinstance(optimizer, str) else optimizer
+    return written.model_dump()

@@ -15,21 +15,49 @@ from svi_atlas.configuration.values import (
     NumSnapshots,
     Positive,
     Seed,
+    Seeds,
     Text,
     Unique,
     UniqueFilled,
 )
-from svi_atlas.guide_traits import AUTOGUIDES
+from svi_atlas.guide_traits import AUTOGUIDES, FAMILIES
 
-Optimizer = Literal["Adam", "ClippedAdam"]
 if TYPE_CHECKING:
     AutoguideName = str
+    FamilyName = str
 else:
     AutoguideName = Literal[AUTOGUIDES]
+    FamilyName = Literal[FAMILIES]
 
 FigureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]*$")]
-SingleName = Annotated[str, StringConstraints(pattern=r"^(?!particles)[a-z][a-z0-9_]*$")]
+SingleName = Annotated[str, StringConstraints(pattern=r"^(?!particles|search$)[a-z][a-z0-9_]*$")]
 GuideLabel = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
+
+class OptimizerOptions(FileModel):
+    """An optimiser with options."""
+
+    name: Text = Field(
+        description="NumPyro optimiser with a step size (Adam, ClippedAdam, SGD, ...), or "
+        "`optax.NAME` for a function of optax with the argument `learning_rate`."
+    )
+    options: dict[str, Any] = Field(
+        default={}, description="Its keyword arguments, all but the step size."
+    )
+
+
+class AtMost(FileModel):
+    """A number of steps at which a fit stops that has not arrived before."""
+
+    at_most: Count = Field(
+        description="The fit stops when its optimality gap is below the limit, or after this "
+        "number of steps. Step sizes that fall with a schedule start again for twice as many "
+        "steps."
+    )
+
+
+Optimizer = Text | OptimizerOptions
+NumSteps = Count | AtMost
 
 
 class GridBlock(FileModel):
@@ -45,12 +73,19 @@ class GridBlock(FileModel):
     num_particles: UniqueFilled[Count] = Field(
         description="Draws from the guide per estimate of the ELBO."
     )
-    step_sizes: UniqueFilled[Positive] = Field(description="Step sizes of the optimiser.")
-    seeds: Count | UniqueFilled[Seed] = Field(
+    step_sizes: UniqueFilled[Positive] = Field(
+        description="Step sizes of the optimiser: the peak, where a schedule varies them."
+    )
+    schedules: UniqueFilled[str] = Field(
+        default=["constant"],
+        description="How the step size varies along a fit: constant, cosine, exponential, "
+        "warmup_cosine, or a schedule of the problem. Each is combined with each step size.",
+    )
+    seeds: Seeds = Field(
         description="Number of seeds (1, 2, ... are used), or a list of seeds. The fit with seed s "
         "equals SVI.run(PRNGKey(s))."
     )
-    num_steps: IfGiven[Count] = Field(
+    num_steps: IfGiven[NumSteps] = Field(
         default=None,
         description="Optimisation steps of the fits of this block (the experiment's if absent).",
     )
@@ -67,9 +102,15 @@ class SingleFit(FileModel):
     )
     guide: str = Field(description="Guide of the fit.")
     num_particles: Count = Field(description="Draws from the guide per estimate of the ELBO.")
-    step_size: Positive = Field(description="Step size of the optimiser.")
+    step_size: Positive = Field(
+        description="Step size of the optimiser: the peak, where a schedule varies it."
+    )
+    schedule: str = Field(
+        default="constant",
+        description="How the step size varies along the fit, as in `grid`.",
+    )
     seed: Seed = Field(description="Seed of the fit.")
-    num_steps: IfGiven[Count] = Field(
+    num_steps: IfGiven[NumSteps] = Field(
         default=None, description="Optimisation steps (the experiment's if absent)."
     )
     num_draws: IfGiven[NumDraws] = Field(
@@ -95,7 +136,13 @@ class SbcRefit(FileModel):
     )
     guide: str = Field(description="Guide that is refitted.")
     num_particles: Count = Field(description="Draws from the guide per estimate of the ELBO.")
-    step_size: Positive = Field(description="Step size of the optimiser.")
+    step_size: Positive = Field(
+        description="Step size of the optimiser: the peak, where a schedule varies it."
+    )
+    schedule: str = Field(
+        default="constant",
+        description="How the step size varies along the fit, as in `grid`.",
+    )
     num_steps: IfGiven[Count] = Field(
         default=None, description="Optimisation steps of a refit (the experiment's if absent)."
     )
@@ -111,6 +158,34 @@ class SbcRefit(FileModel):
     )
 
 
+class Search(FileModel):
+    """A search for the cheapest setting of each family, from cheap to expressive families."""
+
+    budget: Count = Field(
+        default=400000,
+        description="Gradient evaluations (particles times steps) that a fit may use before its "
+        "family is given up.",
+    )
+    seeds: Seeds = Field(
+        default=20,
+        description="Number of seeds (1, 2, ... are used), or a list of seeds. A setting is "
+        "sufficient if 95 % of its seeds arrive.",
+    )
+    models: IfGiven[UniqueFilled[str]] = Field(
+        default=None, description="Models of the problem (all of them if absent)."
+    )
+    guides: UniqueFilled[FamilyName] = Field(
+        default=[
+            "AutoDiagonalNormal",
+            "AutoMultivariateNormal",
+            "AutoIAFNormal",
+            "AutoBNAFNormal",
+        ],
+        description="Families that are tried, whitened, from cheap to expressive whatever their "
+        "order here. The search ends at the first that is adequate.",
+    )
+
+
 class Study(FileModel):
     """Models that tuned the thresholds, and models kept back to measure error rates."""
 
@@ -121,11 +196,40 @@ class Study(FileModel):
     )
 
 
+class StartFrom(FileModel):
+    """Where a guide starts: at given values, or at the fits of another experiment (one of the two)."""
+
+    value: IfGiven[dict[str, Any]] = Field(
+        default=None,
+        description="Value of each site, a number or a list of numbers. Other sites start at "
+        "random.",
+    )
+    experiment: IfGiven[Name] = Field(
+        default=None,
+        description="An experiment of the run. Each fit starts at that experiment's fit of the "
+        "same model, guide label, single fit or number of particles, setting and place among the "
+        "seeds.",
+    )
+
+
 class Autoguide(FileModel):
     """A NumPyro autoguide with options."""
 
     class_: AutoguideName = Field(alias="class", description="NumPyro class name.")
     options: dict[str, Any] = Field(default={}, description="Its keyword arguments.")
+    whitened: bool = Field(
+        default=False,
+        description="If true, the guide is fitted in coordinates whitened by the Laplace "
+        "approximation of the posterior, and starts there; it needs no standardised predictors. "
+        "Where the posterior has no usable Laplace approximation, the guide is fitted as if this "
+        "were false.",
+    )
+    start: Literal["uniform", "median", "mean", "feasible", "laplace"] | StartFrom = Field(
+        default="uniform",
+        description="Where the guide starts: NumPyro's strategies `uniform`, `median`, `mean`, "
+        "`feasible`; at the mode of the posterior (`laplace`); at given values; or at the fits of "
+        "another experiment.",
+    )
 
 
 class ExperimentFile(FileModel):
@@ -149,10 +253,11 @@ class ExperimentFile(FileModel):
         description="Settings passed to the problem's simulate function; the problem says what "
         "they mean.",
     )
-    num_steps: Count = Field(default=10000, description="Optimisation steps of a fit.")
+    num_steps: NumSteps = Field(default=10000, description="Optimisation steps of a fit.")
     optimizer: Optimizer = Field(
         default="Adam",
-        description="NumPyro optimiser. ClippedAdam clips each gradient entry to [-10, 10].",
+        description="Optimiser: the name of one of NumPyro's with a step size, or `optax.NAME`; "
+        "with options as a mapping. ClippedAdam clips each gradient entry to [-10, 10].",
     )
     num_draws: NumDraws = Field(
         default=4000,
@@ -177,13 +282,20 @@ class ExperimentFile(FileModel):
         "tuned and for held-out models.",
     )
     grid: Annotated[list[GridBlock], Field(min_length=1)] = Field(
+        default_factory=list,
         description="Blocks of fits. Each block is a full grid; a (model, guide, num_particles) may "
-        "occur in one block only."
+        "occur in one block only.",
+    )
+    search: IfGiven[Search] = Field(
+        default=None,
+        description="Finds for each family, from cheap to expressive, the cheapest setting whose "
+        "fits arrive, and stops at the first family that is adequate. An experiment with neither "
+        "`grid` nor `search` gets a search with the defaults.",
     )
     single: dict[SingleName, SingleFit] = Field(
         default={},
         description="Single fits outside the grid, by name, for instance a published run. The name "
-        'must not start with "particles".',
+        'must not be "search" nor start with "particles".',
     )
     sbc: dict[Name, SbcRefit] = Field(
         default={},

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from svi_atlas.configuration.experiment_models import ExperimentFile
+from svi_atlas.configuration.experiment_models import (
+    AtMost,
+    ExperimentFile,
+    GridBlock,
+    SbcRefit,
+    Search,
+    SingleFit,
+)
 from svi_atlas.configuration.model_check import checked
 from svi_atlas.configuration.models import Config, ExpectedFile, Override
 from svi_atlas.configuration.yaml import read_yaml
+
+Part = TypeVar("Part", ExperimentFile, GridBlock, SingleFit, SbcRefit)
+"""What has a number of steps."""
 
 
 def load_config(value: Any, where: str = "config/config.yaml") -> Config:
@@ -29,21 +39,37 @@ def read_experiment(
     `where` is how messages name the file, if not by its path.
 
     An override of `num_steps` or `num_draws` counts for every fit, also where the file gives a
-    block or a fit a number of its own.
+    block or a fit a number of its own; `{at_most: N}` keeps its meaning with another N. An
+    experiment with neither `grid` nor `search` gets a search.
     """
     experiment = checked(ExperimentFile, read_yaml(path), where or str(path))
     override = override or Override()
-    given: dict[str, Any] = override.model_dump(exclude={"seeds", "data"}, exclude_none=True)
-    own_steps: dict[str, Any] = {key: None for key in ("num_steps",) if key in given}
-    own: dict[str, Any] = {key: None for key in ("num_steps", "num_draws") if key in given}
-    seeds: dict[str, Any] = {} if override.seeds is None else {"seeds": override.seeds}
+    given: dict[str, Any] = override.model_dump(exclude={"num_steps", "data"}, exclude_none=True)
+    seeds: dict[str, Any] = {key: given.pop(key) for key in ("seeds",) if key in given}
+    budget: dict[str, Any] = {key: given.pop(key) for key in ("budget",) if key in given}
+    own: dict[str, Any] = {"num_draws": None} if "num_draws" in given else {}
+    steps = override.num_steps
+    search = experiment.search or (None if experiment.grid else Search())
     changes = {
         "data": {**experiment.data, **override.data.get(Path(path).stem, {})},
-        "grid": [block.model_copy(update=seeds | own_steps) for block in experiment.grid],
-        "single": {name: fit.model_copy(update=own) for name, fit in experiment.single.items()},
-        "sbc": {name: refit.model_copy(update=own) for name, refit in experiment.sbc.items()},
+        "grid": [_changed(block, steps, seeds) for block in experiment.grid],
+        "search": search and search.model_copy(update=seeds | budget),
+        "single": {name: _changed(fit, steps, own) for name, fit in experiment.single.items()},
+        "sbc": {name: _changed(refit, steps, own) for name, refit in experiment.sbc.items()},
     }
-    return experiment.model_copy(update=given | changes)
+    return _changed(experiment, steps, given | changes)
+
+
+def _changed(entry: Part, num_steps: int | None, changes: dict[str, Any]) -> Part:
+    """The entry with the number of steps of an override, if it has one of its own, and changes.
+
+    A refit gets one also if it has none: the experiment's may be `at_most`, which refits cannot be.
+    """
+    own = entry.num_steps
+    if num_steps is not None and (own is not None or isinstance(entry, SbcRefit)):
+        limited = isinstance(own, AtMost)
+        changes = {**changes, "num_steps": AtMost(at_most=num_steps) if limited else num_steps}
+    return entry.model_copy(update=changes)
 
 
 def load_expected(path: str | Path, where: str) -> list[dict[str, Any]]:

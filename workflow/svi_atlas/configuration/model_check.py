@@ -82,15 +82,17 @@ def _problems(
 def _is_other_branch(problem: InputProblem, problems: Iterable[InputProblem]) -> bool:
     """Whether the value is of another branch of a union, in which something else is wrong."""
     inner = (problem.key + ".", problem.key + "[")
-    return problem.code == "wrong_type" and any(
-        other is not problem and (other.key == problem.key or other.key.startswith(inner))
-        for other in problems
+    others = [other for other in problems if other is not problem]
+    if problem.code == "wrong_type" and any(other.key == problem.key for other in others):
+        return True
+    return problem.code in ("wrong_type", "not_allowed") and any(
+        other.key.startswith(inner) for other in others
     )
 
 
 def _problem(model: type[FileModel], details: ErrorDetails, value: Any, file: str) -> InputProblem:
     schema = json_schema(model)
-    path = _path(details["loc"], value)
+    path = _path(details["loc"], value, missing=details["type"] == "missing")
     node, description = _node_at(schema, path)
     if details["type"] == "missing":
         return messages.missing_key(file, path, description)
@@ -98,7 +100,7 @@ def _problem(model: type[FileModel], details: ErrorDetails, value: Any, file: st
         if new_name := model.renamed.get(messages.key_text(path)):
             return messages.renamed_key(file, path, new_name)
         parent, _ = _node_at(schema, path[:-1])
-        return messages.unknown_key(file, path, parent["properties"])
+        return messages.unknown_key(file, path, _branch(parent, "properties")["properties"])
     if details["loc"][-1:] == ("[key]",):
         code, requirement = _requirement(details, {"type": "string"})
         requirement = f"the name {requirement}"
@@ -112,7 +114,8 @@ def _requirement(details: ErrorDetails, node: JsonSchema) -> tuple[str, str]:
     """Our code for an error, and what is asked of the value; `node` is the schema of the value."""
     kind = details["type"]
     if kind == "literal_error":
-        return "not_allowed", messages.choice_requirement(node["enum"], details["input"])
+        choices = _branch(node, "enum")["enum"]
+        return "not_allowed", messages.choice_requirement(choices, details["input"])
     if kind in REQUIREMENTS:
         code, requirement = REQUIREMENTS[kind]
         limits = {name: _plain(limit) for name, limit in details.get("ctx", {}).items()}
@@ -122,8 +125,11 @@ def _requirement(details: ErrorDetails, node: JsonSchema) -> tuple[str, str]:
     return "invalid", details["msg"]
 
 
-def _path(location: tuple[str | int, ...], value: Any) -> messages.KeyPath:
-    """The place in the file, without the names that pydantic gives to the branches of a union."""
+def _path(location: tuple[str | int, ...], value: Any, *, missing: bool) -> messages.KeyPath:
+    """The place in the file, without the names that pydantic gives to the branches of a union.
+
+    `missing`: the last part is a key that is not there.
+    """
     path: list[str | int] = []
     for index, part in enumerate(location):
         if isinstance(value, list) and isinstance(part, int):
@@ -131,7 +137,7 @@ def _path(location: tuple[str | int, ...], value: Any) -> messages.KeyPath:
             value = value[part]
         elif isinstance(value, Mapping) and part != "[key]":
             entries = {str(key): entry for key, entry in value.items()}
-            if str(part) in entries or index == len(location) - 1:
+            if str(part) in entries or (missing and index == len(location) - 1):
                 path.append(str(part))
                 value = entries.get(str(part))
     return tuple(path)
@@ -142,15 +148,21 @@ def _node_at(schema: JsonSchema, path: messages.KeyPath) -> tuple[JsonSchema, st
     node, description = schema, ""
     for part in path:
         if isinstance(part, int):
-            lists = (branch for branch in [node, *node.get("anyOf", [])] if "items" in branch)
-            node = next(lists)["items"]
+            node = _branch(node, "items")["items"]
             description = node.get("description", description)
             continue
+        node = _branch(node, "properties")
         other = [*node.get("patternProperties", {}).values(), node.get("additionalProperties")]
         children = [node.get("properties", {}).get(part), *other]
         node = next((child for child in children if isinstance(child, dict)), {})
         description = node.get("description", "")
     return node, description
+
+
+def _branch(node: JsonSchema, keyword: str) -> JsonSchema:
+    """The branch of a union that has a keyword, or the node itself if it is none or none has it."""
+    branches = [node, *node.get("anyOf", [])]
+    return next((branch for branch in branches if keyword in branch), node)
 
 
 def _types(node: JsonSchema) -> list[str]:

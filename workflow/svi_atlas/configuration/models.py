@@ -18,7 +18,7 @@ from svi_atlas.configuration.values import (
     NumDraws,
     NumSnapshots,
     Positive,
-    Seed,
+    Seeds,
     Share,
     Text,
     TruthValue,
@@ -29,9 +29,14 @@ from svi_atlas.configuration.values import (
 class Override(FileModel):
     """Settings that replace those of every experiment."""
 
-    num_steps: IfGiven[Count] = Field(default=None, description="Optimisation steps of every fit.")
-    seeds: IfGiven[Count | UniqueFilled[Seed]] = Field(
-        default=None, description="Seeds of every grid."
+    num_steps: IfGiven[Count] = Field(
+        default=None,
+        description="Optimisation steps of every fit, or their limit where they are `at_most`. A "
+        "search chooses its own (see `budget`).",
+    )
+    seeds: IfGiven[Seeds] = Field(default=None, description="Seeds of every grid and search.")
+    budget: IfGiven[Count] = Field(
+        default=None, description="Gradient evaluations of a fit in every search."
     )
     num_draws: IfGiven[NumDraws] = Field(default=None, description="Draws from each fitted guide.")
     num_snapshots: IfGiven[NumSnapshots] = Field(

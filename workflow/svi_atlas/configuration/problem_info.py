@@ -21,6 +21,10 @@ class ProblemInfo:
         Whether the problem knows the best member of its guides' families.
     not_simulated
         Why no data can be drawn from a model, for each model where this is known.
+    schedules
+        Names of the problem's own schedules.
+    sites
+        Names of the sample sites of each model for which they are known without data.
     """
 
     models: tuple[str, ...]
@@ -28,3 +32,5 @@ class ProblemInfo:
     data_schema: Mapping[str, Any]
     has_optimum: bool = False
     not_simulated: Mapping[str, str] = field(default_factory=dict)
+    schedules: tuple[str, ...] = ()
+    sites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -28,7 +28,7 @@ Generated from the models in `workflow/svi_atlas/configuration/` by `make docs`;
 - `config.yaml`: what `snakemake` runs. `smoke.yaml`, `lean.yaml` and `heavy_reduced.yaml` are
   overlays: `snakemake --configfile config/config.yaml config/smoke.yaml` runs the same graph on a
   tiny budget.
-- `experiments/NAME.yaml`: one experiment: a problem, its data, a grid of fits.
+- `experiments/NAME.yaml`: one experiment: a problem, its data, and a grid of fits or a search.
 - `expected/NAME.yaml`: published and exact values that `snakemake verify` compares an experiment
   with; optional.
 - `schemas/`: JSON Schemas, so that an editor explains the keys and marks mistakes.
@@ -79,7 +79,8 @@ def _rows(node: JsonSchema, prefix: str) -> Iterator[tuple[str, str, str, str]]:
         path = f"{prefix}{key}"
         default = "required" if key in node.get("required", []) else _default_text(child)
         yield f"`{path}`", child.get("description", ""), _allowed(child), default
-        yield from _rows(child, f"{path}.")
+        for branch in (child, *child.get("anyOf", [])):
+            yield from _rows(branch, f"{path}.")
         yield from _rows(child.get("items", {}), f"{path}[].")
         for entry in child.get("patternProperties", {}).values():
             yield from _rows(entry, f"{path}.NAME.")

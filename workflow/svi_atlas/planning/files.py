@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from svi_atlas.configuration.cells import Cell, Experiment
+from svi_atlas.configuration.cells import AnyCell, Experiment
 from svi_atlas.planning.plugins import Plugin, Selection, analyses, analysis_modules
 from svi_atlas.results.paths import Layout, Paths, cell_key
 
@@ -46,7 +46,7 @@ class ExperimentFiles:
             }
         return paths
 
-    def _select(self, analysis: Plugin) -> list[Cell]:
+    def _select(self, analysis: Plugin) -> list[AnyCell]:
         """The cells whose fits an analysis reads."""
         cells = [cell for cell in self.experiment.cells if _matches(cell, analysis.fits)]
         return cells[:1] if analysis.fits == "first" else cells
@@ -69,19 +69,19 @@ class ExperimentFiles:
         return self.layout.path(kind, experiment=self.experiment.name, **values)
 
 
-def key_of(cell: Cell) -> str:
+def key_of(cell: AnyCell) -> str:
     """How a cell is named among the inputs of a job."""
     return cell_key(cell.model, cell.guide, cell.label)
 
 
-def cell_path(layout: Layout, kind: str, cell: Cell) -> str:
+def cell_path(layout: Layout, kind: str, cell: AnyCell) -> str:
     """A result of one cell."""
     return layout.path(
         kind, experiment=cell.experiment, model=cell.model, guide=cell.guide, label=cell.label
     )
 
 
-def _matches(cell: Cell, wildcards: Selection) -> bool:
+def _matches(cell: AnyCell, wildcards: Selection) -> bool:
     return isinstance(wildcards, str) or all(
         any(fnmatchcase(getattr(cell, name), pattern) for pattern in patterns)
         for name, patterns in wildcards.items()

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from svi_atlas.configuration.messages import did_you_mean
 from svi_atlas.configuration.problem_info import ProblemInfo
-from svi_atlas.errors import InputError, wrong_key
+from svi_atlas.errors import wrong_key
 from svi_atlas.locations import PACKAGE
 from svi_atlas.planning.code_digest import code_digest
+from svi_atlas.planning.jax_process import ask
 from svi_atlas.planning.job_spec import canonical_json, write_if_changed
 
 PROBLEMS = PACKAGE / "problems"
@@ -56,20 +54,12 @@ def describe_problems(problems: Mapping[str, Path], cache: Path) -> dict[str, Pr
     Answers are kept in `cache` by code digest, so that an unchanged problem costs nothing.
     """
     files = {
-        problem: cache / f"{problem_code(problem, 'problems', 'sbc.simulate')['digest']}.json"
+        problem: cache / f"{problem_code(problem, 'problems.describe')['digest']}.json"
         for problem in problems
     }
     missing = [problem for problem, file in files.items() if not file.exists()]
     if missing:
-        process = subprocess.run(
-            [sys.executable, "-m", "svi_atlas", "describe-problems", *missing],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "JAX_PLATFORMS": "cpu"},
-        )
-        if process.returncode:
-            raise InputError(process.stderr.strip())
-        for problem, content in json.loads(process.stdout.splitlines()[-1]).items():
+        for problem, content in ask("describe-problems", *missing).items():
             write_if_changed(files[problem], canonical_json(content))
     contents = {problem: json.loads(file.read_text()) for problem, file in files.items()}
     return {
@@ -79,6 +69,8 @@ def describe_problems(problems: Mapping[str, Path], cache: Path) -> dict[str, Pr
             content["data_schema"],
             content["has_optimum"],
             content["not_simulated"],
+            tuple(content["schedules"]),
+            {model: tuple(sites) for model, sites in content["sites"].items()},
         )
         for problem, content in contents.items()
     }

@@ -15,13 +15,15 @@ from svi_atlas.configuration.cells import Experiment, plan_experiment
 from svi_atlas.configuration.load import load_config, load_expected, read_experiment
 from svi_atlas.configuration.messages import did_you_mean
 from svi_atlas.configuration.models import Config
-from svi_atlas.errors import wrong_key
+from svi_atlas.errors import refuse, wrong_key
 from svi_atlas.locations import PACKAGE
 from svi_atlas.planning.code_digest import load_digests, save_digests
 from svi_atlas.planning.job_spec import canonical_json, write_if_changed
+from svi_atlas.planning.optimizers import optimizer_problems
 from svi_atlas.planning.problems import describe_problems, problem_file
 from svi_atlas.planning.report_specs import index_spec, page_spec
 from svi_atlas.planning.specs import ExperimentSpecs, Spec
+from svi_atlas.planning.warm_starts import warm_start_problems
 from svi_atlas.results.paths import Layout, beside_spec
 
 CONFIG = "config/config.yaml"
@@ -200,10 +202,12 @@ def load(config: Any, project: str | Path) -> Run:
         {raw.problem: problem_file(raw.problem, shown[name]) for name, raw in raws.items()},
         Path(layout.path("planning")),
     )
+    refuse(optimizer_problems(raws, shown, Path(layout.path("planning"))))
     experiments = {
         name: plan_experiment(name, shown[name], raw, infos[raw.problem])
         for name, raw in raws.items()
     }
+    refuse(warm_start_problems(experiments))
     for experiment in experiments.values():
         _check_figures(experiment)
     return Run(project, checked_config, layout, experiments)

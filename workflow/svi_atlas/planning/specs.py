@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from svi_atlas.configuration.cells import Cell, Experiment
+from svi_atlas.configuration.cells import AnyCell, Cell, Experiment, SearchCell
 from svi_atlas.configuration.models import Config
 from svi_atlas.errors import InputError
 from svi_atlas.formatting import humanise
@@ -22,6 +22,7 @@ from svi_atlas.planning.plugins import (
     sections,
 )
 from svi_atlas.planning.problems import problem_code
+from svi_atlas.planning.warm_starts import warm_start
 from svi_atlas.results.paths import Layout
 
 Spec = dict[str, Any]
@@ -45,8 +46,10 @@ class ExperimentSpecs:
         """(path, content) of every spec."""
         yield self._data()
         yield self._reference()
+        if self._models_with_laplace:
+            yield self._laplace()
         for cell in self.experiment.cells:
-            yield self._fit(cell)
+            yield self._fit(cell) if isinstance(cell, Cell) else self._search(cell)
             yield self._diagnose(cell)
         yield self._table()
         if self.experiment.study:
@@ -101,13 +104,58 @@ class ExperimentSpecs:
         )
 
     @cached_property
+    def _models_with_laplace(self) -> list[str]:
+        """Models whose Laplace approximation a fit or a search starts from."""
+        autoguides = self.experiment.autoguides
+        return sorted(
+            {
+                cell.model
+                for cell in self.experiment.cells
+                if isinstance(cell, SearchCell) or _needs_laplace(autoguides.get(cell.guide))
+            }
+        )
+
+    def _laplace(self) -> tuple[str, Spec]:
+        return self._spec(
+            "laplace",
+            self.files.paths(["data"]),
+            {"dataset": self.files.path("laplace")},
+            problem=self.experiment.problem,
+            models=self._models_with_laplace,
+            code=problem_code(self.experiment.problem, "jobs.stages.laplace"),
+        )
+
+    @cached_property
     def _fit_code(self) -> Spec:
         return problem_code(self.experiment.problem, "jobs.stages.fit")
 
     def _fit(self, cell: Cell) -> tuple[str, Spec]:
+        autoguide = self.experiment.autoguides.get(cell.guide)
+        inputs = self.files.paths(["data", "laplace"] if _needs_laplace(autoguide) else ["data"])
+        if earlier := warm_start(autoguide):
+            inputs["start"] = cell_path(self.layout, "fit", replace(cell, experiment=earlier))
+        return self._fits_of("fit", cell, inputs, autoguide=autoguide, code=self._fit_code)
+
+    @cached_property
+    def _search_code(self) -> Spec:
+        return problem_code(self.experiment.problem, "jobs.stages.search")
+
+    def _search(self, cell: SearchCell) -> tuple[str, Spec]:
+        cheaper = [replace(cell, guide=guide) for guide in cell.cheaper]
+        return self._fits_of(
+            "search",
+            cell,
+            self.files.paths(["data", "laplace"])
+            | {"cheaper": [cell_path(self.layout, "diagnostics", other) for other in cheaper]},
+            thresholds=self.config.thresholds.model_dump(),
+            code=self._search_code,
+        )
+
+    def _fits_of(self, stage: str, cell: AnyCell, inputs: Spec, **content: Any) -> tuple[str, Spec]:
+        """The spec of a job that makes the fits of a cell."""
         return self._spec(
-            "fit",
-            self.files.paths(["data"]),
+            stage,
+            inputs,
             {"dataset": cell_path(self.layout, "fit", cell)},
             wildcards=_wildcards(cell),
             scratch={
@@ -115,19 +163,18 @@ class ExperimentSpecs:
                 "compiled": self.layout.path("compiled"),
             },
             problem=self.experiment.problem,
-            cell=vars(cell),
-            autoguide=self.experiment.autoguides.get(cell.guide),
+            cell=asdict(cell),
             num_snapshots=self.experiment.num_snapshots,
             max_stored_mb=self.experiment.max_stored_mb,
             gpu=self.experiment.gpu and not self.config.allow_cpu,
-            code=self._fit_code,
+            **content,
         )
 
     @cached_property
     def _diagnose_code(self) -> Spec:
         return code_digest("jobs.stages.diagnose")
 
-    def _diagnose(self, cell: Cell) -> tuple[str, Spec]:
+    def _diagnose(self, cell: AnyCell) -> tuple[str, Spec]:
         return self._spec(
             "diagnose",
             {
@@ -291,5 +338,9 @@ class ExperimentSpecs:
         return self.name if first else f"{self.name}-{notebook}"
 
 
-def _wildcards(cell: Cell) -> dict[str, str]:
+def _needs_laplace(autoguide: Spec | None) -> bool:
+    return autoguide is not None and (autoguide["whitened"] or autoguide["start"] == "laplace")
+
+
+def _wildcards(cell: AnyCell) -> dict[str, str]:
     return {"model": cell.model, "guide": cell.guide, "label": cell.label}

@@ -44,7 +44,12 @@ def load(problem: str) -> Problem:
 
 
 def _check_functions(problem: str, loaded: Problem) -> None:
-    for kind, entries in (("models", loaded.models), ("guides", loaded.guides)):
+    kinds = (
+        ("models", loaded.models),
+        ("guides", loaded.guides),
+        ("schedules", loaded.schedules),
+    )
+    for kind, entries in kinds:
         for name, function in entries.items():
             if not callable(function):
                 raise InputError(f"{problem}: PROBLEM.{kind}[{name!r}] is not a function")

@@ -11,6 +11,7 @@ CELL = "{model}/{guide}/{label}"
 RESULTS = {
     "data": "{experiment}/data.nc",
     "reference": "{experiment}/reference.nc",
+    "laplace": "{experiment}/laplace.nc",
     "fit": f"{{experiment}}/fits/{CELL}.nc",
     "diagnostics": f"{{experiment}}/diagnostics/{CELL}.parquet",
     "table": "{experiment}/fits.parquet",
@@ -34,7 +35,9 @@ RESULTS = {
 JOBS = {
     "data": "",
     "reference": "",
+    "laplace": "",
     "fit": CELL,
+    "search": "{model}/{guide}",
     "diagnose": CELL,
     "table": "",
     "rates": "",

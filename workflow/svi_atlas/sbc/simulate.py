@@ -85,6 +85,14 @@ def why_not_simulated(model: Callable) -> str:
         return ""  # a model may need its data: the job, which has them, decides
 
 
+def site_names(model: Callable) -> list[str]:
+    """Names of the sample sites of model(None), or none if the model needs its data."""
+    try:
+        return list(_sites(model, None)[0])
+    except Exception:
+        return []
+
+
 def _trace(model: Callable, key: jax.Array, data, substitute_fn=None) -> dict[str, dict]:
     """Sample sites with the observations set free."""
     free = handlers.uncondition(handlers.seed(model, key))
