@@ -68,7 +68,7 @@ def test_errors_from_sums_are_those_of_the_draws():
     draws = np.random.default_rng(0).normal([0.1, -0.4], [1.0, 0.7], (50, 2))
     sums = equal_cost.Sums(
         spent=np.array([[10, 10]]),
-        count=np.array([[50, 1]]),
+        num_draws=np.array([[50, 1]]),
         first=np.stack([draws.sum(0), draws[0]])[None],
         second=np.stack([(draws**2).sum(0), draws[0] ** 2])[None],
         steps=np.array([[60, 11]]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -36,14 +36,14 @@ class Sums(NamedTuple):
     Attributes
     ----------
     spent : (chain, budget) gradient evaluations up to the last draw that was added.
-    count : (chain, budget) number of draws.
+    num_draws : (chain, budget)
     first, second : (chain, budget, component) sums of the draws and of their squares, standardised
         with the reference.
     steps : (chain, budget) steps of NUTS up to the last draw, warm-up included.
     """
 
     spent: Int[Array, "chain budget"]
-    count: Int[Array, "chain budget"]
+    num_draws: Int[Array, "chain budget"]
     first: Float[Array, "chain budget component"]
     second: Float[Array, "chain budget component"]
     steps: Int[Array, "chain budget"]
@@ -122,7 +122,7 @@ class _Chains:
             if len(self.seconds) % 200 == 0:
                 report(f"{np.median(spent):,.0f} gradient evaluations, {self.seconds[-1]:.0f} s")
         places = [int(np.flatnonzero(self.budgets == budget)[0]) for budget in budgets]
-        sums = Sums(*(np.asarray(values)[:, places] for values in self.carry[2]))
+        sums = jax.tree.map(lambda values: np.asarray(values)[:, places], self.carry[2])
         return self._table(budgets, sums)
 
     def _advance(self) -> None:
@@ -136,11 +136,11 @@ class _Chains:
         # The chains run side by side, so that each is charged its share of the time.
         elapsed = np.interp(sums.steps, BLOCK_STEPS * np.arange(len(self.seconds)), self.seconds)
         seconds_run = elapsed / len(self.seeds)
-        columns: dict[str, np.ndarray] = {
+        columns: dict[str, Any] = {
             "seed": np.repeat(np.array(self.seeds)[:, None], len(budgets), axis=1),
             "budget": np.repeat(np.array(budgets)[None], len(self.seeds), axis=0),
-            "num_warmup": np.full(sums.count.shape, self.num_warmup),
-            "num_draws": sums.count,
+            "num_warmup": np.full(sums.num_draws.shape, self.num_warmup),
+            "num_draws": sums.num_draws,
             "gradient_evaluations": sums.spent,
             "mean_error": mean_error,
             "sd_ratio": sd_ratio,
@@ -165,7 +165,7 @@ def _program(posterior, unit, budgets, seeds, num_warmup) -> tuple[tuple, Callab
         added = jnp.where(within[..., None], draw, 0.0)
         return Sums(
             jnp.where(within, spent[:, None], sums.spent),
-            sums.count + within,
+            sums.num_draws + within,
             sums.first + added,
             sums.second + added**2,
             jnp.where(within, step, sums.steps),
@@ -197,11 +197,11 @@ def errors(
 ) -> tuple[Float[np.ndarray, "chain budget"], Float[np.ndarray, "chain budget"]]:
     """Largest error of a mean, and the ratio of sds farthest from 1; NaN for fewer than two draws."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        count = np.asarray(sums.count, float)[..., None]
+        count = np.asarray(sums.num_draws, float)[..., None]
         mean = sums.first / count
         ratio = np.sqrt(np.maximum(sums.second - count * mean**2, 0) / (count - 1))
         worst = np.abs(np.log(ratio)).argmax(-1)[..., None]
         mean_error = np.abs(mean).max(-1)
         sd_ratio = np.take_along_axis(ratio, worst, -1)[..., 0]
-    enough = sums.count >= 2
+    enough = sums.num_draws >= 2
     return np.where(enough, mean_error, np.nan), np.where(enough, sd_ratio, np.nan)

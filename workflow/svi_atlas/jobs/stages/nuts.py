@@ -10,7 +10,8 @@ from svi_atlas.results import store
 
 
 def run(job: Job) -> None:
-    spec, model = job.spec, job.spec["model"]
+    spec = job.spec
+    model = spec["nuts"]["model"]
     problem = problems.load(spec["problem"])
     data = store.read_arrays(job.inputs["data"])
     where = f"problem {problem.name!r}, model {model!r}"
@@ -20,6 +21,6 @@ def run(job: Job) -> None:
         {site: reference[f"{moment}.{site}"].to_numpy() for site in posterior.shapes}
         for moment in ("mean", "sd")
     )
-    seeds = range(1, spec["nuts"]["seeds"] + 1)
-    table = run_nuts(posterior, mean, sd, spec["nuts"]["budgets"], seeds, report)
-    store.write_table(table.assign(model=model), job.outputs["table"], job.spec_text)
+    budgets, seeds = spec["nuts"]["budgets"], spec["nuts"]["seeds"]
+    table = run_nuts(posterior, mean, sd, budgets, seeds, report).assign(model=model)
+    store.write_table(table, job.outputs["table"], job.spec_text)
