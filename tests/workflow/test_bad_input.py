@@ -33,6 +33,8 @@ BAD = {
     "unknown figure": (COIN_FILE, "[loss,", "[los,", ("unknown_name", COIN_FILE, "figures"), [COIN_FILE, "'figures'", "'los'", "'loss'", "verdicts"]),
     "figure of what the experiment has not": (COIN_FILE, "[loss,", "[sbc,", ("needs_sbc", COIN_FILE, "figures"), ["'sbc'"]),
     "unknown notebook": (COIN_FILE, "figures:", "notebooks: [experimental]\nfigures:", ("unknown_name", COIN_FILE, "notebooks"), [COIN_FILE, "'notebooks'", "experimental", "'experiment'"]),
+    "start at an unknown experiment": (COIN_FILE, "figures:", "autoguides: {mine: {class: AutoNormal, start: {experiment: lines}}}\nfigures:", ("unknown_name", COIN_FILE, "autoguides.mine.start.experiment"), ["'lines'", "'line'"]),
+    "unknown optimiser": (COIN_FILE, "figures:", "optimizer: adam\nfigures:", ("bad_optimizer", COIN_FILE, "optimizer"), ["'adam'", "'Adam'"]),
     "unknown problem": (LINE_FILE, LINE_PROBLEM, "coins", ("unknown_name", LINE_FILE, "problem"), [LINE_FILE, "'problem'", "'coins'", "'coin'"]),
     "missing problem file": (LINE_FILE, "own_model/line.py", "own_model/lines.py", ("no_file", LINE_FILE, "problem"), [LINE_FILE, "'problem'", "'examples/own_model/lines.py'"]),
     "problem file without PROBLEM": (LINE_PROBLEM, "PROBLEM =", "PROBLEMS =", ("input", "", ""), [LINE_PROBLEM, "PROBLEM"]),
@@ -43,8 +45,8 @@ BAD = {
 """A mistake: file, its text, what takes its place; code, file and key of the problem; what the message names."""
 
 
-IMPORTED = ("problem file without PROBLEM", "problem file that raises", "calibration of an improper prior")  # fmt: skip
-"""Mistakes that show when the problem file is imported, in a process with JAX."""
+IMPORTED = ("problem file without PROBLEM", "problem file that raises", "calibration of an improper prior", "unknown optimiser")  # fmt: skip
+"""Mistakes that show in a process with JAX, such as when the problem file is imported."""
 
 
 def slow_if_imported(what):

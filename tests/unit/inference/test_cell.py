@@ -14,7 +14,8 @@ DATA = COIN.simulate(None, {"heads": 12, "tails": 8})
 CELL = {
     "experiment": "coin", "model": "headstails", "guide": "beta", "block": "grid",
     "label": "particles-1", "num_particles": 1, "step_sizes": [0.01, 0.02], "seeds": [1, 2, 3],
-    "num_steps": 40, "num_draws": 50, "num_mock": 7, "optimizer": "Adam",
+    "num_steps": 40, "num_draws": 50, "num_mock": 7, "schedules": ["constant"], "until_arrived": False,
+    "optimizer": {"name": "Adam", "options": {}},
 }  # fmt: skip
 
 
@@ -29,13 +30,13 @@ def run(problem=COIN, **changes):
 
 def test_the_dataset_of_a_cell():
     dataset, lines = run()
-    assert dataset["loss"].dims == ("seed", "step_size", "step")
+    assert dataset["loss"].dims == ("seed", "setting", "step")
     assert dataset["loss"].attrs == {"units": "nats", "stride": 1}
-    assert dataset["path.alpha_q"].dims == ("seed", "step_size", "snapshot")
-    fit = ("iterate", "seed", "step_size")
+    assert dataset["path.alpha_q"].dims == ("seed", "setting", "snapshot")
+    fit = ("iterate", "seed", "setting")
     assert dataset["param.alpha_q"].dims == dataset["elbo_gap"].dims == fit
     assert dataset["site.latent_fairness"].dims == (*fit, "draw")
-    assert dataset["mock_guide.obs"].dims == ("seed", "step_size", "mock", "mock_guide.obs_0")
+    assert dataset["mock_guide.obs"].dims == ("seed", "setting", "mock", "mock_guide.obs_0")
     assert dataset["iterate"].to_numpy().tolist() == ["last", "averaged"]
     assert dataset["seed"].to_numpy().tolist() == [1, 2, 3]
     assert dataset["step_size"].to_numpy().tolist() == [0.01, 0.02]

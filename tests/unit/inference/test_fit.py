@@ -1,7 +1,10 @@
 """Every replica of a batched cell equals NumPyro's own SVI.run with the same seed."""
 
+from functools import partial
+
 import jax
 import numpy as np
+import optax
 import pytest
 from cases import CASES, load
 from numpyro import optim
@@ -11,7 +14,9 @@ from plane_fits import PLANE_DATA, default_fit, plane, plane_fit, plane_normal
 from svi_atlas import problems
 from svi_atlas.inference.fit import fit_cell
 from svi_atlas.inference.guides import guide_factory
+from svi_atlas.inference.optimizers import NUMPYRO_OPTIMIZERS, Optimizer
 from svi_atlas.inference.parameters import flatten_params
+from svi_atlas.inference.schedules import SCHEDULES
 
 COIN = problems.load("coin")
 COIN_DATA = COIN.simulate(None, {"heads": 12, "tails": 8})
@@ -22,8 +27,11 @@ def coin_guide(name):
     return guide_factory(COIN, "headstails", name)
 
 
-def svi_run(model, make_guide, data, num_particles, step_size, seed, num_steps, optimizer="Adam"):
-    optimizer = getattr(optim, optimizer)(step_size)
+def svi_run(
+    model, make_guide, data, num_particles, step_size, seed, num_steps, optimizer=optim.Adam
+):
+    """NumPyro's own fit; step_size is a number or a function of the step."""
+    optimizer = optimizer(step_size)
     svi = SVI(model, make_guide(), optimizer, Trace_ELBO(num_particles=num_particles))
 
     @jax.jit
@@ -71,6 +79,132 @@ def test_every_replica_equals_svi_run():
             assert_equals_svi_run(fits, (i, j), result)
 
 
+def fifth_root(x):
+    return (1 - x) ** 0.2
+
+
+@pytest.mark.parametrize("name", [*SCHEDULES, "own"])
+def test_every_schedule_equals_svi_run_with_the_same_schedule(name):
+    schedules = {"constant": SCHEDULES["constant"], **SCHEDULES, "own": fifth_root}
+    fits = plane_fit(schedules=schedules, step_sizes=(0.003, 0.03))
+    for j, peak in enumerate((0.003, 0.03)):
+        setting = 2 * list(schedules).index(name) + j
+        step_size = lambda step, peak=peak: peak * schedules[name](step / 400)  # noqa: E731
+        result = svi_run(plane, lambda: plane_normal, PLANE_DATA, 1, step_size, 2, 400)
+        assert_equals_svi_run(fits, (1, setting), result)
+
+
+def test_a_constant_schedule_is_the_same_beside_others():
+    alone, _ = default_fit()
+    beside = plane_fit(schedules=SCHEDULES)
+    np.testing.assert_allclose(beside.loss[:, :2], alone.loss, rtol=1e-5, atol=1e-6)
+
+
+NUMPYRO_OPTIONS = {"Momentum": {"mass": 0.9}}
+
+
+@pytest.mark.parametrize("name", NUMPYRO_OPTIMIZERS)
+def test_every_optimiser_of_numpyro_equals_svi_run(name):
+    options = NUMPYRO_OPTIONS.get(name, {})
+    fits = plane_fit(
+        optimizer=Optimizer.from_dict({"name": name, "options": options}),
+        step_sizes=(0.003,),
+        schedules={"cosine": SCHEDULES["cosine"]},
+    )
+    step_size = lambda step: 0.003 * SCHEDULES["cosine"](step / 400)  # noqa: E731
+    make = partial(getattr(optim, name), **options)
+    result = svi_run(plane, lambda: plane_normal, PLANE_DATA, 1, step_size, 2, 400, make)
+    assert_equals_svi_run(fits, (1, 0), result)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("adamw", {"weight_decay": 0.01}),
+        ("rmsprop", {"momentum": 0.5}),
+        ("lion", {}),
+        ("sgd", {"momentum": 0.9, "nesterov": True}),
+        ("adafactor", {}),
+    ],
+)
+def test_optimisers_of_optax_equal_svi_run(name, options):
+    fits = plane_fit(
+        optimizer=Optimizer.from_dict({"name": f"optax.{name}", "options": options}),
+        step_sizes=(0.003,),
+        schedules={"exponential": SCHEDULES["exponential"]},
+    )
+
+    def make(step_size):
+        return optim.optax_to_numpyro(getattr(optax, name)(learning_rate=step_size, **options))
+
+    step_size = lambda step: 0.003 * SCHEDULES["exponential"](step / 400)  # noqa: E731
+    result = svi_run(plane, lambda: plane_normal, PLANE_DATA, 1, step_size, 2, 400, make)
+    assert_equals_svi_run(fits, (1, 0), result)
+
+
+def restarted(name, lengths):
+    """A schedule that starts again with every round, as a function of the step."""
+    ends = np.cumsum(lengths)
+
+    def factor(step):
+        number = jax.numpy.searchsorted(jax.numpy.asarray(ends), step, side="right")
+        begin = jax.numpy.asarray(ends - lengths)[number]
+        return SCHEDULES[name]((step - begin) / jax.numpy.asarray(lengths)[number])
+
+    return factor
+
+
+@pytest.mark.parametrize("name", ["constant", "cosine"])
+def test_fits_that_stop_equal_svi_run_with_restarts(name):
+    """The first seed stops after the first round, the second after the third."""
+    asked = []
+
+    def has_arrived(iterates):
+        asked.append(iterates["loc"].shape)
+        return np.array([[True], [len(asked) == 3]])
+
+    fits = plane_fit(
+        num_steps=620,
+        schedules={name: SCHEDULES[name]},
+        step_sizes=(0.03,),
+        has_arrived=has_arrived,
+    )
+    lengths = np.array([20, 40, 80, 160, 320])
+    assert fits.steps_used.tolist() == [[20], [140]]
+    assert fits.arrived.all()
+    assert fits.loss.shape == (2, 1, 140)
+    assert np.isnan(fits.loss[0, 0, 20:]).all()
+    assert asked == [(2, 2, 1, 2)] * 3
+    factor = restarted(name, lengths)
+    for seed, steps in ((1, 20), (2, 140)):
+        step_size = lambda step: 0.03 * factor(step)  # noqa: E731
+        result = svi_run(plane, lambda: plane_normal, PLANE_DATA, 1, step_size, seed, steps)
+        np.testing.assert_allclose(fits.loss[seed - 1, 0, :steps], result.losses, rtol=1e-4)
+        last = fits.iterates["loc"][0, seed - 1, 0]
+        np.testing.assert_allclose(last, result.params["loc"], rtol=1e-4)
+
+
+def test_a_fit_that_never_arrives_uses_all_rounds():
+    fits = plane_fit(num_steps=620, has_arrived=lambda iterates: np.zeros((2, 2), bool))
+    assert fits.steps_used.tolist() == [[620, 620]] * 2
+    assert not fits.arrived.any()
+    assert (fits.num_checks == 5).all()
+
+
+def test_a_fit_starts_where_it_is_told():
+    first = plane_fit(step_sizes=(0.003, 0.03))
+    last = {name: values[:, :, -1] for name, values in first.unconstrained.items()}
+    second = plane_fit(step_sizes=(0.003, 0.03), num_steps=1, start=lambda start: last)
+    svi = SVI(plane, plane_normal, optim.Adam(0.03), Trace_ELBO())
+    state = svi.init(jax.random.PRNGKey(2), PLANE_DATA)
+    start = {name: values[1, 1] for name, values in last.items()}
+    state = state._replace(optim_state=svi.optim.init(start))
+    state, loss = svi.update(state, PLANE_DATA)
+    np.testing.assert_allclose(second.loss[1, 1, 0], loss, rtol=1e-5)
+    expected = svi.get_params(state)["loc"]
+    np.testing.assert_allclose(second.path["loc"][1, 1, -1], expected, rtol=1e-5)
+
+
 COIN_GUIDES = (
     *COIN.guides,
     "AutoNormal",
@@ -109,10 +243,10 @@ def test_clipped_adam_equals_svi_run_and_differs_from_adam():
     far = {"obs": np.array([60.0, -80.0], np.float32)}
     settings = {"num_particles": 1, "step_sizes": (0.01,), "seeds": (1,), "num_steps": 200}
     clipped, plain = (
-        fit_cell(plane, lambda: plane_normal, far, **settings, optimizer=name)
+        fit_cell(plane, lambda: plane_normal, far, **settings, optimizer=Optimizer(name))
         for name in ("ClippedAdam", "Adam")
     )
-    result = svi_run(plane, lambda: plane_normal, far, 1, 0.01, 1, 200, "ClippedAdam")
+    result = svi_run(plane, lambda: plane_normal, far, 1, 0.01, 1, 200, optim.ClippedAdam)
     assert_equals_svi_run(clipped, (0, 0), result)
     assert not np.allclose(clipped.loss, plain.loss, rtol=1e-4)
 

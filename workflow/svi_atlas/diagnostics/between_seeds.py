@@ -13,7 +13,7 @@ Simpson, Carpenter, Bürkner (2021), "Rank-normalization, folding, and localizat
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Float, Int
 
 from svi_atlas.diagnostics.batch_means import batch_means
 from svi_atlas.diagnostics.rhat import rhat
@@ -31,7 +31,7 @@ MIN_JACKKNIFE_SEEDS = 3
 def between_seeds(
     snapshots: Float[np.ndarray, "fit snapshot parameter"],
     loss: Float[np.ndarray, "fit step"],
-    step_size: Real[np.ndarray, " fit"],
+    setting: Int[np.ndarray, " fit"],
 ) -> dict[str, Float[np.ndarray, " fit"]]:
     """R-hat over the seeds that share their settings.
 
@@ -41,8 +41,8 @@ def between_seeds(
         Unconstrained parameters.
     loss
         Losses in nats.
-    step_size
-        Fits of a cell with the same step size differ in their seed alone.
+    setting
+        Number of the setting of each fit. Fits of a cell with the same setting differ in their seed alone.
 
     Returns
     -------
@@ -59,9 +59,9 @@ def between_seeds(
         "seeds_rhat_loss": batch_means(tail, NUM_BATCHES)[..., None],
     }
     names = [f"{name}{suffix}" for name in series for suffix in ("", "_se")]
-    columns = {name: np.full(len(step_size), np.nan) for name in names}
-    for value in np.unique(step_size):
-        members = np.flatnonzero(step_size == value)
+    columns = {name: np.full(len(setting), np.nan) for name in names}
+    for value in np.unique(setting):
+        members = np.flatnonzero(setting == value)
         if len(members) > 1:
             for name, values in series.items():
                 columns[name][members] = _largest_rhat(values[members])

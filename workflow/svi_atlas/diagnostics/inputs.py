@@ -26,8 +26,10 @@ class FitInputs:
 
     Attributes
     ----------
+    setting
+        Number of the setting (schedule and step size) of each fit.
     step_size
-        Step size of each fit.
+        Step size of each fit, the peak of its schedule.
     loss
         Losses in nats, each the mean of `stride` steps.
     negative_elbo
@@ -43,6 +45,7 @@ class FitInputs:
         ln p(data, z) - ln q(z) in nats of draws z from the guide at either iterate.
     """
 
+    setting: Int[np.ndarray, " fit"]
     step_size: Float[np.ndarray, " fit"]
     loss: Float[np.ndarray, "fit step"]
     negative_elbo: Float[np.ndarray, "fit step"] | None
@@ -95,10 +98,10 @@ class IterateInputs:
 def read_fit_inputs(fits: xr.Dataset, reference: xr.Dataset) -> FitInputs:
     """Arrays of a cell as the fit stage wrote it, and of the posterior to compare with."""
     loss, point = fit_first(fits["loss"]), _is_point(fits)
-    step_size, _ = np.meshgrid(fits["step_size"], fits["seed"])
     last, averaged = (_log_weight(fits, iterate) for iterate in ITERATES)
     return FitInputs(
-        step_size=step_size.ravel(),
+        setting=coordinate(fits, "setting"),
+        step_size=coordinate(fits, "step_size"),
         loss=loss,
         negative_elbo=None if point else loss,
         min_loss=np.nan if point else -float(reference.attrs["log_evidence"]),
@@ -133,9 +136,30 @@ def read_iterate_inputs(fits: xr.Dataset, reference: xr.Dataset, iterate: str) -
 
 
 def fit_first(array: xr.DataArray) -> Shaped[np.ndarray, "fit ..."]:
-    """Flatten the dimensions seed and step_size into one, the first; seeds vary slowest."""
-    ordered = array.transpose("seed", "step_size", ...).to_numpy()
+    """Flatten the dimensions seed and setting into one, the first; seeds vary slowest."""
+    ordered = array.transpose("seed", "setting", ...).to_numpy()
     return ordered.reshape(-1, *ordered.shape[2:])
+
+
+def number_fits(fits: xr.Dataset) -> xr.Dataset:
+    """A cell whose fits know their `number`, `setting`, `schedule`, `step_size` and `seed`."""
+    shape = (fits.sizes["seed"], fits.sizes["setting"])
+    of_setting = {
+        "setting": np.arange(shape[1]),
+        "schedule": fits["schedule"].to_numpy(),
+        "step_size": fits["step_size"].to_numpy(),
+    }
+    of_fit = {name: np.broadcast_to(values, shape) for name, values in of_setting.items()}
+    of_fit["seed"] = np.broadcast_to(fits["seed"].to_numpy()[:, None], shape)
+    of_fit["number"] = np.arange(np.prod(shape)).reshape(shape)
+    return fits.assign(
+        {f"fit_{name}": (("seed", "setting"), values) for name, values in of_fit.items()}
+    )
+
+
+def coordinate(fits: xr.Dataset, name: str) -> Shaped[np.ndarray, " fit"]:
+    """What `number_fits` noted of each fit."""
+    return fit_first(fits[f"fit_{name}"])
 
 
 def _log_weight(fits: xr.Dataset, iterate: str) -> np.ndarray:
@@ -154,7 +178,7 @@ def _snapshots(fits: xr.Dataset) -> Real[np.ndarray, "fit snapshot parameter"]:
 
 
 def _num_components(fits: xr.Dataset) -> int:
-    """Scalar components of the draws; sites have the dimensions iterate, seed, step_size, draw, ..."""
+    """Scalar components of the draws; sites have the dimensions iterate, seed, setting, draw, ..."""
     sites = [fits[name] for name in fits.data_vars if str(name).startswith("site.")]
     return sum(int(np.prod(values.shape[4:])) for values in sites)
 

@@ -11,7 +11,7 @@ FIT_STATISTICS or ITERATE_STATISTICS below. Its columns are described in `result
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,9 @@ from svi_atlas.diagnostics.final_loss import final_loss
 from svi_atlas.diagnostics.inputs import (
     ITERATES,
     FitInputs,
+    coordinate,
     fit_first,
+    number_fits,
     read_fit_inputs,
     read_iterate_inputs,
 )
@@ -78,8 +80,10 @@ CELL_ATTRIBUTES = (
     "block",
     "label",
     "num_particles",
-    "num_steps",
     "num_draws",
+    "optimizer",
+    "whitened",
+    "start",
 )
 """Columns that are the same for all fits of a cell."""
 
@@ -100,20 +104,45 @@ def diagnose(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
         Columns as described in `svi_atlas.results.columns`; those of the averaged iterate end in
         `_averaged`. A cell that failed has no statistics but a `message`.
     """
+    if "skipped" in fits.attrs:
+        return pd.DataFrame({name: [] for name in CELL_ATTRIBUTES})
     table = _describe_fits(fits, reference)
     if "message" in fits.attrs:
         return table
     reference = mask_unreliable(reference)
+    groups = _of_equal_length(number_fits(fits))
+    columns = [_statistics(group, reference) for group in groups]
+    return table.join(pd.concat(columns))
+
+
+def _of_equal_length(fits: xr.Dataset) -> Iterator[xr.Dataset]:
+    """The fits that stopped after the same number of steps, cut off there; all fits in most cells."""
+    lengths = np.unique(fits["steps_used"])
+    if len(lengths) == 1:
+        yield fits
+        return
+    stride = int(fits["loss"].attrs["stride"])
+    for length in lengths:
+        steps = {
+            "step": slice(length // stride),
+            "snapshot": fits["snapshot_step"].to_numpy() <= length,
+        }
+        flat = fits.isel(steps).stack(fit=("seed", "setting")).drop_vars(["fit", "seed", "setting"])
+        group = flat.isel(fit=flat["steps_used"].to_numpy() == length)
+        yield group.rename(fit="seed").expand_dims(setting=1)
+
+
+def _statistics(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
+    """Columns of statistics of fits of equal length, by number of the fit."""
     inputs = read_fit_inputs(fits, reference)
     columns = {
         **_recorded_facts(fits, inputs),
         **compute(FIT_STATISTICS, vars(inputs)),
         **_iterate_columns(fits, reference),
-        "seconds": np.full(len(table), fits.attrs["seconds_run"] / len(table)),
         **_scalar_columns(fits, "param"),
         **_scalar_columns(fits, "derived"),
     }
-    return pd.concat([table, pd.DataFrame(columns)], axis=1)
+    return pd.DataFrame(columns, index=coordinate(fits, "number"))
 
 
 def compute(statistics: tuple[Statistic, ...], inputs: Mapping[str, Any]) -> Columns:
@@ -132,19 +161,36 @@ def compute(statistics: tuple[Statistic, ...], inputs: Mapping[str, Any]) -> Col
 
 
 def _describe_fits(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
-    step_size, seed = np.meshgrid(fits["step_size"], fits["seed"])
+    fits = number_fits(fits)
+    columns = {
+        **{name: fits.attrs[name] for name in CELL_ATTRIBUTES},
+        **{name: coordinate(fits, name) for name in ("schedule", "step_size", "seed")},
+        **_what_was_done(fits),
+    }
     return pd.DataFrame(
         {
-            **{name: fits.attrs[name] for name in CELL_ATTRIBUTES},
-            "step_size": step_size.ravel(),
-            "seed": seed.ravel(),
+            **columns,
             "message": fits.attrs.get("message"),
             "guide_factors": fits.attrs.get("guide_factors", ""),
             "guide_check": fits.attrs.get("guide_check", ""),
             "reference_unreliable": reference.attrs.get("unreliable", ""),
         },
-        index=range(step_size.size),
+        index=coordinate(fits, "number"),
     )
+
+
+def _what_was_done(fits: xr.Dataset) -> Columns:
+    """Steps, cost and end of each fit; of a cell that failed only the steps that were planned."""
+    if "steps_used" not in fits:
+        return {"num_steps": fits.attrs["num_steps"]}
+    steps_used, arrived = fit_first(fits["steps_used"]), fit_first(fits["arrived"])
+    at_end = "limit of steps" if fits.attrs["until_arrived"] else "all steps"
+    return {
+        "num_steps": steps_used,
+        "stopped": np.where(arrived, "arrived", at_end),
+        "gradient_evaluations": fit_first(fits["gradient_evaluations"]),
+        "seconds": fits.attrs["seconds_run"] * steps_used / steps_used.sum(),
+    }
 
 
 def _recorded_facts(fits: xr.Dataset, inputs: FitInputs) -> Columns:

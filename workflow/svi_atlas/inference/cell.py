@@ -20,7 +20,9 @@ from svi_atlas.inference.fit import fit_cell
 from svi_atlas.inference.guide_check import Finding, check_guide, check_support, raise_errors
 from svi_atlas.inference.guides import guide_factory, is_point
 from svi_atlas.inference.model_error import ModelError
+from svi_atlas.inference.optimizers import Optimizer
 from svi_atlas.inference.predictive import mock_data
+from svi_atlas.inference.schedules import schedules_of, settings_of
 from svi_atlas.records import Problem
 
 PACKAGES = ("jax", "jaxlib", "numpyro", "numpy")
@@ -41,7 +43,7 @@ def fit_and_draw(
     report: Report,
     checkpoint: Checkpoint | None = None,
 ) -> xr.Dataset:
-    """Fit all seeds and step sizes of a cell and draw from each fitted guide.
+    """Fit all seeds and settings of a cell and draw from each fitted guide.
 
     Parameters
     ----------
@@ -62,7 +64,7 @@ def fit_and_draw(
 
     Returns
     -------
-    The dataset of `to_dataset` with coordinates `seed` and `step_size`; without variables, and with the
+    The dataset of `to_dataset` with the coordinates `seed`, and `step_size` and `schedule` of each setting; without variables, and with the
     attribute `message`, if the model or the guide raised.
     """
     findings: list[Finding] = []
@@ -81,12 +83,19 @@ def fit_and_draw(
     except ModelError as error:
         report(f"failed: {error}")
         dataset = xr.Dataset(attrs={"message": str(error)})
-    coords = {"step_size": list(cell["step_sizes"]), "seed": list(cell["seeds"])}
+    settings = settings_of(cell["schedules"], cell["step_sizes"])
+    coords = {
+        "seed": list(cell["seeds"]),
+        "step_size": ("setting", [setting.step_size for setting in settings]),
+        "schedule": ("setting", [setting.schedule for setting in settings]),
+    }
     return dataset.assign_coords(coords).assign_attrs(
         **{name: cell[name] for name in ("experiment", "model", "guide", "block", "label")},
         num_particles=cell["num_particles"],
         num_steps=cell["num_steps"],
         num_draws=cell["num_draws"],
+        optimizer=cell["optimizer"]["name"],
+        until_arrived=int(cell["until_arrived"]),
         guide_check="; ".join(map(str, findings)),
         device=jax.devices()[0].device_kind,
         versions=json.dumps({name: importlib.metadata.version(name) for name in PACKAGES}),
@@ -109,7 +118,9 @@ def _fit_and_draw(
     model = problem.models[cell["model"]]
     make_guide = guide_factory(problem, cell["model"], cell["guide"], autoguide)
     seeds, step_sizes = tuple(cell["seeds"]), tuple(cell["step_sizes"])
-    drawer = Drawer(model, make_guide, data, seeds, step_sizes, cell["num_draws"], problem.derived)
+    schedules = {name: schedules_of(problem)[name] for name in cell["schedules"]}
+    settings = settings_of(schedules, step_sizes)
+    drawer = Drawer(model, make_guide, data, seeds, settings, cell["num_draws"], problem.derived)
 
     def add_findings(new: list[Finding]) -> None:
         findings.extend(new)
@@ -117,7 +128,7 @@ def _fit_and_draw(
             report(f"guide check: {finding}")
 
     def check_start(unconstrained) -> None:
-        """Before the first step all step sizes are alike; a point has no draws yet."""
+        """Before the first step all settings are alike; a point has no draws yet."""
         if not is_point(make_guide()):
             log_joint = drawer.log_joint(unconstrained)
             add_findings(check_support(log_joint[:, 0], "at the start"))
@@ -132,7 +143,8 @@ def _fit_and_draw(
         step_sizes=step_sizes,
         seeds=seeds,
         num_steps=cell["num_steps"],
-        optimizer=cell["optimizer"],
+        schedules=schedules,
+        optimizer=Optimizer.from_dict(cell["optimizer"]),
         num_snapshots=num_snapshots,
         max_stored_bytes=max_stored_mb * 1e6,
         report=report,

@@ -13,14 +13,14 @@ from svi_atlas.inference.draws import Draws
 from svi_atlas.inference.fit import Fits
 from svi_atlas.inference.parameters import flatten_params
 
-FIT = ("seed", "step_size")
+FIT = ("seed", "setting")
 
 Variable = tuple[str, tuple]
 """A variable's name, and its dimensions and values as xarray takes them."""
 
 
 def to_dataset(
-    fits: Fits, draws: Draws, mock: dict[str, Shaped[np.ndarray, "seed step_size mock ..."]]
+    fits: Fits, draws: Draws, mock: dict[str, Shaped[np.ndarray, "seed setting mock ..."]]
 ) -> xr.Dataset:
     """Put fits, draws and mock observations into one dataset.
 
@@ -35,7 +35,7 @@ def to_dataset(
 
     Returns
     -------
-    Dimensions lead in the order (iterate, seed, step_size), then step, snapshot, draw or mock, then
+    Dimensions lead in the order (iterate, seed, setting), then step, snapshot, draw or mock, then
     those of the parameter or site itself, `<name>_0`, `<name>_1`, ... Log densities, losses and
     divergences are in nats.
     """
@@ -59,6 +59,8 @@ def _fit_variables(fits: Fits) -> Iterator[Variable]:
     yield "loss", ((*FIT, "step"), fits.loss, {"units": "nats", "stride": fits.loss_stride})
     yield "nonfinite", (FIT, fits.nonfinite)
     yield "first_nonfinite", (FIT, fits.first_nonfinite)
+    yield "steps_used", (FIT, fits.steps_used)
+    yield "arrived", (FIT, fits.arrived)
     for name, values in fits.unconstrained.items():
         dims = _own_dims(f"unconstrained_{name}", values.ndim - 3)
         yield f"unconstrained.{name}", ((*FIT, "snapshot", *dims), values)

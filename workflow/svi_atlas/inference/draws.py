@@ -22,10 +22,11 @@ from svi_atlas.inference.model_error import ModelError
 from svi_atlas.inference.natural_gradient import (
     estimate_elbo_gap,
     estimate_squared_distance,
-    neighbouring_step_sizes,
+    neighbouring_settings,
     step_kl,
 )
 from svi_atlas.inference.parameters import FittedGuide, fitted_guide
+from svi_atlas.inference.schedules import Setting
 
 MAX_GRADIENT_PARAMETERS = 64
 """Guides with more parameters get no gradients: the Fisher matrix grows with the square of their number."""
@@ -36,11 +37,11 @@ MAX_DATA_VALUES = 2**28
 
 @dataclass(frozen=True)
 class Draws:
-    """Draws z of fitted guides; arrays lead with (iterate, seed, step_size).
+    """Draws z of fitted guides; arrays lead with (iterate, seed, setting).
 
-    params: constrained parameters, a pytree of (iterate, seed, step_size, *shape).
+    params: constrained parameters, a pytree of (iterate, seed, setting, *shape).
     derived: the problem's derived quantities by name.
-    sites: model sites by name, (iterate, seed, step_size, draw, *site dims).
+    sites: model sites by name, (iterate, seed, setting, draw, *site dims).
     log_joint: ln p(data, z), the model's unnormalised log density, nats.
     log_guide: ln q(z), nats. A `factor` in a guide is no part of q and is left out.
     guide_factors: names of such factor sites.
@@ -52,20 +53,20 @@ class Draws:
         the smallest step size.
     """
 
-    params: PyTree[Float[np.ndarray, "iterate seed step_size ..."]]
-    derived: dict[str, Float[np.ndarray, "iterate seed step_size"]]
+    params: PyTree[Float[np.ndarray, "iterate seed setting ..."]]
+    derived: dict[str, Float[np.ndarray, "iterate seed setting"]]
     sites: dict[str, np.ndarray]
-    log_joint: Float[np.ndarray, "iterate seed step_size draw"]
-    log_guide: Float[np.ndarray, "iterate seed step_size draw"]
+    log_joint: Float[np.ndarray, "iterate seed setting draw"]
+    log_guide: Float[np.ndarray, "iterate seed setting draw"]
     guide_factors: tuple[str, ...]
-    elbo_gap: Float[np.ndarray, "iterate seed step_size"]
-    elbo_gap_se: Float[np.ndarray, "iterate seed step_size"]
-    step_kl: Float[np.ndarray, "iterate seed step_size"]
-    step_kl_se: Float[np.ndarray, "iterate seed step_size"]
+    elbo_gap: Float[np.ndarray, "iterate seed setting"]
+    elbo_gap_se: Float[np.ndarray, "iterate seed setting"]
+    step_kl: Float[np.ndarray, "iterate seed setting"]
+    step_kl_se: Float[np.ndarray, "iterate seed setting"]
 
 
 class _CellDraws(NamedTuple):
-    """Draws of all fits at one iterate; arrays lead with (seed, step_size).
+    """Draws of all fits at one iterate; arrays lead with (seed, setting).
 
     elbo_gap: (..., 2), estimate and standard error. distances: (..., 2, 2), to the fits of the next
     smaller and the next larger step size, each with its standard error.
@@ -84,13 +85,13 @@ class _CellDraws(NamedTuple):
 class Drawer:
     """Draws from every fitted guide of a cell: one program, compiled once for all iterates.
 
-    A seed's random numbers are the same for all its step sizes and iterates, so that their
+    A seed's random numbers are the same for all its settings and iterates, so that their
     differences carry little Monte Carlo error. Densities are of all data, also where a fit looks at
     minibatches.
 
     model, make_guide: the model, and a function that makes the guide afresh.
     data: arrays by name.
-    seeds, step_sizes: of the fits.
+    seeds, settings: of the fits.
     num_draws: draws from each guide.
     derive: quantities derived from the constrained parameters, by name.
     """
@@ -99,16 +100,16 @@ class Drawer:
     make_guide: Callable[[], Callable]
     data: Mapping[str, Any]
     seeds: tuple[int, ...]
-    step_sizes: tuple[float, ...]
+    settings: tuple[Setting, ...]
     num_draws: int
     derive: Callable[[dict], dict] | None = None
 
     def __call__(self, iterates: PyTree[Float[Array | np.ndarray, "iterate ..."]]) -> Draws:
-        """Draw at each iterate's unconstrained parameters, (iterate, seed, step_size, *shape)."""
+        """Draw at each iterate's unconstrained parameters, (iterate, seed, setting, *shape)."""
         leaves, structure = jax.tree.flatten(iterates)
         each = [self._draw(jax.tree.unflatten(structure, one)) for one in zip(*leaves, strict=True)]
         cell: _CellDraws = jax.tree.map(lambda *leaves: np.stack(leaves), *each)
-        smaller, _ = neighbouring_step_sizes(self.step_sizes)
+        smaller, _ = neighbouring_settings(self.settings)
         to_smaller, to_larger = np.moveaxis(cell.distances, -2, 0)
         divergence = step_kl(to_smaller, to_larger, smaller)
         return Draws(
@@ -125,8 +126,8 @@ class Drawer:
         )
 
     def log_joint(
-        self, unconstrained: PyTree[Float[Array | np.ndarray, "seed step_size ..."]]
-    ) -> Float[np.ndarray, "seed step_size draw"]:
+        self, unconstrained: PyTree[Float[Array | np.ndarray, "seed setting ..."]]
+    ) -> Float[np.ndarray, "seed setting draw"]:
         """ln p(data, z) of the draws at one iterate, nats."""
         return self._draw(unconstrained).log_joint
 
@@ -153,7 +154,7 @@ def _draw_cell(
     draw_seed = jax.vmap(partial(_draw_fit, drawer, at_once), in_axes=(0, 0, None, None))
     neighbours = [
         jax.tree.map(lambda leaf, positions=positions: leaf[:, positions], unconstrained)
-        for positions in neighbouring_step_sizes(drawer.step_sizes)
+        for positions in neighbouring_settings(drawer.settings)
     ]
     return jax.vmap(draw_seed, in_axes=(0, 0, 0, None))(unconstrained, neighbours, keys, data)
 

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from svi_atlas.inference.schedules import Setting
+
 
 def estimate_elbo_gap(
     gradients: Float[Array, "draw parameter"], scores: Float[Array, "draw parameter"]
@@ -66,21 +68,27 @@ def estimate_squared_distance(
     return jnp.stack([squares.mean(), squares.std() / jnp.sqrt(len(squares))])
 
 
-def neighbouring_step_sizes(
-    step_sizes: tuple[float, ...],
-) -> tuple[Int[np.ndarray, " step_size"], Int[np.ndarray, " step_size"]]:
-    """Positions of the next smaller and the next larger step size of each; its own where there is none."""
-    order = np.argsort(step_sizes)
-    rank = np.argsort(order)
-    return order[np.maximum(rank - 1, 0)], order[np.minimum(rank + 1, len(order) - 1)]
+def neighbouring_settings(
+    settings: tuple[Setting, ...],
+) -> tuple[Int[np.ndarray, " setting"], Int[np.ndarray, " setting"]]:
+    """Positions of the settings with the next smaller and the next larger step size of the same schedule.
+
+    A setting that has no such neighbour stands for itself.
+    """
+    smaller, larger = (np.arange(len(settings)) for _ in range(2))
+    for schedule in {setting.schedule for setting in settings}:
+        members = [at for at, setting in enumerate(settings) if setting.schedule == schedule]
+        members.sort(key=lambda at: settings[at].step_size)
+        smaller[members[1:]], larger[members[:-1]] = members[:-1], members[1:]
+    return smaller, larger
 
 
 def step_kl(
-    to_smaller: Float[np.ndarray, "iterate seed step_size 2"],
-    to_larger: Float[np.ndarray, "iterate seed step_size 2"],
-    smaller: Int[np.ndarray, " step_size"],
-) -> Float[np.ndarray, "iterate seed step_size 2"]:
-    """Symmetrised KL divergence between each fit and that of the next smaller step size.
+    to_smaller: Float[np.ndarray, "iterate seed setting 2"],
+    to_larger: Float[np.ndarray, "iterate seed setting 2"],
+    smaller: Int[np.ndarray, " setting"],
+) -> Float[np.ndarray, "iterate seed setting 2"]:
+    """Symmetrised KL divergence between each fit and that of the next smaller step size of its schedule.
 
     The mean of the squared lengths in the metrics of both ends.
 
@@ -89,7 +97,7 @@ def step_kl(
     to_smaller, to_larger
         Squared distances to the neighbours, each with its standard error (last axis).
     smaller
-        Positions of the next smaller step sizes (`neighbouring_step_sizes`).
+        Positions of the settings with the next smaller step sizes (`neighbouring_settings`).
 
     Returns
     -------

@@ -21,11 +21,11 @@ def mock_data(
     model: Callable,
     make_guide: Callable[[], Callable],
     data: Mapping[str, Any],
-    unconstrained: PyTree[Float[Array | np.ndarray, "seed step_size ..."]],
+    unconstrained: PyTree[Float[Array | np.ndarray, "seed setting ..."]],
     draws: Draws,
     seeds: tuple[int, ...],
     num_mock: int,
-) -> dict[str, Shaped[np.ndarray, "seed step_size mock ..."]]:
+) -> dict[str, Shaped[np.ndarray, "seed setting mock ..."]]:
     """Mock observations made in two ways, which must agree.
 
     Parameters
@@ -44,7 +44,7 @@ def mock_data(
     Returns
     -------
     `mock_guide.<site>`, drawn from model, guide and parameters, and `mock_draws.<site>`, drawn from the
-    model at the first `num_mock` of the draws already made; both (seed, step_size, mock, *site dims)
+    model at the first `num_mock` of the draws already made; both (seed, setting, mock, *site dims)
     for every site of model(None) that the guide does not draw.
     """
     arrays = {name: jnp.asarray(value) for name, value in data.items()}

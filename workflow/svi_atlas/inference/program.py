@@ -1,8 +1,10 @@
 """The pure functions of a cell: `init` makes the state before the first step, `advance` does steps.
 
 All fits of a cell are one program: a scan over the steps of a `vmap` over seeds of a `vmap` over
-step sizes. The random numbers of a step depend on the seed alone, so the step sizes of a seed share
-them and they are made once. Each replica equals `SVI.run(PRNGKey(seed), num_steps, data)`.
+settings. A setting is a schedule of step sizes; the step size of each step is data, so that schedules
+share the program. The random numbers of a step depend on the seed alone, so the settings of a seed share
+them and they are made once. Each replica equals `SVI.run(PRNGKey(seed), num_steps, data)` with the
+optimiser given the same schedule.
 """
 
 from __future__ import annotations
@@ -15,15 +17,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree, UInt32
-from numpyro import optim
 from numpyro.infer import SVI, Trace_ELBO
 from numpyro.infer.svi import SVIState
 
 from svi_atlas.inference.acceleration.cached_noise import CacheBaseNoise
 from svi_atlas.inference.acceleration.hoist import largest_array, split_by_key
 from svi_atlas.inference.nonfinite import NonFinite, mean_of_finite
+from svi_atlas.inference.optimizers import Optimizer
 from svi_atlas.inference.parameters import constrain_function
-from svi_atlas.inference.schedule import Part
+from svi_atlas.inference.parts import Part
 
 MAX_BLOCK = 50
 """Largest number of steps whose random numbers are made at once, ahead of the steps."""
@@ -39,13 +41,13 @@ class CellProgram:
     model: Callable
     make_guide: Callable[[], Callable]
     num_particles: int
-    optimizer: str
+    optimizer: Optimizer
 
 
 class CellState(NamedTuple):
     """State of all fits between two steps.
 
-    optim_state: the optimiser's, a pytree of (seed, step_size, *shape); key: of the next step, (seed, 2).
+    optim_state: the optimiser's, a pytree of (seed, setting, *shape); key: of the next step, (seed, 2).
     """
 
     optim_state: PyTree
@@ -53,7 +55,7 @@ class CellState(NamedTuple):
 
 
 class Snapshots(NamedTuple):
-    """What is kept of all fits at each snapshot, pytrees of (snapshot, seed, step_size, *shape).
+    """What is kept of all fits at each snapshot, pytrees of (snapshot, seed, setting, *shape).
 
     unconstrained, constrained: the parameters; nonfinite: non-finite losses since the last snapshot.
     """
@@ -67,7 +69,7 @@ class Step(NamedTuple):
     """One step of all fits, split into its random numbers and the rest.
 
     noise: from the key of one seed; finish(noise, optim_state, step_sizes): the next state of the
-    optimiser and the losses (seed, step_size); max_elements: elements of the largest array that is made
+    optimiser and the losses, with the step sizes of this step, each (seed, setting); max_elements: elements of the largest array that is made
     for the noise of all seeds.
     """
 
@@ -79,36 +81,47 @@ class Step(NamedTuple):
 def init(
     program: CellProgram,
     keys: UInt32[Array, "seed 2"],
-    step_sizes: Float[Array, " step_size"],
+    num_settings: int,
     data: Mapping[str, Any],
 ) -> tuple[CellState, PyTree]:
-    """The state before the first step, and its unconstrained parameters (seed, step_size, *shape)."""
+    """The state before the first step, and its unconstrained parameters (seed, setting, *shape)."""
     init_one_seed = partial(_init_seed, program, program.make_guide(), data)
     optim_state, key, start = jax.vmap(init_one_seed)(keys)
 
     def repeat(leaf):
-        """(seed, step_size, *shape) from (seed, *shape)."""
-        shape = (leaf.shape[0], step_sizes.shape[0], *leaf.shape[1:])
+        """(seed, setting, *shape) from (seed, *shape)."""
+        shape = (leaf.shape[0], num_settings, *leaf.shape[1:])
         return jnp.broadcast_to(leaf[:, None], shape)
 
     optim_state, start = jax.tree.map(repeat, (optim_state, start))
     return CellState(optim_state, key), start
 
 
+def start_at(program: CellProgram, state: CellState, unconstrained: PyTree) -> CellState:
+    """The state before the first step of fits that start at given parameters.
+
+    unconstrained: a pytree of (seed, setting, *shape).
+    """
+    optimizer = program.optimizer.make(0.0)
+    return state._replace(optim_state=jax.vmap(jax.vmap(optimizer.init))(unconstrained))
+
+
 def advance(
     program: CellProgram,
     state: CellState,
-    step_sizes: Float[Array, " step_size"],
+    step_sizes: Float[Array, "step seed setting"],
     data: Mapping[str, Any],
     part: Part,
     loss_stride: int,
-) -> tuple[CellState, Float[Array, "snapshot loss seed step_size"], Snapshots]:
+) -> tuple[CellState, Float[Array, "snapshot loss seed setting"], Snapshots]:
     """Do the steps of a part.
 
     Parameters
     ----------
-    program, state, step_sizes, data
-        The cell, its state, the step sizes (step_size,), and the arrays of the data by name.
+    program, state, data
+        The cell, its state, and the arrays of the data by name.
+    step_sizes
+        The step size of each step of the part, (step, seed, setting).
     part
         The steps to do, and the snapshots among them.
     loss_stride
@@ -119,23 +132,18 @@ def advance(
     state
         After the last step.
     losses
-        Negative ELBO estimates in nats, (snapshot, stride / loss_stride, seed, step_size).
+        Negative ELBO estimates in nats, (snapshot, stride / loss_stride, seed, setting).
     snapshots
         The parameters at each snapshot.
     """
     guide = program.make_guide()
     svi = _make_svi(program, guide, 0.0)
     constrain = constrain_function(svi, data)
-    step = _split_step(partial(_update, program, guide, constrain, data), state, step_sizes)
+    step = _split_step(partial(_update, program, guide, constrain, data), state, step_sizes[0])
     block = _block_length(step, part.stride)
 
-    def advance_to_snapshot(state, _):
-        state, losses = jax.lax.scan(
-            partial(_advance_block, step, block, step_sizes),
-            state,
-            None,
-            length=part.stride // block,
-        )
+    def advance_to_snapshot(state, step_sizes):
+        state, losses = jax.lax.scan(partial(_advance_block, step), state, step_sizes)
         losses = losses.reshape(part.stride, *losses.shape[2:])
         nonfinite = NonFinite.among(losses)
         unconstrained = jax.vmap(jax.vmap(svi.optim.get_params))(state.optim_state)
@@ -143,14 +151,13 @@ def advance(
         snapshot = Snapshots(unconstrained, constrained, nonfinite)
         return state, (_average_losses(losses, loss_stride), snapshot)
 
-    state, (losses, snapshots) = jax.lax.scan(
-        advance_to_snapshot, state, None, length=part.num_snapshots
-    )
+    shape = (part.num_snapshots, part.stride // block, block, *step_sizes.shape[1:])
+    state, (losses, snapshots) = jax.lax.scan(advance_to_snapshot, state, step_sizes.reshape(shape))
     return state, losses, snapshots
 
 
 def _make_svi(program: CellProgram, guide: Callable, step_size) -> SVI:
-    optimizer = getattr(optim, program.optimizer)(step_size=step_size)
+    optimizer = program.optimizer.make(step_size)
     loss = Trace_ELBO(num_particles=program.num_particles)
     return SVI(program.model, CacheBaseNoise(guide), optimizer, loss)
 
@@ -173,11 +180,10 @@ def _update(program: CellProgram, guide: Callable, constrain, data, key, optim_s
 
 
 def _split_step(update: Callable, state: CellState, step_sizes: jax.Array) -> Step:
-    """Split the update of one fit, and batch what is not noise over seeds and step sizes."""
+    """Split the update of one fit, and batch what is not noise over seeds and settings."""
     one_fit = jax.tree.map(lambda leaf: leaf[0, 0], state.optim_state)
-    noise, finish = split_by_key(update, state.key[0], one_fit, step_sizes[0])
-    finish_seed = jax.vmap(finish, in_axes=(None, 0, 0))
-    finish_cell = jax.vmap(finish_seed, in_axes=(0, 0, None))
+    noise, finish = split_by_key(update, state.key[0], one_fit, step_sizes[0, 0])
+    finish_cell = jax.vmap(jax.vmap(finish, in_axes=(None, 0, 0)))
     return Step(noise, finish_cell, largest_array(noise, state.key[0]) * len(state.key))
 
 
@@ -187,14 +193,16 @@ def _block_length(step: Step, stride: int) -> int:
     return max(size for size in range(1, max_length + 1) if stride % size == 0)
 
 
-def _advance_block(step: Step, length: int, step_sizes: jax.Array, state: CellState, _):
-    """Make the random numbers of some steps, then do these steps."""
-    key, keys = jax.lax.scan(_next_key, state.key, None, length=length)
+def _advance_block(step: Step, state: CellState, step_sizes: jax.Array):
+    """Make the random numbers of the steps of a block, then do these steps.
+
+    step_sizes: (step, seed, setting).
+    """
+    key, keys = jax.lax.scan(_next_key, state.key, None, length=len(step_sizes))
     optim_state, losses = jax.lax.scan(
-        lambda optim_state, noise: step.finish(noise, optim_state, step_sizes),
+        lambda optim_state, inputs: step.finish(inputs[0], optim_state, inputs[1]),
         state.optim_state,
-        jax.vmap(jax.vmap(step.noise))(keys),
-        length=length,
+        (jax.vmap(jax.vmap(step.noise))(keys), step_sizes),
     )
     return CellState(optim_state, key), losses
 
@@ -205,6 +213,6 @@ def _next_key(key: jax.Array, _):
 
 
 def _average_losses(losses: jax.Array, stride: int) -> jax.Array:
-    """Means over `stride` steps each, (step / stride, seed, step_size) from (step, seed, step_size)."""
+    """Means over `stride` steps each, (step / stride, seed, setting) from (step, seed, setting)."""
     blocks = losses.reshape(len(losses) // stride, stride, *losses.shape[1:])
     return blocks[:, 0] if stride == 1 else mean_of_finite(blocks)

@@ -6,22 +6,24 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
+from svi_atlas.inference.parts import Part
 from svi_atlas.inference.program import CellState, Snapshots
-from svi_atlas.inference.schedule import Part
 
 
 class Progress(NamedTuple):
     """What a run has so far, as one pytree of fixed shape, so that a checkpoint can hold it.
 
-    losses: (step / loss_stride, seed, step_size). snapshots: pytrees of (snapshot, seed, step_size, *shape).
+    losses: (step / loss_stride, seed, setting). snapshots: pytrees of (snapshot, seed, setting, *shape).
+    steps_used: (seed, setting), steps of the fits that have stopped, 0 for those under way.
     num_parts, num_steps: number of those done; num_losses, num_snapshots: how far the arrays are filled.
     """
 
     state: CellState
     losses: np.ndarray
     snapshots: Snapshots
+    steps_used: np.ndarray
     num_parts: int
     num_steps: int
     num_losses: int
@@ -31,7 +33,7 @@ class Progress(NamedTuple):
     def start(
         cls,
         state: CellState,
-        losses: Float[np.ndarray, "loss seed step_size"],
+        losses: Float[np.ndarray, "loss seed setting"],
         parts: list[Part],
         snapshot_shapes: Any,
     ) -> Progress:
@@ -52,7 +54,8 @@ class Progress(NamedTuple):
         snapshots = jax.tree.map(
             lambda leaf: np.empty((total, *leaf.shape[1:]), leaf.dtype), snapshot_shapes
         )
-        return cls(state, losses, snapshots, 0, 0, 0, 0)
+        steps_used = np.zeros(losses.shape[1:], int)
+        return cls(state, losses, snapshots, steps_used, 0, 0, 0, 0)
 
     def extend(self, part: Part, state: CellState, losses: Any, snapshots: Snapshots) -> Progress:
         """Add what `advance` returned for a part; the arrays are filled in place."""
@@ -71,6 +74,14 @@ class Progress(NamedTuple):
             num_losses=num_losses,
             num_snapshots=num_snapshots,
         )
+
+    @property
+    def all_stopped(self) -> bool:
+        return bool((self.steps_used > 0).all())
+
+    def stop(self, arrived: Bool[np.ndarray, "seed setting"]) -> None:
+        """Note the steps of the fits that have just arrived."""
+        self.steps_used[arrived & (self.steps_used == 0)] = self.num_steps
 
     def line(self, parts: list[Part], resumed: int, seconds: float) -> str:
         """Step, rate, time left and share of replicas whose loss is finite.

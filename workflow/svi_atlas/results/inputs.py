@@ -34,7 +34,8 @@ class Fits(Mapping[tuple[str, str, str], xr.Dataset]):
     """The fits of cells by (model, guide, label), opened when they are asked for.
 
     Losses that were stored as means over blocks of steps are repeated, so that the dimension `step`
-    counts optimisation steps.
+    counts optimisation steps. Where all fits have the same schedule the dimension `setting` is
+    `step_size`, so that fits can be selected by it.
     """
 
     def __init__(self, paths: Mapping[str, str]):
@@ -42,6 +43,8 @@ class Fits(Mapping[tuple[str, str, str], xr.Dataset]):
 
     def __getitem__(self, cell: tuple[str, str, str]) -> xr.Dataset:
         fits = read_dataset(self._paths[cell])
+        if len(np.unique(fits["schedule"])) == 1:
+            fits = fits.swap_dims(setting="step_size")
         stride = int(fits["loss"].attrs.get("stride", 1)) if "loss" in fits else 1
         if stride == 1:
             return fits

@@ -18,6 +18,8 @@ from svi_atlas.inference.guide_check import check_guide, raise_errors
 from svi_atlas.inference.guides import guide_factory
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.model_error import ModelError
+from svi_atlas.inference.optimizers import Optimizer
+from svi_atlas.inference.schedules import schedules_of
 from svi_atlas.records import Problem
 from svi_atlas.sbc.ranks import rank_statistics
 from svi_atlas.sbc.simulate import prior_predictive
@@ -76,7 +78,8 @@ def refit_simulated_data(
             step_size=settings["step_size"],
             seeds=seeds,
             num_steps=settings["num_steps"],
-            optimizer=settings["optimizer"],
+            schedule=schedules_of(problem)[settings["schedule"]],
+            optimizer=Optimizer.from_dict(settings["optimizer"]),
         )
         report(f"fitted {len(seeds)} data sets in {time.perf_counter() - started:.1f} s")
         keys, num_draws = _make_keys(seeds, "draws"), settings["num_draws"]

@@ -15,6 +15,10 @@ MIN_SNAPSHOTS = 20
 """Snapshots that are kept whatever they take, if there are as many steps."""
 
 
+NUM_ROUNDS = 5
+"""Rounds of a fit that stops when it has arrived; it is looked at after each."""
+
+
 class Part(NamedTuple):
     """Steps that are run at once: `num_snapshots` times `stride` steps."""
 
@@ -27,7 +31,7 @@ class Part(NamedTuple):
 
 
 def plan_parts(
-    num_steps: int, num_snapshots: int, parameter_bytes: float, max_stored_bytes: float
+    num_steps: int, num_snapshots: int, parameter_bytes: int, max_stored_bytes: float
 ) -> list[Part]:
     """Divide the steps of a fit into parts, all alike but for shorter ones where the numbers do not divide.
 
@@ -54,6 +58,30 @@ def plan_parts(
     if remainder:
         parts.append(Part(1, remainder))
     return parts
+
+
+def plan_rounds(
+    max_steps: int, num_snapshots: int, parameter_bytes: int, max_stored_bytes: float
+) -> list[list[Part]]:
+    """Rounds of a fit that stops when it has arrived: each has twice the steps of the one before.
+
+    All parts are alike, so that one compiled program serves rounds of any length.
+
+    Parameters
+    ----------
+    max_steps
+        Most steps of the fit; the rounds together have a few less where the numbers do not divide.
+    num_snapshots, parameter_bytes, max_stored_bytes
+        See `plan_parts`.
+    """
+    num_parts = 2**NUM_ROUNDS - 1
+    if max_steps < num_parts:
+        return [[Part(1, 1)] * max_steps]
+    affordable = int(max_stored_bytes / max(parameter_bytes, 1))
+    per_part = max(MIN_SNAPSHOTS, min(num_snapshots, affordable) // num_parts)
+    stride = max(1, max_steps // num_parts // per_part)
+    part = Part(max_steps // num_parts // stride, stride)
+    return [[part] * 2**number for number in range(NUM_ROUNDS)]
 
 
 def snapshot_steps(parts: list[Part]) -> Int[np.ndarray, " snapshot"]:
