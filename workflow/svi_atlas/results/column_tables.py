@@ -530,6 +530,26 @@ REFITS = _written(
 )
 """`sbc/<name>.parquet`: one row per simulation and parameter."""
 
+NUTS = _written(
+    "nuts",
+    "svi_atlas.references.equal_cost",
+    Column("model", "", "Model of the problem"),
+    Column("seed", "1", "Seed of the chain"),
+    Column("budget", "1", "Gradient evaluations that the chain may use, warm-up included"),
+    Column("num_warmup", "1", "Steps of the warm-up"),
+    Column("num_draws", "1", "Draws after the warm-up"),
+    Column("gradient_evaluations", "1", "Gradient evaluations up to the last draw"),
+    Column("mean_error", "posterior sd", "Largest error of a posterior mean"),
+    Column(
+        "sd_ratio",
+        "1",
+        "Standard deviation of the draws over that of the posterior, where it is farthest from 1",
+    ),
+    Column("seconds_run", "s", "Time of the chain, its share of that of all chains"),
+    Column("seconds_total", "s", "The same with its share of the compilation"),
+)
+"""`nuts/<model>.parquet`: one row per seed and budget of NUTS."""
+
 TABLES = {
     "fits": FITS,
     "cell": CELL,
@@ -540,5 +560,6 @@ TABLES = {
     "truth": TRUTH,
     "sbc": SBC,
     "refits": REFITS,
+    "nuts": NUTS,
 }
 """Columns by table, under the name by which `describe` knows it."""

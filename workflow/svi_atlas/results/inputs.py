@@ -70,7 +70,7 @@ def load(name: str, paths: Mapping[str, Paths]) -> Any:
     name
         `table`, `rates`, `truth`, `verification`, `sbc` or the name of an analysis: a DataFrame;
         `data`: a Dataset; `reference`: References by model; `fits`: Fits by cell; `sbc_ranks`:
-        DataFrames by entry; `thresholds`: those that the table was judged with, by statistic.
+        DataFrames by entry; `nuts`: DataFrames by model; `thresholds`: those that the table was judged with, by statistic.
     paths
         The job's files by input.
     """
