@@ -191,7 +191,7 @@ def search_and_draw(
             for name in Trial._fields
         }
         dataset = task.draw(fits, (Setting(SCHEDULE, found["step_size"]),))
-        return dataset.assign(trials, gradient_evaluations=(FIT, evaluations))
+        return dataset.assign(trials | {"gradient_evaluations": (FIT, evaluations)})
 
     dataset = task.run(search_and_describe)
     if found:
