@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from svi_atlas.configuration.experiment_models import (
     AtMost,
     ExperimentFile,
-    Nuts,
     GridBlock,
+    Nuts,
     SbcRefit,
     Search,
     SingleFit,
