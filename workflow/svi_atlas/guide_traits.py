@@ -15,26 +15,30 @@ class GuideTraits:
         is no negative ELBO.
     mean_field: without correlation between the components.
     full_rank: a Gaussian whose whole covariance matrix is fitted.
+    low_rank: a Gaussian whose covariance matrix is diagonal but for a few directions.
     flow: a normalising flow.
     mixture: of several components, so that it can have several modes.
     automatic: made by NumPyro from the model.
+    whitenable: whether it can be fitted in coordinates that the Laplace approximation whitens.
     """
 
     point: bool = False
     mean_field: bool = False
     full_rank: bool = False
+    low_rank: bool = False
     flow: bool = False
     mixture: bool = False
     automatic: bool = False
+    whitenable: bool = False
 
 
 AUTOGUIDE_TRAITS: Mapping[str, GuideTraits] = {
-    "AutoBNAFNormal": GuideTraits(automatic=True, flow=True),
-    "AutoDiagonalNormal": GuideTraits(automatic=True, mean_field=True),
-    "AutoIAFNormal": GuideTraits(automatic=True, flow=True),
+    "AutoBNAFNormal": GuideTraits(automatic=True, whitenable=True, flow=True),
+    "AutoDiagonalNormal": GuideTraits(automatic=True, whitenable=True, mean_field=True),
+    "AutoIAFNormal": GuideTraits(automatic=True, whitenable=True, flow=True),
     "AutoLaplaceApproximation": GuideTraits(automatic=True, point=True),
-    "AutoLowRankMultivariateNormal": GuideTraits(automatic=True),
-    "AutoMultivariateNormal": GuideTraits(automatic=True, full_rank=True),
+    "AutoLowRankMultivariateNormal": GuideTraits(automatic=True, whitenable=True, low_rank=True),
+    "AutoMultivariateNormal": GuideTraits(automatic=True, whitenable=True, full_rank=True),
     "AutoNormal": GuideTraits(automatic=True, mean_field=True),
 }
 

@@ -29,6 +29,7 @@ def test_each_trait_names_its_guides():
     assert having("point") == {"AutoLaplaceApproximation"}
     assert having("mean_field") == {"AutoNormal", "AutoDiagonalNormal"}
     assert having("full_rank") == {"AutoMultivariateNormal"}
+    assert having("low_rank") == {"AutoLowRankMultivariateNormal"}
     assert having("flow") == {"AutoBNAFNormal", "AutoIAFNormal"}
 
 

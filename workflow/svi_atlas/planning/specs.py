@@ -136,7 +136,10 @@ class ExperimentSpecs:
         inputs = self.files.paths(["data", "laplace"] if _needs_laplace(autoguide) else ["data"])
         if earlier := warm_start(autoguide):
             inputs["start"] = cell_path(self.layout, "fit", replace(cell, experiment=earlier))
-        return self._fits_of("fit", cell, inputs, autoguide=autoguide, code=self._fit_code)
+        max_gap = self.config.thresholds.elbo_gap if cell.until_arrived else None
+        return self._fits_of(
+            "fit", cell, inputs, autoguide=autoguide, max_gap=max_gap, code=self._fit_code
+        )
 
     @cached_property
     def _search_code(self) -> Spec:
