@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from svi_atlas.analysis.arrival._selection import MIN_SHARE, SEARCH, has_arrived, in_order
+from svi_atlas.analysis.arrival._selection import SEARCH, has_arrived, in_order
 from svi_atlas.analysis.arrival.ways import COLUMNS
 from svi_atlas.formatting import count_of, humanise, number
+from svi_atlas.judgement.recommendation import MIN_ADEQUATE_SHARE
 from svi_atlas.results.store import read_table
 
 SETTING = ["model", "guide", "num_particles", "num_steps", "step_size"]
@@ -125,7 +126,7 @@ def search_cost_ratios(grid: pd.DataFrame, ways: pd.DataFrame) -> pd.DataFrame:
     shares = (
         grid.assign(arrived=has_arrived(grid)).groupby(SETTING, as_index=False)["arrived"].mean()
     )
-    sufficient = shares[shares["arrived"] >= MIN_SHARE]
+    sufficient = shares[shares["arrived"] >= MIN_ADEQUATE_SHARE]
     cost = sufficient["num_particles"] * sufficient["num_steps"]
     cheapest = sufficient.assign(gradient_evaluations=cost).sort_values(["gradient_evaluations"])
     cheapest = cheapest.drop_duplicates("model").set_index("model").drop(columns="arrived")

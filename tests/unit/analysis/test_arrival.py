@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from matplotlib.figure import Figure
 
 from made_up import fits_of, grid
@@ -75,9 +76,21 @@ def chains():
     return {"easy": table}
 
 
+TRIALS = xr.DataArray([300, 500], dims="trial")
+"""Gradient evaluations of the trials of each search."""
+
+
+def cells(table):
+    fits = fits_of(table, lambda *_: np.ones(10))
+    for cell, found in fits.items():
+        if cell[2] == "search":
+            fits[cell] = found.assign(trial_gradient_evaluations=TRIALS)
+    return fits
+
+
 def made():
     table = planted()
-    fits = fits_of(table, lambda *_: np.ones(10))
+    fits = cells(table)
     return table, fits, ways.ways(table, fits, chains()).set_index(["problem", "way"])
 
 
@@ -113,6 +126,11 @@ def test_a_search_ends_with_the_first_adequate_family_or_the_best():
     easy, hard = (found_by_search(search[search["model"] == name]) for name in ("easy", "hard"))
     assert set(easy["guide"]) == {"AutoMultivariateNormal"}
     assert set(hard["guide"]) == {"AutoIAFNormal"}
+    averaged = search[search["model"] == "easy"].assign(verdict="inadequate")
+    columns = {"verdict_averaged": "adequate", "mean_error_averaged": 0.07}
+    at_average = found_by_search(averaged.assign(**columns))
+    assert set(at_average["guide"]) == {"AutoDiagonalNormal"}
+    assert set(at_average["mean_error"]) == {0.07}
     unknown = search[search["model"] == "hard"].drop(columns="elbo")
     assert set(found_by_search(unknown)["guide"]) == {"AutoIAFNormal"}
 
@@ -144,7 +162,7 @@ def test_a_fit_is_charged_with_its_share_of_the_compilation():
 def test_a_search_is_charged_with_all_that_it_tried():
     _, _, found = made()
     row = found.loc[("easy", "search")]
-    assert (row["gradient_evaluations"], row["seconds_run"]) == (2000, 1.0)
+    assert (row["gradient_evaluations"], row["seconds_run"]) == (2000 + 2 * 800 / 4, 1.0)
     assert row["seconds_total"] == 1.0 + 2 * 3 / len(SEEDS)
     assert row["mean_error"] == GOOD["mean_error"]
 

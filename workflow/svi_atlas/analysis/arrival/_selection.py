@@ -9,15 +9,13 @@ import numpy as np
 import pandas as pd
 
 from svi_atlas.guide_traits import guide_traits
+from svi_atlas.judgement.recommendation import MIN_ADEQUATE_SHARE
 
 MAX_MEAN_ERROR = 0.1
 """A fit has arrived if every mean is this close to that of the reference, in posterior sds, and"""
 
 MAX_SD_ERROR = 0.1
 """every sd, relative to that of the reference."""
-
-MIN_SHARE = 0.95
-"""Share of the seeds that must arrive where a way is called sufficient."""
 
 SEARCH, NUTS = "search", "nuts"
 """The ways that have no setting."""
@@ -54,20 +52,31 @@ def in_order(ways: pd.Series) -> list[str]:
 def found_by_search(fits: pd.DataFrame) -> pd.DataFrame:
     """The fits of the family that the search of one model ended with.
 
-    The first that is adequate for MIN_SHARE of its seeds; if there is none, the one with the best
-    ELBO, or the last one if no ELBO is known.
+    The first that is adequate for MIN_ADEQUATE_SHARE of its seeds, at the last iterate or at the averaged
+    one, whose columns then replace those of the last. If there is none, the family with the best ELBO, or
+    the last one if no ELBO is known.
 
     Parameters
     ----------
     fits : rows of the search on one model, families from cheap to expressive.
     """
-    families = list(fits.groupby("guide", sort=False))
-    for _, rows in families:
-        if (rows["verdict"] == "adequate").mean() >= MIN_SHARE:
-            return rows
-    elbo = [rows.get("elbo", pd.Series(dtype=float)).median() for _, rows in families]
-    best = len(families) - 1 if np.isnan(elbo).all() else int(np.nanargmax(elbo))
-    return families[best][1]
+    families = [rows for _, rows in fits.groupby("guide", sort=False)]
+    for rows in families:
+        for iterate in (rows, _at_average(rows)):
+            if (iterate["verdict"] == "adequate").mean() >= MIN_ADEQUATE_SHARE:
+                return iterate
+    elbo = [rows["elbo"].median() if "elbo" in rows else np.nan for rows in families]
+    return families[-1 if np.isnan(elbo).all() else int(np.nanargmax(elbo))]
+
+
+def _at_average(fits: pd.DataFrame) -> pd.DataFrame:
+    """The fits with the columns of the averaged iterate in place of those of the last."""
+    averaged = {
+        name: fits[f"{name}_averaged"]
+        for name in ("verdict", "reason", "elbo", "mean_error", "sd_ratio")
+        if f"{name}_averaged" in fits
+    }
+    return fits.assign(**averaged)
 
 
 def sd_factor(sd_ratio: pd.Series) -> pd.Series:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from svi_atlas.analysis import _tables
-from svi_atlas.analysis.arrival._selection import MIN_SHARE, NUTS, SEARCH, found_by_search
+from svi_atlas.analysis.arrival._selection import NUTS, SEARCH, found_by_search
 from svi_atlas.formatting import count_of, humanise, listed, number, plural
+from svi_atlas.judgement.recommendation import MIN_ADEQUATE_SHARE
 
 RAW, FUNNEL = "raw_regression", "eight_schools_centred"
 """Posteriors of which the page says more."""
@@ -28,7 +29,7 @@ def facts(table: pd.DataFrame, ways: pd.DataFrame) -> pd.DataFrame:
 
 def _sufficient(ways: pd.DataFrame) -> pd.DataFrame:
     """Whether enough seeds arrive, by posterior and way."""
-    share = ways.assign(sufficient=ways["arrived"] >= MIN_SHARE * ways["seeds"])
+    share = ways.assign(sufficient=ways["arrived"] >= MIN_ADEQUATE_SHARE * ways["seeds"])
     return share.pivot(index="problem", columns="way", values="sufficient").reindex(
         columns=ways["way"].unique()
     )
@@ -40,7 +41,7 @@ def _by_search(sufficient: pd.DataFrame) -> str:
     known = sufficient[SEARCH].dropna()
     return (
         f"With nothing configured, a search arrives on {count_of(known.sum(), len(known))} "
-        f"posteriors for at least {MIN_SHARE:.0%} of the seeds."
+        f"posteriors for at least {MIN_ADEQUATE_SHARE:.0%} of the seeds."
     ).replace("%", " %")
 
 

@@ -78,11 +78,12 @@ def _fitted(own: pd.DataFrame, fits: Fits) -> dict[str, Any]:
 def _searched(own: pd.DataFrame, fits: Fits) -> dict[str, Any]:
     """The row of a search: the errors of what it found, the cost of all that it tried."""
     result = found_by_search(own)
+    trials = sum(_evaluations_of_trials(own, fits))
     seconds = own["seconds"].sum() / len(result) if "seconds" in own else np.nan
     return {
         "way": SEARCH,
         **_errors(result),
-        "gradient_evaluations": _evaluations(own).sum(min_count=1) / len(result),
+        "gradient_evaluations": (_evaluations(own).sum(min_count=1) + trials) / len(result),
         "seconds_run": seconds,
         "seconds_total": seconds + sum(_seconds_compile(own, fits)),
     }
@@ -110,6 +111,14 @@ def _errors(own: pd.DataFrame) -> dict[str, Any]:
 def _evaluations(own: pd.DataFrame) -> pd.Series:
     """Gradient evaluations of each fit; NaN where it failed."""
     return own.reindex(columns=["gradient_evaluations"])["gradient_evaluations"].astype(float)
+
+
+def _evaluations_of_trials(own: pd.DataFrame, fits: Fits) -> Iterator[int]:
+    """Gradient evaluations of all trials of each family that was searched and did not fail."""
+    cells: Any = own[["model", "guide", "label"]].drop_duplicates().itertuples(index=False)
+    for cell in cells:
+        if "trial_gradient_evaluations" in (found := fits[tuple(cell)]):
+            yield int(found["trial_gradient_evaluations"].sum())
 
 
 def _seconds_compile(own: pd.DataFrame, fits: Fits) -> Iterator[float]:

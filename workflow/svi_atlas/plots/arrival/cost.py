@@ -16,7 +16,7 @@ from svi_atlas.plots import _style
 CAPTION = (
     "Largest error of a posterior mean against gradient evaluations, both of one fit or one chain, on "
     "logarithmic scales. Points and the line of NUTS are medians over the seeds, bars and the band their "
-    "10 % to 90 % range. Below the dashed line a fit has arrived, if its standard deviations have too. A "
+    "10 % to 90 % range. Below the dashed line are fits that have arrived, if their standard deviations have too. A "
     "search is charged with all its trials, NUTS with its warm-up. Settings of equal cost are drawn side by "
     "side. The errors of fits are measured with a "
     "finite number of draws (4,000 unless set otherwise), and hardly fall below 0.01."
