@@ -117,6 +117,29 @@ def gain_of_fit(
     return affine_gain(base, noise, *gradients)
 
 
+def count_gap_parameters(
+    model: Callable,
+    make_guide: Callable[[], Callable],
+    data: Mapping[str, Any],
+    unconstrained: PyTree,
+) -> int:
+    """Number of parameters that the gain within the family is shared among; computes nothing.
+
+    Those of the guide, but of the affine changes of the base for a flow, whose networks have many more.
+    The arguments are those of `estimate_gain`.
+    """
+    bases = []
+
+    def find_base(unconstrained):
+        fit = fitted_guide(model, make_guide, data, unconstrained)
+        bases.append(standard_base(fit.fitted, fit.params))
+
+    jax.eval_shape(find_base, unconstrained)
+    if bases[0] is not None and bases[0].kind == "flow":
+        return bases[0].dim * (bases[0].dim + 3) // 2
+    return sum(leaf.size for leaf in jax.tree.leaves(unconstrained))
+
+
 def affine_gain(
     base: StandardBase,
     noise: Float[Array, "draw dim"],
