@@ -33,7 +33,7 @@ NAMES = problems.built_in_names()
 SMALLER = Override(data=read_yaml(ROOT / "config/heavy_reduced.yaml")["override"]["data"])
 """The heavy experiments are tested at the sizes of their reduced setting."""
 
-HAS_COVARIATES = ("hierarchical_regression", "logistic_regression", "full_rank")
+HAS_COVARIATES = ("arrival", "hierarchical_regression", "logistic_regression", "full_rank")
 """Problems whose models cannot draw mock data from nothing."""
 
 RAISES = {

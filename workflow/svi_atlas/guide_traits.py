@@ -19,6 +19,7 @@ class GuideTraits:
     flow: a normalising flow.
     mixture: of several components, so that it can have several modes.
     automatic: made by NumPyro from the model.
+    whitenable: whether it can be fitted in coordinates that the Laplace approximation whitens.
     """
 
     point: bool = False
@@ -28,15 +29,16 @@ class GuideTraits:
     flow: bool = False
     mixture: bool = False
     automatic: bool = False
+    whitenable: bool = False
 
 
 AUTOGUIDE_TRAITS: Mapping[str, GuideTraits] = {
-    "AutoBNAFNormal": GuideTraits(automatic=True, flow=True),
-    "AutoDiagonalNormal": GuideTraits(automatic=True, mean_field=True),
-    "AutoIAFNormal": GuideTraits(automatic=True, flow=True),
+    "AutoBNAFNormal": GuideTraits(automatic=True, whitenable=True, flow=True),
+    "AutoDiagonalNormal": GuideTraits(automatic=True, whitenable=True, mean_field=True),
+    "AutoIAFNormal": GuideTraits(automatic=True, whitenable=True, flow=True),
     "AutoLaplaceApproximation": GuideTraits(automatic=True, point=True),
-    "AutoLowRankMultivariateNormal": GuideTraits(automatic=True, low_rank=True),
-    "AutoMultivariateNormal": GuideTraits(automatic=True, full_rank=True),
+    "AutoLowRankMultivariateNormal": GuideTraits(automatic=True, whitenable=True, low_rank=True),
+    "AutoMultivariateNormal": GuideTraits(automatic=True, whitenable=True, full_rank=True),
     "AutoNormal": GuideTraits(automatic=True, mean_field=True),
 }
 

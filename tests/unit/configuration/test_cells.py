@@ -216,6 +216,20 @@ def test_the_cells_can_be_told_apart_in_sets(planned):
     assert len(set(cells)) == len(cells)
 
 
+def test_nuts_beside_the_fits(planned):
+    assert planned(GOOD).nuts == ()
+    (run,) = planned(GOOD + "nuts: {seeds: 3, budgets: [500, 100]}\n").nuts
+    assert vars(run) == {"model": "headstails", "seeds": (1, 2, 3), "budgets": (100, 500)}
+    (run,) = planned(GOOD + "nuts: {models: [headstails]}\n").nuts
+    assert (len(run.seeds), run.budgets[-1]) == (32, 1_000_000)
+
+
+def test_override_of_nuts(planned):
+    text = GOOD + "nuts: {budgets: [100, 500, 1000]}\n"
+    (run,) = planned(text, override=Override(seeds=2, budget=400)).nuts
+    assert (run.seeds, run.budgets) == ((1, 2), (100, 400))
+
+
 def test_override_of_a_search(planned):
     override = Override(num_steps=40, seeds=2, num_draws=200, budget=500)
     for text in (WITHOUT_GRID, WITHOUT_GRID + "search: {budget: 7, seeds: 30}\n"):
@@ -304,6 +318,7 @@ BAD = {
     "unknown schedule": (GOOD, "seeds: 3", "seeds: 3\n    schedules: [cosin]", "unknown_name", "grid[0]"),
     "unknown schedule of a single fit": (GOOD + SINGLE, "seed: 7", "seed: 7, schedule: half", "unknown_name", "single.tutorial"),
     "unknown schedule of a refit": (GOOD + SBC, "0.01}", "0.01, schedule: half}", "unknown_name", "sbc.good"),
+    "unknown model of NUTS": (GOOD, "num_steps: 100", "nuts: {models: [tails]}", "unknown_name", "nuts"),
     "unknown model of a search": (GOOD, "num_steps: 100", "search: {models: [tails]}", "unknown_name", "search"),
     "whitened mean field": (GOOD, "num_steps: 100", "autoguides: {mine: {class: AutoNormal, whitened: true}}", "cannot_be_whitened", "autoguides.mine.whitened"),
     "a whitened point": (GOOD, "num_steps: 100", "autoguides: {mine: {class: AutoLaplaceApproximation, whitened: true}}", "cannot_be_whitened", "autoguides.mine.whitened"),

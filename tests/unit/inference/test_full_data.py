@@ -15,7 +15,7 @@ from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.fit import fit_cell
 from svi_atlas.inference.full_data import NoSubsampling
 from svi_atlas.inference.model_error import ModelError
-from svi_atlas.references.posterior import Posterior
+from svi_atlas.inference.posterior import Posterior
 
 
 def exact_log_density(mean):

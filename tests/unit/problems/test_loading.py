@@ -11,6 +11,7 @@ from svi_atlas.records import Problem
 
 def test_every_built_in_problem_is_listed():
     assert problems.built_in_names() == [
+        "arrival",
         "bimodal",
         "coin",
         "factor_thread",

@@ -5,7 +5,7 @@ import pytest
 
 from svi_atlas import problems
 from svi_atlas.inference.keys import purpose_key
-from svi_atlas.references.posterior import Posterior
+from svi_atlas.inference.posterior import Posterior
 from svi_atlas.references.quadrature import integrate_posterior
 
 

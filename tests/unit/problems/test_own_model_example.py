@@ -9,7 +9,7 @@ from support import ROOT
 from svi_atlas import problems
 from svi_atlas.configuration.load import read_experiment
 from svi_atlas.inference.keys import purpose_key
-from svi_atlas.references.posterior import Posterior
+from svi_atlas.inference.posterior import Posterior
 from svi_atlas.references.quadrature import integrate_posterior
 
 FOLDER = ROOT / "examples" / "own_model"

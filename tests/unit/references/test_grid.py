@@ -6,9 +6,9 @@ import numpyro
 import numpyro.distributions as dist
 import pytest
 
+from svi_atlas.inference.posterior import Posterior
 from svi_atlas.references import grid as module
 from svi_atlas.references.grid import Grid, Integrals
-from svi_atlas.references.posterior import Posterior
 
 MEAN, COVARIANCE = np.array([3.0, -1.0]), np.array([[2.0, 0.9], [0.9, 0.5]])
 

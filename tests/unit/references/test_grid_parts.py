@@ -7,13 +7,13 @@ import numpyro.distributions as dist
 import pytest
 
 from svi_atlas.inference.keys import purpose_key
+from svi_atlas.inference.posterior import Posterior
 from svi_atlas.references.grid import Grid
 from svi_atlas.references.grid_adaptation import adapt_grid, find_starts, resolve_peaks
 from svi_atlas.references.grid_draws import draw_from_grid
 from svi_atlas.references.grid_marginals import marginal_densities
 from svi_atlas.references.grid_modes import separate_modes
 from svi_atlas.references.optima import find_maxima
-from svi_atlas.references.posterior import Posterior
 
 KEY = purpose_key(0, "reference")
 

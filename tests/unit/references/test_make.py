@@ -53,6 +53,7 @@ def test_models_without_a_computable_posterior(name):
         make_references(problem, {}, {})
     assert words in str(caught.value)
     assert f"problem 'mine', model '{name}'" in str(caught.value)
+    assert str(caught.value).endswith("give the problem a function `reference` for this model)")
 
 
 def line_model(data):

@@ -10,8 +10,8 @@ import pytest
 
 from svi_atlas.errors import InputError
 from svi_atlas.inference.keys import purpose_key
+from svi_atlas.inference.posterior import Posterior
 from svi_atlas.references import nuts
-from svi_atlas.references.posterior import Posterior
 
 KEY = purpose_key(0, "reference")
 GAUSSIAN_SD = np.array([1.0, 2.0, 0.5, 3.0, 1.0])

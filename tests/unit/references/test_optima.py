@@ -6,8 +6,8 @@ import numpyro
 import numpyro.distributions as dist
 import pytest
 
+from svi_atlas.inference.posterior import Posterior
 from svi_atlas.references.optima import LocalMaximum, find_maxima
-from svi_atlas.references.posterior import Posterior
 
 STARTS = np.linspace(-20.0, 20.0, 9)[:, None]
 

@@ -75,6 +75,15 @@ AnyCell = Cell | SearchCell
 
 
 @dataclass(frozen=True)
+class NutsRun:
+    """Chains of NUTS on a model, one per seed, looked at when they have spent each of the budgets."""
+
+    model: str
+    seeds: tuple[int, ...]
+    budgets: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class SbcSettings:
     """A guide refitted to `simulations` data sets drawn from the model, all in one program."""
 
@@ -111,6 +120,7 @@ class Experiment:
     autoguides: dict[str, dict[str, Any]]
     cells: tuple[AnyCell, ...]
     sbc: tuple[SbcSettings, ...]
+    nuts: tuple[NutsRun, ...]
     figures: tuple[str, ...]
     notebooks: tuple[str, ...]
     heavy: bool
@@ -158,6 +168,7 @@ def plan_experiment(
             *_search_cells(name, raw, info),
         ),
         sbc=sbc,
+        nuts=tuple(_nuts_runs(raw, info)),
         figures=tuple(dict.fromkeys([*raw.figures, *(["sbc"] if raw.sbc else [])])),
         notebooks=tuple(raw.notebooks),
         heavy=raw.heavy,
@@ -236,6 +247,12 @@ def _search_cells(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> It
                 optimizer=optimizer_entry(raw.optimizer),
                 cheaper=families[:index],
             )
+
+
+def _nuts_runs(raw: ExperimentFile, info: ProblemInfo) -> Iterator[NutsRun]:
+    if raw.nuts is not None:
+        for model in info.models if raw.nuts.models is None else raw.nuts.models:
+            yield NutsRun(model, _seeds(raw.nuts.seeds), tuple(sorted(raw.nuts.budgets)))
 
 
 def _sbc_settings(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> Iterator[SbcSettings]:

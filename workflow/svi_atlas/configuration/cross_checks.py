@@ -35,9 +35,9 @@ def cross_problems(
     """
     yield from _autoguide_problems(experiment, info, file)
     yield from _grid_problems(experiment, info, file)
-    if experiment.search is not None:
-        for model in experiment.search.models or ():
-            yield from _name_problems(file, ("search",), "model", model, info.models)
+    for key, entry in (("search", experiment.search), ("nuts", experiment.nuts)):
+        for model in (entry.models if entry else None) or ():
+            yield from _name_problems(file, (key,), "model", model, info.models)
     for label, fit in experiment.single.items():
         yield from _entry_problems(file, ("single", label), fit, experiment, info)
     for name, refit in experiment.sbc.items():

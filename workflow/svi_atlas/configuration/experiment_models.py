@@ -186,6 +186,22 @@ class Search(FileModel):
     )
 
 
+class Nuts(FileModel):
+    """NUTS beside the fits, at given costs: one chain per seed, with a dense mass matrix."""
+
+    models: IfGiven[UniqueFilled[str]] = Field(
+        default=None, description="Models of the problem (all of them if absent)."
+    )
+    seeds: Seeds = Field(
+        default=32, description="Number of chains (seeds 1, 2, ... are used), or a list of seeds."
+    )
+    budgets: UniqueFilled[Count] = Field(
+        default=[10_000, 30_000, 100_000, 300_000, 1_000_000],
+        description="Gradient evaluations of a chain, warm-up included, after which its errors are "
+        "recorded.",
+    )
+
+
 class Study(FileModel):
     """Models that tuned the thresholds, and models kept back to measure error rates."""
 
@@ -291,6 +307,11 @@ class ExperimentFile(FileModel):
         description="Finds for each family, from cheap to expressive, the cheapest setting whose "
         "fits arrive, and stops at the first family that is adequate. An experiment with neither "
         "`grid` nor `search` gets a search with the defaults.",
+    )
+    nuts: IfGiven[Nuts] = Field(
+        default=None,
+        description="Runs NUTS on the same posteriors, to compare at equal cost: writes "
+        "nuts/<model>.parquet.",
     )
     single: dict[SingleName, SingleFit] = Field(
         default={},

@@ -9,6 +9,7 @@ from svi_atlas.configuration.experiment_models import (
     AtMost,
     ExperimentFile,
     GridBlock,
+    Nuts,
     SbcRefit,
     Search,
     SingleFit,
@@ -54,6 +55,7 @@ def read_experiment(
         "data": {**experiment.data, **override.data.get(Path(path).stem, {})},
         "grid": [_changed(block, steps, seeds) for block in experiment.grid],
         "search": search and search.model_copy(update=seeds | budget),
+        "nuts": experiment.nuts and _changed_nuts(experiment.nuts, seeds, override.budget),
         "single": {name: _changed(fit, steps, own) for name, fit in experiment.single.items()},
         "sbc": {name: _changed(refit, steps, own) for name, refit in experiment.sbc.items()},
     }
@@ -70,6 +72,12 @@ def _changed(entry: Part, num_steps: int | None, changes: dict[str, Any]) -> Par
         limited = isinstance(own, AtMost)
         changes = {**changes, "num_steps": AtMost(at_most=num_steps) if limited else num_steps}
     return entry.model_copy(update=changes)
+
+
+def _changed_nuts(nuts: Nuts, seeds: dict[str, Any], limit: int | None) -> Nuts:
+    """NUTS with the seeds of an override, and with budgets up to its `budget`."""
+    budgets = sorted({budget if limit is None else min(budget, limit) for budget in nuts.budgets})
+    return nuts.model_copy(update=seeds | {"budgets": budgets})
 
 
 def load_expected(path: str | Path, where: str) -> list[dict[str, Any]]:

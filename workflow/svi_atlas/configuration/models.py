@@ -34,9 +34,12 @@ class Override(FileModel):
         description="Optimisation steps of every fit, or their limit where they are `at_most`. A "
         "search chooses its own (see `budget`).",
     )
-    seeds: IfGiven[Seeds] = Field(default=None, description="Seeds of every grid and search.")
+    seeds: IfGiven[Seeds] = Field(
+        default=None, description="Seeds of every grid, search and run of NUTS."
+    )
     budget: IfGiven[Count] = Field(
-        default=None, description="Gradient evaluations of a fit in every search."
+        default=None,
+        description="Gradient evaluations of a fit in every search, and the most of a chain of NUTS.",
     )
     num_draws: IfGiven[NumDraws] = Field(default=None, description="Draws from each fitted guide.")
     num_snapshots: IfGiven[NumSnapshots] = Field(

@@ -105,10 +105,10 @@ def gain_of_fit(
     at_once: int | None = None,
 ) -> AffineGain | None:
     """`estimate_gain` for a guide that has been set up."""
-    base = standard_base(fit.fitted, fit.params)
+    base = _find_base(fit)
     if base is None:
         return None
-    log_density = partial(_log_density, model, fit.params, data, base)
+    log_density = partial(_log_density, model, fit.guide_params, data, base)
     differentiate = partial(_differentiate, base, log_density)
     noise_key, model_key = jax.random.split(key)
     noise = jax.random.normal(noise_key, (num_draws, base.dim))
@@ -117,26 +117,14 @@ def gain_of_fit(
     return affine_gain(base, noise, *gradients)
 
 
-def count_gap_parameters(
-    model: Callable,
-    make_guide: Callable[[], Callable],
-    data: Mapping[str, Any],
-    unconstrained: PyTree,
-) -> int:
-    """Number of parameters that the gain within the family is shared among; computes nothing.
+def count_gap_parameters(fit: FittedGuide, unconstrained: PyTree) -> int:
+    """Number of parameters that the gain within the family is shared among.
 
     Those of the guide, but of the affine changes of the base for a flow, whose networks have many more.
-    The arguments are those of `estimate_gain`.
     """
-    bases = []
-
-    def find_base(unconstrained):
-        fit = fitted_guide(model, make_guide, data, unconstrained)
-        bases.append(standard_base(fit.fitted, fit.params))
-
-    jax.eval_shape(find_base, unconstrained)
-    if bases[0] is not None and bases[0].kind == "flow":
-        return bases[0].dim * (bases[0].dim + 3) // 2
+    base = _find_base(fit)
+    if base is not None and base.kind == "flow":
+        return base.dim * (base.dim + 3) // 2
     return sum(leaf.size for leaf in jax.tree.leaves(unconstrained))
 
 
@@ -169,6 +157,10 @@ def affine_gain(
         scale.max() / scale.min(),
     )
     return _if_known(gain, usable)
+
+
+def _find_base(fit: FittedGuide) -> StandardBase | None:
+    return standard_base(fit.guide, fit.guide_params) if fit.drawn_as_fitted else None
 
 
 def _if_known(gain: AffineGain, usable: Bool[Array, " draw"]) -> AffineGain:
@@ -222,7 +214,9 @@ def _outside_low_rank(base: StandardBase, gradient, noise) -> Terms:
     columns = jnp.where(length > MIN_LENGTH, columns / jnp.maximum(length, MIN_LENGTH), 0.0)
     value, vectors = jnp.linalg.eigh((columns.T @ columns) ** 2)
     independent = value > 1e-5 * value[-1]
-    to_basis = vectors * jnp.where(independent, 1 / jnp.sqrt(jnp.where(independent, value, 1.0)), 0.0)
+    to_basis = vectors * jnp.where(
+        independent, 1 / jnp.sqrt(jnp.where(independent, value, 1.0)), 0.0
+    )
     of_diagonal = Vectors((gradient @ columns) * (noise @ columns) @ to_basis)
     remaining = SymmetricProducts(gradient @ remove, noise @ remove)
     return (0.5, remaining), (-0.5, of_diagonal)

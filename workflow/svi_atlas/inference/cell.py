@@ -6,27 +6,36 @@ import importlib.metadata
 import json
 import time
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 import jax
+import numpy as np
 import xarray as xr
 
 from svi_atlas.errors import InputError
 from svi_atlas.inference.acceleration import accelerated
 from svi_atlas.inference.checkpoint import Checkpoint
-from svi_atlas.inference.dataset import to_dataset
+from svi_atlas.inference.dataset import FIT, ITERATES, to_dataset
 from svi_atlas.inference.draws import Drawer
-from svi_atlas.inference.fit import fit_cell
+from svi_atlas.inference.fit import Fits, fit_cell
 from svi_atlas.inference.guide_check import Finding, check_guide, check_support, raise_errors
-from svi_atlas.inference.guides import guide_factory, is_point
+from svi_atlas.inference.guides import describe_start, guide_factory, is_point, is_whitened
+from svi_atlas.inference.laplace import from_dataset
 from svi_atlas.inference.model_error import ModelError
+from svi_atlas.inference.optimality import GapCheck
 from svi_atlas.inference.optimizers import Optimizer
 from svi_atlas.inference.predictive import mock_data
-from svi_atlas.inference.schedules import schedules_of, settings_of
+from svi_atlas.inference.schedules import Setting, schedules_of, settings_of
+from svi_atlas.inference.search import SCHEDULE, Trial, search
+from svi_atlas.inference.starts import start_from, whitening_of, whitening_variables
 from svi_atlas.records import Problem
 
 PACKAGES = ("jax", "jaxlib", "numpyro", "numpy")
 """Packages whose versions are kept with the fits."""
+
+IDENTITY = ("experiment", "model", "guide", "block", "label")
+"""Fields of a cell that say which it is."""
 
 Report = Callable[[str], None]
 
@@ -37,9 +46,12 @@ def fit_and_draw(
     cell: Mapping[str, Any],
     data: Mapping[str, Any],
     *,
-    autoguide: Mapping[str, Any] | None,
-    num_snapshots: int,
-    max_stored_mb: int | float,
+    autoguide: Mapping[str, Any] | None = None,
+    laplace: xr.Dataset | None = None,
+    earlier: xr.Dataset | None = None,
+    max_gap: float | None = None,
+    num_snapshots: int = 1000,
+    max_stored_mb: int | float = 64,
     report: Report,
     checkpoint: Checkpoint | None = None,
 ) -> xr.Dataset:
@@ -55,6 +67,13 @@ def fit_and_draw(
         Arrays by name.
     autoguide
         The entry of the experiment's `autoguides` that the cell's guide stands for, if it is one.
+    laplace
+        The Laplace approximation of the posterior (`laplace.to_dataset`), where that entry asks for it.
+    earlier
+        The dataset of fits from whose ends these start, where that entry asks for it.
+    max_gap
+        Optimality gap (nats per parameter of the guide) below which a fit has arrived, where fits are to
+        stop then.
     num_snapshots, max_stored_mb
         What is kept of each fit: see `fit_cell`.
     report
@@ -64,41 +83,144 @@ def fit_and_draw(
 
     Returns
     -------
-    The dataset of `to_dataset` with the coordinates `seed`, and `step_size` and `schedule` of each setting; without variables, and with the
-    attribute `message`, if the model or the guide raised.
+    The dataset of `to_dataset` with the coordinates `seed`, and `step_size` and `schedule` of each setting;
+    without variables, and with the attribute `message`, if the model or the guide raised.
     """
-    findings: list[Finding] = []
-    try:
-        dataset = _fit_and_draw(
-            problem,
-            cell,
+    approximation = None if laplace is None else from_dataset(laplace)
+    start = None
+    if earlier is not None:
+        start = partial(start_from, earlier)
+        approximation = whitening_of(earlier) or approximation
+    make_guide = guide_factory(problem, cell["model"], cell["guide"], autoguide, approximation)
+    schedules = {name: schedules_of(problem)[name] for name in cell["schedules"]}
+    settings = settings_of(schedules, cell["step_sizes"])
+    task = _Task(problem, cell, data, make_guide, report)
+    check = None if max_gap is None else GapCheck(task.model, make_guide, data, max_gap)
+
+    def fit(at_start) -> Fits:
+        return fit_cell(
+            task.model,
+            make_guide,
             data,
-            findings,
-            autoguide,
-            num_snapshots,
-            max_stored_mb,
-            report,
-            checkpoint,
+            num_particles=cell["num_particles"],
+            step_sizes=tuple(cell["step_sizes"]),
+            seeds=tuple(cell["seeds"]),
+            num_steps=cell["num_steps"],
+            schedules=schedules,
+            optimizer=Optimizer.from_dict(cell["optimizer"]),
+            has_arrived=check and check.has_arrived,
+            start=start,
+            num_snapshots=num_snapshots,
+            max_stored_bytes=max_stored_mb * 1e6,
+            report=report,
+            checkpoint=checkpoint,
+            at_start=at_start,
         )
-    except ModelError as error:
-        report(f"failed: {error}")
-        dataset = xr.Dataset(attrs={"message": str(error)})
-    settings = settings_of(cell["schedules"], cell["step_sizes"])
-    coords = {
-        "seed": list(cell["seeds"]),
-        "step_size": ("setting", [setting.step_size for setting in settings]),
-        "schedule": ("setting", [setting.schedule for setting in settings]),
-    }
-    return dataset.assign_coords(coords).assign_attrs(
-        **{name: cell[name] for name in ("experiment", "model", "guide", "block", "label")},
+
+    def fit_and_describe() -> xr.Dataset:
+        fits = fit(partial(task.check_start, settings))
+        draws_per_check = 0 if check is None else len(ITERATES) * check.num_draws
+        evaluations = fits.steps_used * cell["num_particles"] + fits.num_checks * draws_per_check
+        dataset = task.draw(fits, settings)
+        return dataset.assign(gradient_evaluations=(FIT, evaluations))
+
+    whitened = is_whitened(autoguide, approximation)
+    dataset = task.run(fit_and_describe)
+    if whitened:
+        dataset = dataset.assign(whitening_variables(approximation))
+    return _describe(
+        dataset,
+        cell,
+        settings,
         num_particles=cell["num_particles"],
         num_steps=cell["num_steps"],
-        num_draws=cell["num_draws"],
-        optimizer=cell["optimizer"]["name"],
         until_arrived=int(cell["until_arrived"]),
-        guide_check="; ".join(map(str, findings)),
-        device=jax.devices()[0].device_kind,
-        versions=json.dumps({name: importlib.metadata.version(name) for name in PACKAGES}),
+        whitened=int(whitened),
+        start=describe_start(autoguide, approximation),
+    )
+
+
+@accelerated()
+def search_and_draw(
+    problem: Problem,
+    cell: Mapping[str, Any],
+    data: Mapping[str, Any],
+    *,
+    laplace: xr.Dataset,
+    max_gap: float,
+    sufficient: str | None = None,
+    gpu: bool = False,
+    report: Report,
+    checkpoint: Checkpoint | None = None,
+) -> xr.Dataset:
+    """Search for the cheapest setting at which a guide's fits arrive, and draw from its fits.
+
+    The guide is whitened where the Laplace approximation is usable.
+
+    Parameters
+    ----------
+    cell
+        The fields of the planned cell (`configuration.cells.SearchCell`).
+    sufficient
+        A cheaper family that is adequate, if there is one: then nothing is done.
+    gpu
+        Whether a GPU is required.
+    problem, data, laplace, max_gap, report, checkpoint
+        As in `fit_and_draw`.
+
+    Returns
+    -------
+    As of `fit_and_draw`, with one setting; besides, the variables `trial_<field>` (trial) of `Trial`. If
+    the family is not tried, a dataset without variables whose attribute `skipped` says why.
+    """
+    if sufficient:
+        report(f"{sufficient} is adequate, so that this family is not tried")
+        return _identified(xr.Dataset(attrs={"skipped": f"{sufficient} is adequate"}), cell)
+    if gpu:
+        require_gpu(cell["experiment"])
+    approximation = from_dataset(laplace)
+    autoguide = {"class": cell["guide"], "options": {}, "whitened": True, "start": "uniform"}
+    whitened = is_whitened(autoguide, approximation)
+    make_guide = guide_factory(problem, cell["model"], cell["guide"], autoguide, approximation)
+    task = _Task(problem, cell, data, make_guide, report)
+    check = GapCheck(task.model, make_guide, data, max_gap)
+    candidates = []
+
+    def search_and_describe() -> xr.Dataset:
+        result = search(
+            task.model,
+            make_guide,
+            data,
+            check,
+            seeds=tuple(cell["seeds"]),
+            budget=cell["budget"],
+            optimizer=Optimizer.from_dict(cell["optimizer"]),
+            report=report,
+            checkpoint=checkpoint,
+        )
+        candidates.append(result.candidate)
+        fits, (num_particles, step_size) = result.fits, result.candidate
+        evaluations = fits.steps_used * num_particles + fits.num_checks * check.num_draws
+        trials = {
+            f"trial_{name}": ("trial", np.array([getattr(trial, name) for trial in result.trials]))
+            for name in Trial._fields
+        }
+        dataset = task.draw(fits, (Setting(SCHEDULE, step_size),))
+        return dataset.assign(trials | {"gradient_evaluations": (FIT, evaluations)})
+
+    dataset = task.run(search_and_describe)
+    num_particles, step_size = candidates[0] if candidates else (0, np.nan)
+    if whitened:
+        dataset = dataset.assign(whitening_variables(approximation))
+    return _describe(
+        dataset,
+        cell,
+        (Setting(SCHEDULE, step_size),),
+        num_particles=num_particles,
+        num_steps=0,
+        until_arrived=1,
+        whitened=int(whitened),
+        start=describe_start(autoguide, approximation),
     )
 
 
@@ -111,52 +233,89 @@ def require_gpu(experiment: str) -> None:
         )
 
 
-def _fit_and_draw(
-    problem, cell, data, findings, autoguide, num_snapshots, max_stored_mb, report, checkpoint
-) -> xr.Dataset:
-    """All fits of the cell with their draws; what is wrong with the guide is added to `findings`."""
-    model = problem.models[cell["model"]]
-    make_guide = guide_factory(problem, cell["model"], cell["guide"], autoguide)
-    seeds, step_sizes = tuple(cell["seeds"]), tuple(cell["step_sizes"])
-    schedules = {name: schedules_of(problem)[name] for name in cell["schedules"]}
-    settings = settings_of(schedules, step_sizes)
-    drawer = Drawer(model, make_guide, data, seeds, settings, cell["num_draws"], problem.derived)
+class _Task:
+    """What fits of a cell have in common: the guide is checked before, drawn from afterwards."""
 
-    def add_findings(new: list[Finding]) -> None:
-        findings.extend(new)
-        for finding in new:
-            report(f"guide check: {finding}")
+    def __init__(
+        self,
+        problem: Problem,
+        cell: Mapping[str, Any],
+        data: Mapping[str, Any],
+        make_guide: Callable[[], Callable],
+        report: Report,
+    ):
+        self.model = problem.models[cell["model"]]
+        self._problem, self._cell, self._data = problem, cell, data
+        self._make_guide, self._report = make_guide, report
+        self._findings: list[Finding] = []
 
-    def check_start(unconstrained) -> None:
+    def run(self, fit_and_describe: Callable[[], xr.Dataset]) -> xr.Dataset:
+        """Check the guide and fit it; what it raises becomes the attribute `message`."""
+        try:
+            self._add_findings(check_guide(self.model, self._make_guide(), self._data))
+            raise_errors(self._findings)
+            dataset = fit_and_describe()
+        except ModelError as error:
+            self._report(f"failed: {error}")
+            dataset = xr.Dataset(attrs={"message": str(error)})
+        return dataset.assign_attrs(guide_check="; ".join(map(str, self._findings)))
+
+    def check_start(self, settings: tuple[Setting, ...], unconstrained: Any) -> None:
         """Before the first step all settings are alike; a point has no draws yet."""
-        if not is_point(make_guide()):
-            log_joint = drawer.log_joint(unconstrained)
-            add_findings(check_support(log_joint[:, 0], "at the start"))
+        if not is_point(self._make_guide()):
+            log_joint = self._drawer(settings).log_joint(unconstrained)
+            self._add_findings(check_support(log_joint[:, 0], "at the start"))
 
-    add_findings(check_guide(model, make_guide(), data))
-    raise_errors(findings)
-    fits = fit_cell(
-        model,
-        make_guide,
-        data,
-        num_particles=cell["num_particles"],
-        step_sizes=step_sizes,
-        seeds=seeds,
-        num_steps=cell["num_steps"],
-        schedules=schedules,
-        optimizer=Optimizer.from_dict(cell["optimizer"]),
-        num_snapshots=num_snapshots,
-        max_stored_bytes=max_stored_mb * 1e6,
-        report=report,
-        checkpoint=checkpoint,
-        at_start=check_start,
+    def draw(self, fits: Fits, settings: tuple[Setting, ...]) -> xr.Dataset:
+        """Draw from the fitted guides, and put fits and draws into one dataset."""
+        cell = self._cell
+        self._report(f"compiled in {fits.seconds_compile:.1f} s, ran in {fits.seconds_run:.1f} s")
+        started = time.perf_counter()
+        draws, mock = self._drawer(settings)(fits.iterates), {}
+        if num_mock := cell.get("num_mock"):
+            last = jax.tree.map(lambda leaf: leaf[0], fits.iterates)
+            seeds = tuple(cell["seeds"])
+            mock = mock_data(self.model, self._make_guide, self._data, last, draws, seeds, num_mock)
+        seconds_draw = time.perf_counter() - started
+        self._report(f"drew {cell['num_draws']:,} times from each guide in {seconds_draw:.1f} s")
+        return to_dataset(fits, draws, mock).assign_attrs(seconds_draw=seconds_draw)
+
+    @cache  # noqa: B019, a task lives as long as its job
+    def _drawer(self, settings: tuple[Setting, ...]) -> Drawer:
+        cell = self._cell
+        return Drawer(
+            self.model,
+            self._make_guide,
+            self._data,
+            tuple(cell["seeds"]),
+            settings,
+            cell["num_draws"],
+            self._problem.derived,
+        )
+
+    def _add_findings(self, new: list[Finding]) -> None:
+        self._findings.extend(new)
+        for finding in new:
+            self._report(f"guide check: {finding}")
+
+
+def _describe(
+    dataset: xr.Dataset, cell: Mapping[str, Any], settings: tuple[Setting, ...], **attrs: Any
+) -> xr.Dataset:
+    """The dataset with its coordinates, and with what all fits of the cell share."""
+    coords = {
+        "seed": list(cell["seeds"]),
+        "step_size": ("setting", [setting.step_size for setting in settings]),
+        "schedule": ("setting", [setting.schedule for setting in settings]),
+    }
+    return _identified(dataset.assign_coords(coords), cell).assign_attrs(
+        num_draws=cell["num_draws"],
+        optimizer=cell["optimizer"]["name"],
+        device=jax.devices()[0].device_kind,
+        versions=json.dumps({name: importlib.metadata.version(name) for name in PACKAGES}),
+        **attrs,
     )
-    report(f"compiled in {fits.seconds_compile:.1f} s, ran in {fits.seconds_run:.1f} s")
-    started = time.perf_counter()
-    draws, mock = drawer(fits.iterates), {}
-    if cell["num_mock"]:
-        last = jax.tree.map(lambda leaf: leaf[0], fits.iterates)
-        mock = mock_data(model, make_guide, data, last, draws, seeds, cell["num_mock"])
-    seconds_draw = time.perf_counter() - started
-    report(f"drew {cell['num_draws']:,} times from each guide in {seconds_draw:.1f} s")
-    return to_dataset(fits, draws, mock).assign_attrs(seconds_draw=seconds_draw)
+
+
+def _identified(dataset: xr.Dataset, cell: Mapping[str, Any]) -> xr.Dataset:
+    return dataset.assign_attrs({name: cell[name] for name in IDENTITY})

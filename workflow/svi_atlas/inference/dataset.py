@@ -15,6 +15,8 @@ from svi_atlas.inference.parameters import flatten_params
 
 FIT = ("seed", "setting")
 
+ITERATES = ("last", "averaged")
+
 Variable = tuple[str, tuple]
 """A variable's name, and its dimensions and values as xarray takes them."""
 
@@ -44,7 +46,7 @@ def to_dataset(
     for name, values in mock.items():
         variables[name] = ((*FIT, "mock", *_own_dims(name, values.ndim - 3)), values)
     coords = {
-        "iterate": np.array(["last", "averaged"], dtype=object),
+        "iterate": np.array(ITERATES, dtype=object),
         "snapshot_step": ("snapshot", fits.snapshot_step),
     }
     attrs = {

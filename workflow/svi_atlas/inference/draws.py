@@ -160,8 +160,16 @@ class Drawer:
         return jax.tree.map(np.asarray, self._program(unconstrained, keys, self._arrays))
 
     def _count_gap_parameters(self, iterates) -> int:
+        """Computes nothing."""
+        counts = []
+
+        def count(one_fit, data):
+            fit = fitted_guide(self.model, self.make_guide, data, one_fit)
+            counts.append(count_gap_parameters(fit, one_fit))
+
         one_fit = jax.tree.map(lambda leaf: jnp.asarray(leaf)[0, 0, 0], iterates)
-        return count_gap_parameters(self.model, self.make_guide, self._arrays, one_fit)
+        jax.eval_shape(count, one_fit, self._arrays)
+        return counts[0]
 
     @cached_property
     def _arrays(self) -> dict[str, jax.Array]:
@@ -215,7 +223,7 @@ def _draw_fit(
 
 def _has_scores(fit: FittedGuide, vector: Float[Array, " parameter"]) -> bool:
     """Whether the guide that is drawn from is the one that was fitted, with few enough parameters."""
-    return fit.guide_params is fit.params and vector.size <= MAX_GRADIENT_PARAMETERS
+    return fit.drawn_as_fitted and vector.size <= MAX_GRADIENT_PARAMETERS
 
 
 def _gain_within(within=jnp.nan, error=jnp.nan) -> AffineGain:

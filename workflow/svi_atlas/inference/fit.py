@@ -286,7 +286,7 @@ class CompiledCell:
         for part in set(parts):
             step_sizes = jnp.zeros((part.num_steps, *fits), jnp.float32)
             arguments = (state, step_sizes, self._data, part, self.loss_stride)
-            self._parts[part], (_, _, self._snapshot_shapes) = compile_program(jitted, *arguments)
+            self._parts[part], (_, _, self.snapshot_shapes) = compile_program(jitted, *arguments)
 
     def run(
         self,
@@ -308,7 +308,7 @@ class CompiledCell:
         fits = (len(state.key), self.num_settings)
         num_losses = sum(part.num_steps for part in parts) // self.loss_stride
         losses = np.empty((num_losses, *fits), np.float32)
-        progress = Progress.start(state, losses, parts, self._snapshot_shapes)
+        progress = Progress.start(state, losses, parts, self.snapshot_shapes)
         if checkpoint is not None:
             progress = checkpoint.load(progress) or progress
         resumed = progress.num_parts

@@ -11,24 +11,26 @@ from jaxtyping import PyTree
 from numpyro.infer import SVI, Trace_ELBO
 from numpyro.optim import Adam
 
-from svi_atlas.inference.guides import posterior_guide
+from svi_atlas.inference.guides import is_point, posterior_guide
 from svi_atlas.inference.keys import replica_key
 
 
 class FittedGuide(NamedTuple):
     """A fitted guide, ready to be drawn from.
 
-    params: constrained parameters of the fit, by name.
-    constrain: maps unconstrained to constrained parameters.
-    fitted: the guide that was fitted, set up.
-    guide, guide_params: what to draw from; they differ from what was fitted for a point only.
+    params: constrained parameters to report, by name: those of the fit; for a whitened Normal those of
+        the Normal of the model's unconstrained coordinates.
+    constrain: maps unconstrained to constrained parameters of the fit.
+    guide, guide_params: what to draw from.
+    drawn_as_fitted: whether these are the guide and the constrained parameters of the fit; not so for a
+        point.
     """
 
     params: dict[str, Any]
     constrain: Callable[[Any], dict[str, Any]]
-    fitted: Callable
     guide: Callable
     guide_params: dict[str, Any]
+    drawn_as_fitted: bool
 
 
 def fitted_guide(
@@ -42,9 +44,10 @@ def fitted_guide(
     constrain = constrain_function(SVI(model, guide, Adam(0.0), Trace_ELBO()), data)
     params = constrain(unconstrained)
     posterior, posterior_params = posterior_guide(guide, params)
-    if posterior is not guide:
-        constrain_function(SVI(model, posterior, Adam(0.0), Trace_ELBO()), data)
-    return FittedGuide(params, constrain, guide, posterior, posterior_params)
+    if not is_point(guide):
+        return FittedGuide(posterior_params, constrain, guide, params, drawn_as_fitted=True)
+    constrain_function(SVI(model, posterior, Adam(0.0), Trace_ELBO()), data)
+    return FittedGuide(params, constrain, posterior, posterior_params, drawn_as_fitted=False)
 
 
 def constrain_function(svi: SVI, data: Mapping[str, Any]) -> Callable[[dict], dict]:

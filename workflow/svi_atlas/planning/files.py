@@ -10,7 +10,7 @@ from svi_atlas.configuration.cells import AnyCell, Experiment
 from svi_atlas.planning.plugins import Plugin, Selection, analyses, analysis_modules
 from svi_atlas.results.paths import Layout, Paths, cell_key
 
-ASKED_FOR = {"rates": "study", "truth": "study", "sbc": "sbc", "sbc_ranks": "sbc"}
+ASKED_FOR = {"rates": "study", "truth": "study", "sbc": "sbc", "sbc_ranks": "sbc", "nuts": "nuts"}
 """Results that an experiment has only if its configuration has this key."""
 
 
@@ -60,6 +60,8 @@ class ExperimentFiles:
                 entry.name: self.path("sbc_ranks", entry=entry.name)
                 for entry in self.experiment.sbc
             }
+        if name == "nuts":
+            return {run.model: self.path("nuts", model=run.model) for run in self.experiment.nuts}
         if name in analyses():
             return self.path("analysis", analysis=name)
         return self.path(name)

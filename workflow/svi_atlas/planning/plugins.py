@@ -30,6 +30,7 @@ RESULTS = (
     "truth",
     "sbc",
     "sbc_ranks",
+    "nuts",
 )
 """Inputs that are results of other stages; every other input is an analysis."""
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from svi_atlas.configuration.cells import AnyCell, Cell, Experiment, SearchCell
+from svi_atlas.configuration.cells import AnyCell, Cell, Experiment, NutsRun, SearchCell
 from svi_atlas.configuration.models import Config
 from svi_atlas.errors import InputError
 from svi_atlas.formatting import humanise
@@ -56,6 +56,8 @@ class ExperimentSpecs:
             yield self._rates()
         if self.experiment.sbc:
             yield from self._sbc()
+        for run in self.experiment.nuts:
+            yield self._nuts(run)
         yield self._compare()
         for module in needed_modules(self._shown):
             yield self._analyse(module)
@@ -134,7 +136,10 @@ class ExperimentSpecs:
         inputs = self.files.paths(["data", "laplace"] if _needs_laplace(autoguide) else ["data"])
         if earlier := warm_start(autoguide):
             inputs["start"] = cell_path(self.layout, "fit", replace(cell, experiment=earlier))
-        return self._fits_of("fit", cell, inputs, autoguide=autoguide, code=self._fit_code)
+        max_gap = self.config.thresholds.elbo_gap if cell.until_arrived else None
+        return self._fits_of(
+            "fit", cell, inputs, autoguide=autoguide, max_gap=max_gap, code=self._fit_code
+        )
 
     @cached_property
     def _search_code(self) -> Spec:
@@ -230,6 +235,17 @@ class ExperimentSpecs:
             sbc=[asdict(entry) for entry in self.experiment.sbc],
             strict=self.config.strict,
             code=code_digest("jobs.stages.sbc"),
+        )
+
+    def _nuts(self, run: NutsRun) -> tuple[str, Spec]:
+        return self._spec(
+            "nuts",
+            self.files.paths(["data", "reference"]),
+            {"table": self.files.path("nuts", model=run.model)},
+            wildcards={"model": run.model},
+            problem=self.experiment.problem,
+            nuts=asdict(run),
+            code=problem_code(self.experiment.problem, "jobs.stages.nuts"),
         )
 
     def _compare(self) -> tuple[str, Spec]:

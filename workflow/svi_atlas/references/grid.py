@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from svi_atlas.references.posterior import Posterior
+from svi_atlas.inference.posterior import Posterior
 
 MAX_POINTS = 2**24
 """Points of a grid."""

@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import ndimage, special
 
+from svi_atlas.inference.posterior import Posterior
 from svi_atlas.references.grid import Grid
 from svi_atlas.references.optima import LocalMaximum
-from svi_atlas.references.posterior import Posterior
 
 NEGLIGIBLE = 20.0
 """Nats below the top where the grid may end; second moments are counted in."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from svi_atlas.errors import InputError
 from svi_atlas.inference.keys import purpose_key
+from svi_atlas.inference.posterior import Posterior
 from svi_atlas.records import MakeReference, Problem, Reference
-from svi_atlas.references.nuts import sample_posterior
-from svi_atlas.references.posterior import Posterior
+from svi_atlas.references.nuts import REMEDY, sample_posterior
 from svi_atlas.references.quadrature import integrate_posterior
 
 
@@ -59,7 +60,10 @@ def _compute(
 ) -> Reference:
     where = f"problem {problem.name!r}, model {model!r}"
     key = purpose_key(0, "reference", model)
-    posterior = Posterior.from_model(problem.models[model], data, where)
+    try:
+        posterior = Posterior.from_model(problem.models[model], data, where)
+    except InputError as error:
+        raise InputError(f"{error} {REMEDY}") from error
     report(f"{model}: no exact reference is given; {posterior.dim} dimensions")
     reference = integrate_posterior(posterior, key, report)
     if isinstance(reference, Reference):

@@ -18,8 +18,8 @@ from jaxtyping import Float
 from numpyro.infer import NUTS
 
 from svi_atlas.errors import InputError
+from svi_atlas.inference.posterior import Posterior
 from svi_atlas.records import Reference
-from svi_atlas.references.posterior import REMEDY, Posterior
 
 NUM_CHAINS = 4
 
@@ -40,6 +40,9 @@ NUM_CANDIDATES, ASCENT_STEPS, ASCENT_RATE = 64, 100, 0.1
 
 MAX_DEPTH = 10.0
 """Nats below the best, per coordinate and once more, at which a start may lie."""
+
+REMEDY = "(or give the problem a function `reference` for this model)"
+"""What helps where no reference can be computed."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def find_starts(posterior: Posterior, key: jax.Array) -> Float[np.ndarray, "chai
     if not np.isfinite(height).any():
         raise InputError(
             f"{posterior.where}: no reference can be computed, since the density is zero or "
-            f"undefined at all of {len(points)} starts; {REMEDY}fix the model"
+            f"undefined at all of {len(points)} starts; fix the model {REMEDY}"
         )
     lowest = np.nanmax(height) - MAX_DEPTH * (posterior.dim + 1)
     near = np.isfinite(height) & (height > lowest)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import optimize
 
-from svi_atlas.references.posterior import Posterior
+from svi_atlas.inference.posterior import Posterior
 
 MAX_SAME_DISTANCE = 0.05
 """Standard deviations of the peak, per coordinate. Maxima closer than this are one."""

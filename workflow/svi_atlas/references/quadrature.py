@@ -7,6 +7,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+from svi_atlas.inference.posterior import Posterior
 from svi_atlas.records import Reference
 from svi_atlas.references.grid import Grid, Integrals
 from svi_atlas.references.grid_adaptation import adapt_grid, find_starts, resolve_peaks
@@ -14,7 +15,6 @@ from svi_atlas.references.grid_draws import draw_from_grid
 from svi_atlas.references.grid_marginals import marginal_densities
 from svi_atlas.references.grid_modes import separate_modes
 from svi_atlas.references.optima import LocalMaximum, find_maxima
-from svi_atlas.references.posterior import Posterior
 
 MAX_DIMENSIONS = 3
 

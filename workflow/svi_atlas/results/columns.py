@@ -29,6 +29,7 @@ FILES = {
     "rates": ("rates.csv", "one row per rule and split, of an experiment that studies the verdict"),
     "truth": ("truth.parquet", "one row per fit, of an experiment that studies the verdict"),
     "sbc": ("sbc.csv", "one row per entry of `sbc` and parameter"),
+    "nuts": ("nuts/<model>.parquet", "one row per seed and budget of NUTS"),
     "refits": ("sbc/<name>.parquet", "one row per simulated data set and parameter"),
 }
 """Where each table is written, and what its rows are."""
@@ -37,10 +38,12 @@ TABLE_OF_STAGE = {
     "data": "data",
     "reference": "reference",
     "fit": "cell",
+    "search": "cell",
     "diagnose": "fits",
     "table": "fits",
     "rates": "truth",
     "sbc_refit": "refits",
+    "nuts": "nuts",
 }
 """The table whose columns a stage writes into its netCDF or Parquet files (CSV has no metadata)."""
 

@@ -43,7 +43,7 @@ class Fits(Mapping[tuple[str, str, str], xr.Dataset]):
 
     def __getitem__(self, cell: tuple[str, str, str]) -> xr.Dataset:
         fits = read_dataset(self._paths[cell])
-        if len(np.unique(fits["schedule"])) == 1:
+        if "setting" in fits.sizes and len(np.unique(fits["schedule"])) == 1:
             fits = fits.swap_dims(setting="step_size")
         stride = int(fits["loss"].attrs.get("stride", 1)) if "loss" in fits else 1
         if stride == 1:
@@ -70,7 +70,7 @@ def load(name: str, paths: Mapping[str, Paths]) -> Any:
     name
         `table`, `rates`, `truth`, `verification`, `sbc` or the name of an analysis: a DataFrame;
         `data`: a Dataset; `reference`: References by model; `fits`: Fits by cell; `sbc_ranks`:
-        DataFrames by entry; `thresholds`: those that the table was judged with, by statistic.
+        DataFrames by entry; `nuts`: DataFrames by model; `thresholds`: those that the table was judged with, by statistic.
     paths
         The job's files by input.
     """

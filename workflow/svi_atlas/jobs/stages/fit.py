@@ -17,9 +17,9 @@ def run(job: Job) -> None:
         problems.load(spec["problem"]),
         spec["cell"],
         store.read_arrays(job.inputs["data"]),
-        autoguide=spec["autoguide"],
-        num_snapshots=spec["num_snapshots"],
-        max_stored_mb=spec["max_stored_mb"],
+        **{name: spec[name] for name in ("autoguide", "max_gap", "num_snapshots", "max_stored_mb")},
+        laplace=job.dataset("laplace", spec["cell"]["model"]),
+        earlier=job.dataset("start"),
         report=report,
         checkpoint=checkpoint,
     )

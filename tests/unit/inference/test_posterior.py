@@ -8,9 +8,9 @@ import numpyro.distributions as dist
 import pytest
 from scipy import stats
 
+from svi_atlas.inference import posterior as module
 from svi_atlas.inference.keys import purpose_key
-from svi_atlas.references import posterior as module
-from svi_atlas.references.posterior import Posterior
+from svi_atlas.inference.posterior import Posterior
 
 
 def model(data):
@@ -36,6 +36,7 @@ def test_what_is_known_of_the_model(posterior):
     assert posterior.dim == 3
     assert posterior.shapes == {"scale": (), "mean": (2,)}
     assert posterior.coordinates == {"scale": 2}
+    assert posterior.owners == ("mean", "mean", "scale")
     assert posterior.observed == 3
     assert posterior.double
     assert posterior.offset("scale") == 0
@@ -60,6 +61,15 @@ def test_slope_is_that_of_finite_differences(posterior):
     for index, step in enumerate(small * np.eye(3)):
         slope = (expected(position + step) - expected(position - step)) / (2 * small)
         assert gradient[index] == pytest.approx(slope, rel=1e-6)
+
+
+def test_hessian_is_that_of_finite_differences(posterior):
+    position, small = np.array([0.3, -0.4, 0.2]), 1e-5
+    differences = [
+        (posterior.slope(position + step)[1] - posterior.slope(position - step)[1]) / (2 * small)
+        for step in small * np.eye(3)
+    ]
+    np.testing.assert_allclose(posterior.hessian(position), differences, rtol=1e-6, atol=1e-6)
 
 
 def test_an_undefined_density_is_minus_infinity():

@@ -27,8 +27,6 @@ MIN_BATCH, MAX_BATCH = 2**10, 2**16
 MAX_TERMS_AT_ONCE = 2**24
 """Positions that are evaluated at once, times the number of observed values; for memory's sake."""
 
-REMEDY = "give the problem a function `reference` for this model, or "
-
 
 @dataclass(frozen=True)
 class Posterior:
@@ -40,6 +38,7 @@ class Posterior:
     dim : number of unconstrained coordinates.
     shapes : site -> shape of the latent site in the constrained space, auxiliary sites left out.
     coordinates : scalar site -> index of the coordinate that belongs to it.
+    owners : for each coordinate, the site that it belongs to.
     observed : number of observed values, a measure of what one evaluation costs.
     double : whether it is computed in 64 bits; a model that insists on 32 gets them.
     """
@@ -48,6 +47,7 @@ class Posterior:
     dim: int
     shapes: dict[str, tuple[int, ...]]
     coordinates: dict[str, int]
+    owners: tuple[str, ...]
     observed: int
     double: bool
     _log_density: Callable
@@ -85,8 +85,8 @@ class Posterior:
             raise
         except Exception as error:
             raise InputError(
-                f"{where}: no reference can be computed, since the model raised "
-                f"{type(error).__name__}: {error}{model.hint}; {REMEDY}fix the model"
+                f"{where}: its posterior density cannot be computed, since the model raised "
+                f"{type(error).__name__}: {error}{model.hint}; fix the model"
             ) from error
 
     @classmethod
@@ -106,6 +106,7 @@ class Posterior:
             if _is_latent(site) and not site["infer"].get("is_auxiliary")
         }
         own = to_dict(jnp.arange(start.size))
+        owners = {int(index): name for name in own for index in np.ravel(own[name])}
         coordinates = {
             name: int(np.ravel(own[name])[0])
             for name, shape in shapes.items()
@@ -130,6 +131,7 @@ class Posterior:
             dim=start.size,
             shapes=shapes,
             coordinates=coordinates,
+            owners=tuple(owners[index] for index in range(start.size)),
             observed=observed,
             double=double,
             _log_density=log_density,
@@ -204,6 +206,26 @@ class Posterior:
             log_density, gradient = self._compiled[1](jnp.asarray(position))
         return float(log_density), np.asarray(gradient, float)
 
+    @cached_property
+    def _compiled_hessian(self) -> Callable:
+        rows_at_once = int(np.clip(MAX_TERMS_AT_ONCE // max(self.observed, 1), 1, self.dim))
+        gradient = jax.grad(self.log_density)
+
+        def hessian(position):
+            def row(direction):
+                return jax.jvp(gradient, (position,), (direction,))[1]
+
+            directions = jnp.eye(self.dim, dtype=position.dtype)
+            return jax.lax.map(row, directions, batch_size=rows_at_once)
+
+        return jax.jit(hessian)
+
+    def hessian(self, position: Float[np.ndarray, " dim"]) -> Float[np.ndarray, "dim dim"]:
+        """Second derivatives of the log density at one position, nats."""
+        with self.precision():
+            hessian = self._compiled_hessian(jnp.asarray(position))
+        return np.asarray(hessian, float)
+
     def disperse(self, key: jax.Array, count: int) -> Float[np.ndarray, " {count} dim"]:
         """Starts far apart: around 0 with scales of 1, 3, 10 and 30."""
         scales = np.array([1.0, 3.0, 10.0, 30.0])[np.arange(count) % 4]
@@ -228,18 +250,18 @@ def _check_sites(trace, where: str) -> None:
         distribution = site["fn"]
         if isinstance(distribution, Distribution) and distribution.support.is_discrete:
             raise InputError(
-                f"{where}: no reference can be computed, since the latent site {name!r} is discrete "
-                f"({type(distribution).__name__}); {REMEDY}sum the site out of the model"
+                f"{where}: its posterior density cannot be computed, since the latent site {name!r} is "
+                f"discrete ({type(distribution).__name__}); sum the site out of the model"
             )
         if isinstance(distribution, Delta):
             raise InputError(
-                f"{where}: no reference can be computed, since the latent site {name!r} is a Delta; "
-                f"{REMEDY}use numpyro.deterministic for it"
+                f"{where}: its posterior density cannot be computed, since the latent site {name!r} is "
+                "a Delta; use numpyro.deterministic for it"
             )
     for name, site in trace.items():
         if site["type"] == "param":
             raise InputError(
-                f"{where}: no reference can be computed, since the model has the parameter {name!r}, "
-                "which is fitted together with the guide and has no posterior; "
-                f"{REMEDY}make it a sample site with a prior"
+                f"{where}: its posterior density cannot be computed, since the model has the parameter "
+                f"{name!r}, which is fitted together with the guide and has no posterior; make it a "
+                "sample site with a prior"
             )

@@ -1,0 +1,31 @@
+"""Whether a family of guides is good enough, so that no more expressive one need be tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from svi_atlas.judgement.recommendation import MIN_ADEQUATE_SHARE
+from svi_atlas.judgement.verdict import judge
+
+
+def sufficient_family(cells: Sequence[pd.DataFrame], thresholds: Mapping[str, float]) -> str | None:
+    """The guide of the first cell that is adequate for enough of its seeds, at either iterate.
+
+    Parameters
+    ----------
+    cells
+        The statistics of the cells of a search, from cheap to expressive; skipped ones have no rows.
+    thresholds
+        Limits by statistic.
+    """
+    for cell in cells:
+        if len(cell) and _adequate_share(cell, thresholds) >= MIN_ADEQUATE_SHARE:
+            return str(cell["guide"].iloc[0])
+    return None
+
+
+def _adequate_share(cell: pd.DataFrame, thresholds: Mapping[str, float]) -> float:
+    verdicts = judge(cell, thresholds)[["verdict", "verdict_averaged"]]
+    return float((verdicts == "adequate").mean().max())

@@ -1,0 +1,1 @@
+"""Everyday posteriors, and those of the tutorial: does a fit arrive?"""
