@@ -14,7 +14,7 @@ from svi_atlas.inference.keys import replica_key
 from svi_atlas.inference.laplace import Laplace
 
 SCALE_TRIL = np.array([[2.0, 0.0, 0.0], [1.0, 0.5, 0.0], [0.3, -0.4, 1.2]])
-MODE = np.array([1.0, -20.0, 300.0])
+MODE = np.array([1.0, -20.0, 3.0])
 LAPLACE = Laplace(MODE, SCALE_TRIL, MODE[None], np.zeros(1), "")
 SDS = np.sqrt((SCALE_TRIL**2).sum(axis=1))
 

@@ -44,6 +44,8 @@ def draw(guide, params, model=models.linear):
     """(latent sites, ln p - ln q) of a draw with each key."""
 
     def one(key):
+        if guide.prototype_trace is None:
+            handlers.seed(guide, key)({})
         log_q, trace = compute_log_probs(handlers.seed(guide, key), ({},), {}, params)
         sites = {name: trace[name]["value"] for name in ("a", "b")}
         log_p, _ = compute_log_probs(handlers.substitute(model, sites), ({},), {}, {})
