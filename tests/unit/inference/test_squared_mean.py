@@ -21,7 +21,10 @@ def outer(x, y):
 def test_it_is_the_mean_inner_product_of_two_different_draws():
     x, y, z = rng.normal(size=(3, 6, 4))
     usable = np.array([True, True, False, True, True, True])
-    terms = ((1.0, Vectors(jnp.asarray(z))), (0.5, SymmetricProducts(jnp.asarray(x), jnp.asarray(y))))
+    terms = (
+        (1.0, Vectors(jnp.asarray(z))),
+        (0.5, SymmetricProducts(jnp.asarray(x), jnp.asarray(y))),
+    )
     estimate, error = estimate_squared_mean(terms, jnp.asarray(usable))
     elements = np.concatenate([z, np.sqrt(0.5) * outer(x, y)], 1)[usable]
     expected = np.mean([a @ b for a, b in itertools.permutations(elements, 2)])
@@ -45,7 +48,8 @@ def test_negative_factors_remove_a_part():
 
 
 @pytest.mark.parametrize(
-    ("length", "lowest", "highest"), [(0.0, 0.9, 1.5), (0.02, 0.9, 1.5), (0.1, 0.9, 1.1), (1.0, 0.9, 1.1)]
+    ("length", "lowest", "highest"),
+    [(0.0, 0.9, 1.5), (0.02, 0.9, 1.5), (0.1, 0.9, 1.1), (1.0, 0.9, 1.1)],
 )
 def test_it_has_no_bias_and_its_error_is_right(length, lowest, highest):
     """Where the mean is zero, where it is lost in the noise (of length 0.06), and far from it.

@@ -6,10 +6,8 @@ import numpy as np
 import pandas as pd
 
 from svi_atlas.guide_traits import guide_traits
-from svi_atlas.judgement.ranking import grid_fits
-
-MIN_ADEQUATE_SHARE = 0.95
-"""Share of the seeds of a setting that must be adequate."""
+from svi_atlas.judgement.ranking import FAMILY, grid_fits
+from svi_atlas.judgement.sufficient import MIN_ADEQUATE_SHARE
 
 MAX_COST_DIFFERENCE = 0.1
 """Costs that differ by less than this share are equal: timings are noisy."""
@@ -19,7 +17,7 @@ MIN_TIE_SHARE = 0.05
 
 NUM_RESAMPLES = 2000
 
-SETTING = ["model", "guide", "label", "num_particles", "num_steps", "step_size", "iterate"]
+SETTING = [*FAMILY, "label", "num_particles", "step_size", "iterate"]
 
 ADVICE = {
     "unreliable": "more particles, more steps or a smaller step size with `{guide}`: some of its fits "
@@ -41,7 +39,7 @@ ADVICE = {
 def recommend(table: pd.DataFrame, min_adequate_share: float = MIN_ADEQUATE_SHARE) -> pd.DataFrame:
     """The cheapest setting of each model that is adequate for enough of its seeds, and its ties.
 
-    A setting is a guide, a particle count, a number of steps, a step size, and whether its last or its
+    A setting is a guide, a particle count, a step size with its schedule, and whether the last or the
     averaged iterate is used. Ties are the settings that are cheapest in more than MIN_TIE_SHARE of the
     bootstrap resamples of the seeds.
 

@@ -43,7 +43,7 @@ class Fits(Mapping[tuple[str, str, str], xr.Dataset]):
 
     def __getitem__(self, cell: tuple[str, str, str]) -> xr.Dataset:
         fits = read_dataset(self._paths[cell])
-        if len(np.unique(fits["schedule"])) == 1:
+        if "schedule" in fits and len(np.unique(fits["schedule"])) == 1:
             fits = fits.swap_dims(setting="step_size")
         stride = int(fits["loss"].attrs.get("stride", 1)) if "loss" in fits else 1
         if stride == 1:
@@ -60,6 +60,13 @@ class Fits(Mapping[tuple[str, str, str], xr.Dataset]):
         """The first cell with this label, such as a single fit; None if there is none."""
         cells = [cell for cell in self if cell[2] == label]
         return self[cells[0]] if cells else None
+
+
+def with_schedule(fits: xr.Dataset, schedule: str) -> xr.Dataset:
+    """The fits of a cell that have a schedule, with the dimension `step_size`."""
+    if "setting" not in fits.dims:
+        return fits
+    return fits.isel(setting=fits["schedule"].to_numpy() == schedule).swap_dims(setting="step_size")
 
 
 def load(name: str, paths: Mapping[str, Paths]) -> Any:
