@@ -38,6 +38,9 @@ def draw(
 
 
 def _draw_rates(axes: Axes, rates: pd.DataFrame, colours: dict) -> None:
+    if rates.empty:
+        _style.note(axes, "all fits failed")
+        return
     names = []
     rates = rates.sort_values(["num_particles", "step_size"])
     rows: list[Any] = list(rates.itertuples())
