@@ -50,8 +50,9 @@ check: $(ENV)/development ## check style, format, types, layers and the workflow
 	@lint-imports --no-logo 2>/dev/null || lint-imports
 	@snakemake --lint > /dev/null
 
-benchmark: $(ENV)/run ## time the engine, into results/benchmark; takes hours (ARGS=--quick: minutes)
+benchmark: $(ENV)/run ## time the engine, and count fits that arrive, into results/benchmark; takes hours (ARGS=--quick: minutes)
 	@python tests/benchmark/run.py $(ARGS)
+	@python tests/benchmark/arrive.py --cores $(CORES) --docs results/benchmark/arrive.md $(ARGS)
 	@python tests/benchmark/report.py --output results/benchmark/engine.md
 
 docs: $(ENV)/run ## rewrite the generated files (config/README.md, config/schemas, docs/columns.md, envs/*.yaml)

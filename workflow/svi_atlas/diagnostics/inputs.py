@@ -119,9 +119,8 @@ def read_fit_inputs(fits: xr.Dataset, reference: xr.Dataset) -> FitInputs:
 def read_iterate_inputs(fits: xr.Dataset, reference: xr.Dataset, iterate: str) -> IterateInputs:
     """Arrays of a cell at one of ITERATES, and of the posterior to compare with."""
     at_iterate = fits.isel(iterate=ITERATES.index(iterate))
-    sites = [str(name)[5:] for name in reference.data_vars if str(name).startswith("mean.")]
+    sites = _sites(reference)
     has_modes = "mode_mass" in reference
-    has_draws = all(f"draw.{site}" in reference for site in sites)
     return IterateInputs(
         log_weight=_log_weight(fits, iterate),
         log_evidence=float(reference.attrs["log_evidence"]),
@@ -132,10 +131,22 @@ def read_iterate_inputs(fits: xr.Dataset, reference: xr.Dataset, iterate: str) -
         draws={site: fit_first(at_iterate[f"site.{site}"]) for site in sites},
         reference_mean=_by_site(reference, "mean", sites),
         reference_sd=_by_site(reference, "sd", sites),
-        reference_draws=_by_site(reference, "draw", sites) if has_draws else None,
+        reference_draws=reference_draws(reference),
         mode_centres=_by_site(reference, "mode_centre", sites) if has_modes else None,
         mode_masses=reference["mode_mass"].to_numpy() if has_modes else None,
     )
+
+
+def reference_draws(reference: xr.Dataset) -> dict[str, np.ndarray] | None:
+    """Draws from the posterior by site, (draw, ...); None if there are none."""
+    sites = _sites(reference)
+    if any(f"draw.{site}" not in reference for site in sites):
+        return None
+    return _by_site(reference, "draw", sites)
+
+
+def _sites(reference: xr.Dataset) -> list[str]:
+    return [str(name)[5:] for name in reference.data_vars if str(name).startswith("mean.")]
 
 
 def fit_first(array: xr.DataArray) -> Shaped[np.ndarray, "fit ..."]:

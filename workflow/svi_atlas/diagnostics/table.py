@@ -24,6 +24,7 @@ from svi_atlas.diagnostics.bounds import bounds
 from svi_atlas.diagnostics.elbo import elbo
 from svi_atlas.diagnostics.elbo_gap import elbo_gap
 from svi_atlas.diagnostics.final_loss import final_loss
+from svi_atlas.diagnostics.funnel import find_funnel
 from svi_atlas.diagnostics.inputs import (
     ITERATES,
     FitInputs,
@@ -32,6 +33,7 @@ from svi_atlas.diagnostics.inputs import (
     number_fits,
     read_fit_inputs,
     read_iterate_inputs,
+    reference_draws,
 )
 from svi_atlas.diagnostics.khat import khat
 from svi_atlas.diagnostics.loss_acceleration import loss_acceleration
@@ -115,7 +117,8 @@ def diagnose(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
     reference = mask_unreliable(reference)
     groups = _of_equal_length(number_fits(fits))
     columns = [_statistics(group, reference) for group in groups]
-    return table.join(pd.concat(columns))
+    funnel = find_funnel(reference_draws(reference) or {})
+    return table.join(pd.concat(columns)).assign(funnel_ratio=funnel.ratio, funnel_site=funnel.site)
 
 
 def _of_equal_length(fits: xr.Dataset) -> Iterator[xr.Dataset]:

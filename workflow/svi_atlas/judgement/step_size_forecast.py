@@ -21,13 +21,13 @@ import numpy as np
 import pandas as pd
 
 from svi_atlas.judgement.checks import elbo_gap_known
-from svi_atlas.judgement.ranking import grid_fits
+from svi_atlas.judgement.ranking import FAMILY, grid_fits
 
 KAPPA = np.linspace(0.5, 1.0, 51)
 """Powers of the step size that RABVI allows. One pair of step sizes determines none; the smallest is
 assumed."""
 
-SETTING = ["model", "guide", "label", "num_particles"]
+SETTING = [*FAMILY, "label", "num_particles"]
 
 COLUMNS = ["step_size", "pairs", "kappa", "predicted", "halving", "measured"]
 

@@ -342,6 +342,16 @@ FITS = (
     ),
     *_written(
         "diagnose",
+        "svi_atlas.diagnostics.funnel",
+        Column(
+            "funnel_ratio",
+            "1",
+            "Ratio of the spreads of a site where another component is large and where it is small",
+        ),
+        Column("funnel_site", "", "The site with that component"),
+    ),
+    *_written(
+        "diagnose",
         "svi_atlas.diagnostics.table",
         Column("param.<name>", "own", "Parameter of the guide at the last iterate", optional=True),
         Column(

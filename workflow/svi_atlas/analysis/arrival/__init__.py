@@ -1,0 +1,1 @@
+"""Tables of the experiment arrival: which way to fit arrives on everyday posteriors."""
