@@ -26,7 +26,9 @@ CELL = {
     "num_steps": 1500,
     "num_draws": NUM_DRAWS,
     "num_mock": 0,
-    "optimizer": "Adam",
+    "schedules": ("constant",),
+    "until_arrived": False,
+    "optimizer": {"name": "Adam", "options": {}},
 }
 
 
@@ -60,7 +62,7 @@ def draws():
                 report=lambda line: None,
             )
             assert "message" not in fits.attrs, fits.attrs.get("message")
-            last = fits.sel(iterate="last").isel(seed=0, step_size=0)
+            last = fits.sel(iterate="last").isel(seed=0, setting=0)
             fitted[name] = last["site.x"].to_numpy(), last["log_guide"].to_numpy()
         return fitted[name]
 

@@ -74,6 +74,7 @@ def make_inputs(kind, scale=1):
     snapshots = (seed_means + autoregression(rng, (num_fits, len(snapshot_step))))[..., None]
     return vars(
         FitInputs(
+            setting=np.zeros(num_fits, int),
             step_size=np.full(num_fits, 0.01),
             loss=loss,
             negative_elbo=loss,

@@ -10,7 +10,7 @@ from svi_atlas.diagnostics.between_seeds import between_seeds
 def test_equals_arviz(rng):
     snapshots = rng.normal(size=(4, 80, 2)) + rng.normal(size=(4, 1, 2))
     loss = rng.normal(size=(4, 400))
-    columns = between_seeds(snapshots, loss, np.zeros(4))
+    columns = between_seeds(snapshots, loss, np.zeros(4, int))
     expected = max(
         float(array_stats.rhat(snapshots[:, -20:, k], chain_axis=0, draw_axis=1, method="identity"))
         for k in range(2)
@@ -22,7 +22,7 @@ def test_compares_the_seeds_of_one_setting_only(rng):
     snapshots = rng.normal(size=(4, 400, 1))
     snapshots[2:] += 50.0
     loss = rng.normal(size=(4, 4000))
-    alike = between_seeds(snapshots, loss, np.array([1.0, 1, 2, 2]))
+    alike = between_seeds(snapshots, loss, np.array([1, 1, 2, 2]))
     assert (alike["seeds_rhat"] < 1.1).all()
     mixed = between_seeds(snapshots, loss, np.array([1, 2, 1, 2]))
     assert (mixed["seeds_rhat"] > 10).all()
@@ -35,7 +35,7 @@ def test_standard_error_is_the_spread_over_repetitions(rng):
         between_seeds(
             rng.normal(size=(12, 400, 1)) + rng.normal(size=(12, 1, 1)),
             np.ones((12, 400)),
-            np.ones(12),
+            np.ones(12, int),
         )
         for _ in range(200)
     ]

@@ -6,9 +6,9 @@ import numpyro
 import numpyro.distributions as dist
 import pytest
 from scipy import stats
+from svi_atlas.references.posterior import Posterior
 
 from svi_atlas.references import equal_cost
-from svi_atlas.references.posterior import Posterior
 
 MEAN, SD = {"x": np.array([1.0, -2.0])}, {"x": np.array([1.0, 3.0])}
 BUDGETS, SEEDS = [2000, 20_000], range(1, 5)

@@ -15,7 +15,7 @@ def perfect_fit(reference):
     """A cell of one settled fit whose draws are the posterior's, standard Normal."""
     rng = np.random.default_rng(0)
     draws = rng.standard_normal(1000).astype("f4")
-    dims = ("seed", "step_size")
+    dims = ("seed", "setting")
     log_guide = -0.5 * draws**2 - 0.5 * np.log(2 * np.pi)
 
     def for_both_iterates(values):
@@ -34,10 +34,13 @@ def perfect_fit(reference):
             "step_kl_se": (("iterate", *dims), np.full((2, 1, 1), np.nan)),
             "nonfinite": (dims, np.zeros((1, 1))),
             "first_nonfinite": (dims, np.full((1, 1), np.nan)),
+            "steps_used": (dims, np.full((1, 1), 2000)),
+            "arrived": (dims, np.zeros((1, 1), bool)),
+            "gradient_evaluations": (dims, np.full((1, 1), 2000)),
         },
-        {"seed": [0], "step_size": [0.01], "snapshot_step": ("snapshot", np.arange(4, 2001, 4))},
+        {"seed": [0], "step_size": ("setting", [0.01]), "schedule": ("setting", ["constant"]), "snapshot_step": ("snapshot", np.arange(4, 2001, 4))},
         {"experiment": "e", "model": "m", "guide": "g", "block": "single", "label": "r", "num_particles": 1,
-         "num_steps": 2000, "num_draws": 1000, "seconds_run": 1.0},
+         "num_draws": 1000, "optimizer": "Adam", "whitened": 0, "start": "uniform", "until_arrived": 0, "seconds_run": 1.0},
     )  # fmt: skip
     table = diagnose(fits, to_dataset(reference))
     return table, judge(table, load_config({"experiments": ["coin"]}).thresholds.model_dump()).iloc[

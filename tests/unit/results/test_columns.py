@@ -32,11 +32,14 @@ THRESHOLDS = Thresholds().model_dump()
 def cell():
     """A cell as the fit stage writes it, of noise: two seeds at two step sizes."""
     rng = np.random.default_rng(0)
-    fit, sizes = ("seed", "step_size"), (2, 2)
+    fit, sizes = ("seed", "setting"), (2, 2)
     variables = {
         "loss": ((*fit, "step"), rng.normal(size=(*sizes, 400))),
         "nonfinite": (fit, np.zeros(sizes)),
         "first_nonfinite": (fit, np.full(sizes, np.nan)),
+        "steps_used": (fit, np.full(sizes, 400)),
+        "arrived": (fit, np.zeros(sizes, bool)),
+        "gradient_evaluations": (fit, np.full(sizes, 400)),
         "unconstrained.x_auto_loc": ((*fit, "snapshot", "k"), rng.normal(size=(*sizes, 40, 1))),
         "path.x_auto_loc": ((*fit, "snapshot", "k"), rng.normal(size=(*sizes, 40, 1))),
         "param.x_auto_loc": (("iterate", *fit, "k"), rng.normal(size=(2, *sizes, 1))),
@@ -57,13 +60,14 @@ def cell():
     coords = {
         "iterate": ["last", "averaged"],
         "seed": [1, 2],
-        "step_size": [0.01, 0.1],
+        "step_size": ("setting", [0.01, 0.1]),
+        "schedule": ("setting", ["constant", "constant"]),
         "snapshot_step": ("snapshot", np.arange(10, 401, 10)),
     }
     attrs = {
         "experiment": "e", "model": "m", "guide": "AutoNormal", "block": "grid",
-        "label": "particles-1", "num_particles": 1, "num_steps": 400, "num_draws": 200,
-        "seconds_run": 1.0,
+        "label": "particles-1", "num_particles": 1, "num_draws": 200, "optimizer": "Adam",
+        "whitened": 0, "start": "uniform", "until_arrived": 0, "seconds_run": 1.0,
     }  # fmt: skip
     return xr.Dataset(variables, coords, attrs)
 

@@ -19,8 +19,9 @@ def table(tmp_path):
 
 
 def write_fits(path, losses, **attributes):
-    loss = (("seed", "step_size", "step"), np.asarray(losses, float)[None, None], attributes)
-    store.write_dataset(xr.Dataset({"loss": loss}, {"seed": [1]}), path, "")
+    loss = (("seed", "setting", "step"), np.asarray(losses, float)[None, None], attributes)
+    coords = {"seed": [1], "step_size": ("setting", [0.1]), "schedule": ("setting", ["constant"])}
+    store.write_dataset(xr.Dataset({"loss": loss}, coords), path, "")
     return str(path)
 
 
@@ -63,6 +64,21 @@ class TestFits:
         assert list(fits) == [("m", "beta", "particles-1"), ("m", "beta", "tutorial_one")]
         assert len(fits) == 2
         assert fits["m", "beta", "particles-1"]["loss"].to_numpy().ravel().tolist() == [1, 2, 3]
+
+    def test_fits_of_one_schedule_are_selected_by_step_size(self, fits):
+        assert float(fits["m", "beta", "particles-1"]["loss"].sel(step_size=0.1, seed=1)[0]) == 1
+
+    def test_fits_of_several_schedules_keep_their_settings(self, tmp_path):
+        settings = {
+            "step_size": ("setting", [0.1, 0.1]),
+            "schedule": ("setting", ["constant", "cosine"]),
+        }
+        dataset = xr.Dataset(
+            {"loss": (("seed", "setting", "step"), np.zeros((1, 2, 3)), {"stride": 1})}, settings
+        )
+        store.write_dataset(dataset, tmp_path / "c.nc", "")
+        fits = load("fits", {"fits": {"m/beta/particles-1": str(tmp_path / "c.nc")}})
+        assert fits["m", "beta", "particles-1"]["loss"].dims == ("seed", "setting", "step")
 
     def test_losses_stored_as_means_are_repeated(self, fits):
         losses = fits["m", "beta", "tutorial_one"]["loss"]

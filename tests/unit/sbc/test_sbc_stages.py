@@ -31,7 +31,8 @@ def test_a_guide_that_raises_is_a_result(tmp_path):
     store.write_dataset(xr.Dataset({"y": ((), 0.5)}), data, "")
     entry = {
         "name": "one", "model": "m", "guide": "broken", "num_particles": 1, "step_size": 0.1,
-        "num_steps": 10, "simulations": 20, "num_draws": 100, "optimizer": "Adam",
+        "num_steps": 10, "simulations": 20, "num_draws": 100, "schedule": "constant",
+    "optimizer": {"name": "Adam", "options": {}},
     }  # fmt: skip
     spec = {"experiment": "mine", "problem": str(tmp_path / "mine.py"), "autoguide": None}
 

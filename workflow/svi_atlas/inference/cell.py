@@ -21,7 +21,7 @@ from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.fit import Fits, fit_cell
 from svi_atlas.inference.guide_check import Finding, check_guide, check_support, raise_errors
 from svi_atlas.inference.guides import describe_start, guide_factory, is_point, is_whitened
-from svi_atlas.inference.laplace import Laplace
+from svi_atlas.inference.laplace import from_dataset
 from svi_atlas.inference.model_error import ModelError
 from svi_atlas.inference.optimality import GapCheck
 from svi_atlas.inference.optimizers import Optimizer
@@ -47,7 +47,7 @@ def fit_and_draw(
     data: Mapping[str, Any],
     *,
     autoguide: Mapping[str, Any] | None = None,
-    laplace: Laplace | None = None,
+    laplace: xr.Dataset | None = None,
     earlier: xr.Dataset | None = None,
     max_gap: float | None = None,
     num_snapshots: int = 1000,
@@ -68,7 +68,7 @@ def fit_and_draw(
     autoguide
         The entry of the experiment's `autoguides` that the cell's guide stands for, if it is one.
     laplace
-        The Laplace approximation of the posterior, where that entry asks for it.
+        The Laplace approximation of the posterior (`laplace.to_dataset`), where that entry asks for it.
     earlier
         The dataset of fits from whose ends these start, where that entry asks for it.
     max_gap
@@ -86,10 +86,12 @@ def fit_and_draw(
     The dataset of `to_dataset` with the coordinates `seed`, and `step_size` and `schedule` of each setting;
     without variables, and with the attribute `message`, if the model or the guide raised.
     """
-    if earlier is not None and (whitening := whitening_of(earlier)):
-        laplace = whitening
-    start = None if earlier is None else partial(start_from, earlier)
-    make_guide = guide_factory(problem, cell["model"], cell["guide"], autoguide, laplace)
+    approximation = None if laplace is None else from_dataset(laplace)
+    start = None
+    if earlier is not None:
+        start = partial(start_from, earlier)
+        approximation = whitening_of(earlier) or approximation
+    make_guide = guide_factory(problem, cell["model"], cell["guide"], autoguide, approximation)
     schedules = {name: schedules_of(problem)[name] for name in cell["schedules"]}
     settings = settings_of(schedules, cell["step_sizes"])
     task = _Task(problem, cell, data, make_guide, report)
@@ -122,10 +124,10 @@ def fit_and_draw(
         dataset = task.draw(fits, settings)
         return dataset.assign(gradient_evaluations=(FIT, evaluations))
 
-    whitened = is_whitened(autoguide, laplace)
+    whitened = is_whitened(autoguide, approximation)
     dataset = task.run(fit_and_describe)
     if whitened:
-        dataset = dataset.assign(whitening_variables(laplace))
+        dataset = dataset.assign(whitening_variables(approximation))
     return _describe(
         dataset,
         cell,
@@ -134,7 +136,7 @@ def fit_and_draw(
         num_steps=cell["num_steps"],
         until_arrived=int(cell["until_arrived"]),
         whitened=int(whitened),
-        start=describe_start(autoguide, laplace),
+        start=describe_start(autoguide, approximation),
     )
 
 
@@ -144,8 +146,10 @@ def search_and_draw(
     cell: Mapping[str, Any],
     data: Mapping[str, Any],
     *,
-    laplace: Laplace,
+    laplace: xr.Dataset,
     max_gap: float,
+    sufficient: str | None = None,
+    gpu: bool = False,
     report: Report,
     checkpoint: Checkpoint | None = None,
 ) -> xr.Dataset:
@@ -157,19 +161,30 @@ def search_and_draw(
     ----------
     cell
         The fields of the planned cell (`configuration.cells.SearchCell`).
+    sufficient
+        A cheaper family that is adequate, if there is one: then nothing is done.
+    gpu
+        Whether a GPU is required.
     problem, data, laplace, max_gap, report, checkpoint
         As in `fit_and_draw`.
 
     Returns
     -------
-    As of `fit_and_draw`, with one setting; besides, the variables `trial_<field>` (trial) of `Trial`.
+    As of `fit_and_draw`, with one setting; besides, the variables `trial_<field>` (trial) of `Trial`. If
+    the family is not tried, a dataset without variables whose attribute `skipped` says why.
     """
+    if sufficient:
+        report(f"{sufficient} is adequate, so that this family is not tried")
+        return _identified(xr.Dataset(attrs={"skipped": f"{sufficient} is adequate"}), cell)
+    if gpu:
+        require_gpu(cell["experiment"])
+    approximation = from_dataset(laplace)
     autoguide = {"class": cell["guide"], "options": {}, "whitened": True, "start": "uniform"}
-    make_guide = guide_factory(problem, cell["model"], cell["guide"], autoguide, laplace)
+    whitened = is_whitened(autoguide, approximation)
+    make_guide = guide_factory(problem, cell["model"], cell["guide"], autoguide, approximation)
     task = _Task(problem, cell, data, make_guide, report)
     check = GapCheck(task.model, make_guide, data, max_gap)
-    settings = (Setting(SCHEDULE, np.nan),)
-    found: dict[str, Any] = {}
+    candidates = []
 
     def search_and_describe() -> xr.Dataset:
         result = search(
@@ -183,36 +198,30 @@ def search_and_draw(
             report=report,
             checkpoint=checkpoint,
         )
-        found.update(result.candidate._asdict())
-        fits = result.fits
-        evaluations = fits.steps_used * found["num_particles"] + fits.num_checks * check.num_draws
+        candidates.append(result.candidate)
+        fits, (num_particles, step_size) = result.fits, result.candidate
+        evaluations = fits.steps_used * num_particles + fits.num_checks * check.num_draws
         trials = {
             f"trial_{name}": ("trial", np.array([getattr(trial, name) for trial in result.trials]))
             for name in Trial._fields
         }
-        dataset = task.draw(fits, (Setting(SCHEDULE, found["step_size"]),))
+        dataset = task.draw(fits, (Setting(SCHEDULE, step_size),))
         return dataset.assign(trials | {"gradient_evaluations": (FIT, evaluations)})
 
     dataset = task.run(search_and_describe)
-    if found:
-        settings = (Setting(SCHEDULE, found["step_size"]),)
-    if is_whitened(autoguide, laplace):
-        dataset = dataset.assign(whitening_variables(laplace))
+    num_particles, step_size = candidates[0] if candidates else (0, np.nan)
+    if whitened:
+        dataset = dataset.assign(whitening_variables(approximation))
     return _describe(
         dataset,
         cell,
-        settings,
-        num_particles=found.get("num_particles", 0),
+        (Setting(SCHEDULE, step_size),),
+        num_particles=num_particles,
         num_steps=0,
         until_arrived=1,
-        whitened=int(is_whitened(autoguide, laplace)),
-        start=describe_start(autoguide, laplace),
+        whitened=int(whitened),
+        start=describe_start(autoguide, approximation),
     )
-
-
-def skip_search(cell: Mapping[str, Any], why: str) -> xr.Dataset:
-    """The dataset of a family that a search does not try, with the reason in the attribute `skipped`."""
-    return xr.Dataset(attrs={"skipped": why, **{name: cell[name] for name in IDENTITY}})
 
 
 def require_gpu(experiment: str) -> None:
@@ -299,11 +308,14 @@ def _describe(
         "step_size": ("setting", [setting.step_size for setting in settings]),
         "schedule": ("setting", [setting.schedule for setting in settings]),
     }
-    return dataset.assign_coords(coords).assign_attrs(
-        **{name: cell[name] for name in IDENTITY},
+    return _identified(dataset.assign_coords(coords), cell).assign_attrs(
         num_draws=cell["num_draws"],
         optimizer=cell["optimizer"]["name"],
         device=jax.devices()[0].device_kind,
         versions=json.dumps({name: importlib.metadata.version(name) for name in PACKAGES}),
         **attrs,
     )
+
+
+def _identified(dataset: xr.Dataset, cell: Mapping[str, Any]) -> xr.Dataset:
+    return dataset.assign_attrs({name: cell[name] for name in IDENTITY})

@@ -9,10 +9,13 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from svi_atlas.results.paths import Paths, beside_spec
-from svi_atlas.results.store import atomic_outputs
+from svi_atlas.results.store import atomic_outputs, read_dataset
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 PER_MB = 1024 if sys.platform == "linux" else 1024**2
 """Units in which the kernel counts peak memory, per megabyte."""
@@ -37,6 +40,10 @@ class Job:
     spec_text: str
     inputs: dict[str, Paths]
     outputs: dict[str, Path]
+
+    def dataset(self, name: str, group: str | None = None) -> xr.Dataset | None:
+        """The dataset behind an input, or one group of it; None if the job has no such input."""
+        return read_dataset(self.inputs[name], group) if name in self.inputs else None
 
     @property
     def scratch(self) -> dict[str, Path]:

@@ -53,11 +53,11 @@ _CELL_SETTINGS = _written(
     Column("experiment", "", "Name of the experiment"),
     Column("model", "", "Model of the problem"),
     Column("guide", "", "Guide of the problem, or the name of an autoguide"),
-    Column("block", "", '"grid" for fits of the grid, "single" for single fits'),
-    Column("label", "", '"particles-<P>" in the grid, else the name of the single fit'),
+    Column("block", "", '"grid" or "search" for their fits, "single" for single fits'),
+    Column("label", "", '"particles-<P>" in the grid, "search", or the name of the single fit'),
     Column("num_particles", "1", "Draws from the guide per estimate of the gradient"),
-    Column("num_steps", "1", "Steps of the optimiser"),
     Column("num_draws", "1", "Draws from the fitted guide"),
+    Column("optimizer", "", "Optimiser, one of NumPyro's or optax's"),
 )
 
 FITS = (
@@ -65,12 +65,22 @@ FITS = (
     *_written(
         "fit",
         "config/experiments/<experiment>.yaml",
-        Column("step_size", "1", "Step size of the optimiser"),
+        Column("schedule", "", "How the step size varies along the fit"),
+        Column("step_size", "1", "Step size of the optimiser, the peak of the schedule"),
         Column("seed", "1", "Seed of the fit"),
     ),
     *_written(
         "fit",
         "svi_atlas.inference",
+        Column("whitened", "1", "Whether the guide was fitted in whitened coordinates"),
+        Column("start", "", "How the fit started, and why not as it was asked to"),
+        Column("num_steps", "1", "Steps that the fit used"),
+        Column("stopped", "", '"all steps", "arrived" or "limit of steps"'),
+        Column(
+            "gradient_evaluations",
+            "1",
+            "Particles times steps, and the draws from which it was judged whether the fit had arrived",
+        ),
         Column("message", "", "Error that the model or the guide raised, missing if none"),
         Column("guide_factors", "", "Factor sites of the guide, whose loss is no negative ELBO"),
         Column("guide_check", "", "Findings of the checks of the guide before the fit"),
@@ -350,13 +360,54 @@ CELL = (
         "fit",
         "svi_atlas.inference.fit",
         Column("seed", "1", "Seed of the fit"),
-        Column("step_size", "1", "Step size of the optimiser"),
+        Column("step_size", "1", "Step size of the optimiser, the peak of the schedule"),
+        Column("schedule", "", "How the step size varies along the fit"),
+        Column("steps_used", "1", "Steps of each fit"),
+        Column("arrived", "1", "Whether the fit stopped because it had arrived"),
+        Column(
+            "gradient_evaluations",
+            "1",
+            "Particles times steps, and the draws from which it was judged whether the fit had arrived",
+        ),
         Column("snapshot_step", "step", "Step, from 1, after which a snapshot was kept"),
         Column("loss", "nats", "Loss by step; each is the mean of `stride` steps (attribute)"),
         Column("nonfinite", "1", "Share of the losses that are not finite"),
         Column("first_nonfinite", "step", "First step, from 1, whose loss is not finite"),
         Column("unconstrained.<name>", "own", "Parameter along the fit as the optimiser sees it"),
         Column("path.<name>", "own", "Parameter along the fit, constrained"),
+    ),
+    *_written(
+        "fit",
+        "svi_atlas.inference.whitened",
+        Column(
+            "whitening_loc",
+            "own",
+            "Where the whitened coordinates have their origin, in unconstrained coordinates",
+            optional=True,
+        ),
+        Column(
+            "whitening_scale_tril",
+            "own",
+            "Lower triangular matrix that maps whitened to unconstrained coordinates",
+            optional=True,
+        ),
+    ),
+    *_written(
+        "search",
+        "svi_atlas.inference.search",
+        *(
+            Column(f"trial_{name}", unit, f"{meaning} of each trial of the search", optional=True)
+            for name, unit, meaning in (
+                ("num_particles", "1", "Particles"),
+                ("step_size", "1", "Peak step size"),
+                ("num_steps", "1", "Steps"),
+                ("seed", "1", "Seed"),
+                ("gradient_evaluations", "1", "Gradient evaluations"),
+                ("gap", "nats per parameter", "Optimality gap"),
+                ("gap_se", "nats per parameter", "Standard error of the optimality gap"),
+                ("arrived", "1", "Whether the optimality gap was small enough"),
+            )
+        ),
     ),
     *_written(
         "fit",

@@ -38,6 +38,7 @@ TABLE_OF_STAGE = {
     "data": "data",
     "reference": "reference",
     "fit": "cell",
+    "search": "cell",
     "diagnose": "fits",
     "table": "fits",
     "rates": "truth",

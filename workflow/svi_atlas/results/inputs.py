@@ -43,7 +43,7 @@ class Fits(Mapping[tuple[str, str, str], xr.Dataset]):
 
     def __getitem__(self, cell: tuple[str, str, str]) -> xr.Dataset:
         fits = read_dataset(self._paths[cell])
-        if len(np.unique(fits["schedule"])) == 1:
+        if "setting" in fits.sizes and len(np.unique(fits["schedule"])) == 1:
             fits = fits.swap_dims(setting="step_size")
         stride = int(fits["loss"].attrs.get("stride", 1)) if "loss" in fits else 1
         if stride == 1:
