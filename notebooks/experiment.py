@@ -28,6 +28,9 @@ page.table("general.verdict_counts")
 page.table("general.best_settings")
 
 # %%
+page.section("search")
+
+# %%
 page.section("forecast")
 
 # %% [markdown]

@@ -7,7 +7,14 @@ import pandas as pd
 import xarray as xr
 
 
-def grid(guides=("beta",), counts=(1, 4), step_sizes=(0.01,), seeds=(1, 2), **columns):
+def grid(
+    guides=("beta",),
+    counts=(1, 4),
+    step_sizes=(0.01,),
+    seeds=(1, 2),
+    schedules=("constant",),
+    **columns,
+):
     """A table of fits of a grid, adequate unless `verdict` says otherwise; columns are broadcast."""
     rows = [
         {
@@ -16,12 +23,25 @@ def grid(guides=("beta",), counts=(1, 4), step_sizes=(0.01,), seeds=(1, 2), **co
             "block": "grid",
             "label": f"particles-{count}",
             "num_particles": count,
+            "schedule": schedule,
             "step_size": step_size,
             "seed": seed,
         }
-        for guide, count, step_size, seed in product(guides, counts, step_sizes, seeds)
+        for guide, count, schedule, step_size, seed in product(
+            guides, counts, schedules, step_sizes, seeds
+        )
     ]
-    defaults = {"verdict": "adequate", "message": None, "reason": "", "num_steps": 100}
+    defaults = {
+        "verdict": "adequate",
+        "message": None,
+        "reason": "",
+        "num_steps": 100,
+        "optimizer": "Adam",
+        "whitened": False,
+        "start": "uniform",
+        "stopped": "all steps",
+        "gradient_evaluations": 100,
+    }
     return pd.DataFrame(rows).assign(**(defaults | columns))
 
 
@@ -34,17 +54,27 @@ class MadeUpFits(dict):
 
 
 def fits_of(table, loss):
-    """Fits of a table's cells; loss(num_particles, seed, step_size) -> losses (step,)."""
+    """Fits of a table's cells; loss(num_particles, seed, step_size) -> losses (step,).
+
+    They have the dimension `setting` where they have several schedules.
+    """
     cells = MadeUpFits()
     for (model, guide, label), rows in table.groupby(["model", "guide", "label"], sort=False):
-        step_sizes, seeds = (sorted(rows[name].unique()) for name in ("step_size", "seed"))
+        settings = rows[["schedule", "step_size"]].drop_duplicates().sort_values("step_size")
+        seeds, step_sizes = sorted(rows["seed"].unique()), settings["step_size"]
         count = rows["num_particles"].iloc[0]
         values = [[loss(count, seed, step_size) for step_size in step_sizes] for seed in seeds]
-        cells[model, guide, label] = xr.Dataset(
-            {"loss": (("seed", "step_size", "step"), np.array(values, float))},
-            {"seed": seeds, "step_size": step_sizes},
+        cell = xr.Dataset(
+            {"loss": (("seed", "setting", "step"), np.array(values, float))},
+            {
+                "seed": seeds,
+                "step_size": ("setting", list(step_sizes)),
+                "schedule": ("setting", list(settings["schedule"])),
+            },
             {"seconds_run": 8.0, "seconds_compile": 3.0},
         )
+        one = settings["schedule"].nunique() == 1
+        cells[model, guide, label] = cell.swap_dims(setting="step_size") if one else cell
     return cells
 
 
@@ -56,9 +86,13 @@ def failed(table):
         "block",
         "label",
         "num_particles",
+        "schedule",
         "step_size",
         "seed",
         "num_steps",
+        "optimizer",
+        "whitened",
+        "start",
     ]
     table = table[columns].assign(verdict="failed", message="ValueError: no", reason="")
     cells = MadeUpFits()

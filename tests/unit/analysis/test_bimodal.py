@@ -31,7 +31,7 @@ class Fits(dict):
 def one_fit(**columns):
     """A row of the table: a converged and adequate fit of the grid, unless `columns` say otherwise."""
     row = {
-        "model": "stable", "guide": "normal_mixture", "block": "grid", "num_particles": 16,
+        "model": "stable", "guide": "normal_mixture", "block": "grid", "schedule": "constant", "num_particles": 16,
         "num_steps": 100, "step_size": 5e-4, "seed": 1, "message": None, "final_loss": 4.36,
         "final_loss_se": 0.001, "nonfinite": 0.0, "first_nonfinite": np.nan, "missed_mass": 0.0,
         "missed_mode": "", "khat": 0.1, "elbo": -4.36, "kl": 0.01, "mean_error": 0.0, "sd_ratio": 1.0,

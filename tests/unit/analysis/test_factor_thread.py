@@ -28,6 +28,7 @@ def make_row(model, guide, label="particles-32", seed=0, step_size=1e-2, **colum
         "guide": guide,
         "label": label,
         "block": "grid" if label.startswith("particles") else "single",
+        "schedule": "constant",
         "num_particles": 32 if label.startswith("particles") else 1,
         "num_steps": 100,
         "step_size": step_size,

@@ -42,6 +42,17 @@ def test_a_failed_cell_has_one_row_with_its_message():
     assert row.message == "ValueError: no"
 
 
+def test_losses_of_several_schedules_are_kept_apart():
+    table = grid(counts=(1,), schedules=("constant", "cosine"), step_sizes=(0.01, 0.1))
+    fits = fits_of(table, lambda n, seed, step_size: np.full(100, step_size))
+    (cell,) = fits.values()
+    cell["loss"] = cell["loss"] + (cell["schedule"] == "cosine")
+    losses = losses_module.losses(table, fits, references())
+    medians = losses.groupby(["family", "step_size"])["median"].mean()
+    np.testing.assert_allclose(medians["beta\nconstant"], [0.01, 0.1])
+    np.testing.assert_allclose(medians["beta\ncosine"], [1.01, 1.1])
+
+
 def test_a_distance_below_its_error_is_shown_at_it():
     table = grid(counts=(1,), seeds=(1, 2), kl=[1e-3, 1e-9], kl_se=[1e-4, 1e-9])
     distances = distances_module.distances(table)
@@ -151,6 +162,25 @@ def test_the_index_has_one_row_per_guide():
     assert rows["guide"].tolist() == ["beta", "normal"]
     assert rows["adequate"].tolist() == [4, 0]
     assert rows["best"].tolist() == ["1,\N{NO-BREAK SPACE}0.01"] * 2
+
+
+def test_schedules_are_families_where_there_are_several():
+    table = judged(schedules=("constant", "cosine"), counts=(1,))
+    table["verdict"] = np.where(table["schedule"] == "cosine", "adequate", "not_converged")
+    rows = index.by_guide(table)
+    assert rows["guide"].tolist() == ["beta\nconstant", "beta\ncosine"]
+    assert rows["adequate"].tolist() == [0, 2]
+    best = pages.best_settings(table)
+    assert best["schedule"].tolist() == ["constant", "cosine"]
+    assert best.attrs["labels"]["schedule"] == "schedule"
+    assert "schedule" not in pages.best_settings(judged()).attrs["labels"]
+
+
+def test_a_search_is_a_family_beside_a_grid():
+    search = grid(schedules=("cosine",), counts=(1,), block="search", label="search", kl=1e-3)
+    table = pd.concat([judged(), search.assign(seconds=0.1, **STATISTICS)], ignore_index=True)
+    assert index.by_guide(table)["guide"].tolist() == ["beta\nconstant", "beta\nsearch"]
+    assert index.by_guide(search.assign(**STATISTICS, seconds=1.0))["guide"].tolist() == ["beta"]
 
 
 def test_the_index_shows_failures_with_their_messages():

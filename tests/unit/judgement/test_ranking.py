@@ -13,7 +13,7 @@ def cell(step_size, verdicts, kl, num_particles=8, guide="beta"):
     return pd.DataFrame(
         {
             "model": "model", "guide": guide, "block": "grid", "label": f"particles-{num_particles}",
-            "num_particles": num_particles, "step_size": step_size, "seed": range(len(verdicts)),
+            "num_particles": num_particles, "schedule": "constant", "step_size": step_size, "seed": range(len(verdicts)),
             "verdict": verdicts, "kl": kl, "final_loss": 1.0, "mean_error": 0.1, "sd_ratio": 1.0,
         }
     )  # fmt: skip

@@ -117,3 +117,17 @@ def test_a_threshold_is_part_of_a_search_but_of_no_fit(planned):
     one, other = specs_of(experiment), specs_of(experiment, thresholds=Thresholds(ess=30.0))
     changed = {path for path in one if one[path] != other[path]}
     assert {path.split("/")[0] for path in changed} == {"search", "table"}
+
+
+def test_the_page_of_a_search_has_a_section_on_it(planned):
+    experiment = planned(
+        experiment_text("beta") + "search: {guides: [AutoDiagonalNormal], models: [headstails]}\n"
+    )
+    specs = specs_of(experiment)
+    path = "r/tiny/fits/headstails/AutoDiagonalNormal/search.nc"
+    analysis = specs["analyse/general.search"]
+    assert analysis["inputs"]["searches"] == {"headstails/AutoDiagonalNormal/search": path}
+    assert "search" in specs["notebook/experiment"]["sections"]
+    without = specs_of(planned(experiment_text("beta")))
+    assert "search" not in without["notebook/experiment"]["sections"]
+    assert "analyse/general.search" not in without

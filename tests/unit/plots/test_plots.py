@@ -1,13 +1,14 @@
 """What figures show, and the files they are written to."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from made_up import failed, fits_of, grid, references
 from svi_atlas.analysis.general.distances import distances
 from svi_atlas.analysis.general.losses import losses
-from svi_atlas.analysis.general.seeds import distance_tails, inadequate_rates
-from svi_atlas.plots import _style, loss, seeds
+from svi_atlas.analysis.general.seeds import distance_medians, distance_tails, inadequate_rates
+from svi_atlas.plots import _style, kl_by_step_size, loss, seeds, verdicts
 
 
 def test_seeds_counts_the_fits_that_go_wrong_and_how_far():
@@ -27,6 +28,30 @@ def test_the_axis_of_losses_ends_after_the_last_step():
     table = grid()
     figure = loss.draw(losses(table, fits_of(table, lambda *_: np.ones(100)), references()), table)
     assert [axes.get_xlim()[1] for axes in figure.axes] == pytest.approx([110.0, 110.0])
+
+
+def test_a_family_is_a_guide_with_a_schedule():
+    table = grid(schedules=("constant", "cosine"), counts=(1,), kl=1e-2, kl_se=1e-4)
+    known = distances(table)
+    names = ["beta\nconstant", "beta\ncosine"]
+    figure = kl_by_step_size.draw(known, distance_medians(known))
+    assert [axes.get_title(loc="left") for axes in figure.axes if axes.axison] == names
+    assert [axes.get_ylabel() for axes in verdicts.draw(table).axes] == names
+
+
+def test_a_search_that_failed_has_no_setting_but_is_shown():
+    found = grid(
+        guides=("one",), counts=(8,), block="search", label="search", kl=[0.1, 0.2], kl_se=1e-3
+    )
+    table, _ = failed(grid(guides=("two",), counts=(0,), step_sizes=(np.nan,)))
+    table = pd.concat([found, table.assign(block="search", label="search")], ignore_index=True)
+    known = distances(table)
+    assert len(verdicts.draw(table).axes) == 2
+    _, second = kl_by_step_size.draw(known, distance_medians(known)).axes[:2]
+    assert [text.get_text() for text in second.texts] == ["failed: ValueError: no"]
+    assert len(seeds.draw(inadequate_rates(known), distance_tails(known), known).axes) == 4
+    everything = table[table["verdict"] == "failed"]
+    assert "all fits failed" in verdicts.draw(everything).axes[0].texts[0].get_text()
 
 
 def test_outliers_do_not_set_the_limits_of_an_axis():

@@ -45,6 +45,13 @@ def test_there_is_no_forecast_from_one_step_size():
     assert sections.forecast(pd.DataFrame()) == []
 
 
+def test_a_search_is_followed_by_what_to_use():
+    advice = pd.DataFrame({"sentence": ["**Use** one.", "**Use** two."]})
+    shown = text(sections.search(pd.DataFrame({"guide": ["beta"]}), advice))
+    assert "beta" in shown
+    assert shown.endswith("**Use** one.\n\n**Use** two.")
+
+
 @pytest.mark.parametrize("section", [sections.forecast, sections.calibration])
 def test_tables_with_an_explanation(section):
     heading, table = section(pd.DataFrame({"guide": ["beta"], "kl": [0.123456]}))

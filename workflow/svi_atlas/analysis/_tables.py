@@ -38,6 +38,11 @@ def has_models(table: pd.DataFrame) -> bool:
     return table["model"].nunique() > 1
 
 
+def schedule_label(table: pd.DataFrame) -> dict[str, str]:
+    """The heading of the column `schedule`, if some step sizes are not constant."""
+    return {} if (table["schedule"] == "constant").all() else {"schedule": "schedule"}
+
+
 def model_label(table: pd.DataFrame) -> dict[str, str]:
     """The heading of the column `model`, if there are several."""
     return {"model": "model"} if has_models(table) else {}

@@ -5,26 +5,34 @@ from __future__ import annotations
 import pandas as pd
 
 from svi_atlas.analysis import _tables
-from svi_atlas.formatting import plural
-from svi_atlas.judgement.ranking import grid_fits
+from svi_atlas.formatting import listed, plural
 
 
 def facts(table: pd.DataFrame) -> pd.DataFrame:
     """What the page says about the experiment, as texts for the slots of its notebook."""
-    grid, single = grid_fits(table), table[table["block"] == "single"]
-    parts = [
-        plural(grid[column].nunique(), noun)
-        for column, noun in (
-            ("guide", "guide"),
-            ("num_particles", "particle count"),
-            ("step_size", "step size"),
+    grid, search, single = (table[table["block"] == name] for name in ("grid", "search", "single"))
+    parts = []
+    if len(grid) or search.empty:
+        parts.append(_grid(grid))
+    if len(search):
+        parts.append(
+            f"the settings that a search found for {plural(search['guide'].nunique(), 'guide')}, "
+            f"with {plural(search['seed'].nunique(), 'seed')}"
         )
-    ]
-    overview = (
-        f"{len(table):,} fits: {', '.join(parts)} and {plural(grid['seed'].nunique(), 'seed')}"
-    )
-    overview += f", and {plural(single['label'].nunique(), 'single fit')}." if len(single) else "."
+    if len(single):
+        parts.append(plural(single["label"].nunique(), "single fit"))
     return _tables.facts(
-        overview=overview,
+        overview=f"{plural(len(table), 'fit')}: {', and '.join(parts)}.",
         single_fits="" if len(single) else "This experiment has no single fits.",
     )
+
+
+def _grid(grid: pd.DataFrame) -> str:
+    counted = {
+        "guide": "guide",
+        "num_particles": "particle count",
+        "step_size": "step size",
+        **({"schedule": "schedule"} if grid["schedule"].nunique() > 1 else {}),
+    }
+    parts = [plural(grid[column].nunique(), noun) for column, noun in counted.items()]
+    return listed([", ".join(parts), plural(grid["seed"].nunique(), "seed")])

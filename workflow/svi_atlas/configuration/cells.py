@@ -126,6 +126,11 @@ class Experiment:
     heavy: bool
     gpu: bool
 
+    @property
+    def search(self) -> tuple[SearchCell, ...]:
+        """The cells of the search, if there is one."""
+        return tuple(cell for cell in self.cells if isinstance(cell, SearchCell))
+
 
 def plan_experiment(
     name: str, path: str | Path, raw: ExperimentFile, info: ProblemInfo

@@ -69,8 +69,11 @@ class IterateInputs:
         Log evidence in nats, NaN if unknown.
     total_gap, total_gap_se
         ELBO still to be gained within the family of the guide, and its standard error, nats.
-    num_parameters, num_components
-        Number of scalar parameters of the guide, and of scalar components of z.
+    gap_parameters
+        Number of parameters that this gain is shared among: those of the guide, or for a flow those of an
+        affine change of its base.
+    num_components
+        Number of scalar components of z.
     draws
         The draws z by site.
     reference_mean, reference_sd
@@ -85,7 +88,7 @@ class IterateInputs:
     log_evidence: float
     total_gap: Float[np.ndarray, " fit"]
     total_gap_se: Float[np.ndarray, " fit"]
-    num_parameters: int
+    gap_parameters: int
     num_components: int
     draws: Mapping[str, Float[np.ndarray, "fit draw ..."]]
     reference_mean: Mapping[str, Float[np.ndarray, " ..."]]
@@ -116,23 +119,34 @@ def read_fit_inputs(fits: xr.Dataset, reference: xr.Dataset) -> FitInputs:
 def read_iterate_inputs(fits: xr.Dataset, reference: xr.Dataset, iterate: str) -> IterateInputs:
     """Arrays of a cell at one of ITERATES, and of the posterior to compare with."""
     at_iterate = fits.isel(iterate=ITERATES.index(iterate))
-    sites = [str(name)[5:] for name in reference.data_vars if str(name).startswith("mean.")]
+    sites = _sites(reference)
     has_modes = "mode_mass" in reference
-    has_draws = all(f"draw.{site}" in reference for site in sites)
     return IterateInputs(
         log_weight=_log_weight(fits, iterate),
         log_evidence=float(reference.attrs["log_evidence"]),
         total_gap=fit_first(at_iterate["elbo_gap"]),
         total_gap_se=fit_first(at_iterate["elbo_gap_se"]),
-        num_parameters=_snapshots(fits).shape[-1],
+        gap_parameters=int(fits.attrs["gap_parameters"]),
         num_components=_num_components(fits),
         draws={site: fit_first(at_iterate[f"site.{site}"]) for site in sites},
         reference_mean=_by_site(reference, "mean", sites),
         reference_sd=_by_site(reference, "sd", sites),
-        reference_draws=_by_site(reference, "draw", sites) if has_draws else None,
+        reference_draws=reference_draws(reference),
         mode_centres=_by_site(reference, "mode_centre", sites) if has_modes else None,
         mode_masses=reference["mode_mass"].to_numpy() if has_modes else None,
     )
+
+
+def reference_draws(reference: xr.Dataset) -> dict[str, np.ndarray] | None:
+    """Draws from the posterior by site, (draw, ...); None if there are none."""
+    sites = _sites(reference)
+    if any(f"draw.{site}" not in reference for site in sites):
+        return None
+    return _by_site(reference, "draw", sites)
+
+
+def _sites(reference: xr.Dataset) -> list[str]:
+    return [str(name)[5:] for name in reference.data_vars if str(name).startswith("mean.")]
 
 
 def fit_first(array: xr.DataArray) -> Shaped[np.ndarray, "fit ..."]:

@@ -24,6 +24,7 @@ from svi_atlas.diagnostics.bounds import bounds
 from svi_atlas.diagnostics.elbo import elbo
 from svi_atlas.diagnostics.elbo_gap import elbo_gap
 from svi_atlas.diagnostics.final_loss import final_loss
+from svi_atlas.diagnostics.funnel import find_funnel
 from svi_atlas.diagnostics.inputs import (
     ITERATES,
     FitInputs,
@@ -32,6 +33,7 @@ from svi_atlas.diagnostics.inputs import (
     number_fits,
     read_fit_inputs,
     read_iterate_inputs,
+    reference_draws,
 )
 from svi_atlas.diagnostics.khat import khat
 from svi_atlas.diagnostics.loss_acceleration import loss_acceleration
@@ -69,6 +71,9 @@ ITERATE_STATISTICS: tuple[Statistic, ...] = (
     missed_modes,
 )
 """Statistics of the last and again of the averaged iterate, from `IterateInputs`."""
+
+DRAWN_STATISTICS = ("gap_beyond", "gap_beyond_se", "gradient_scale", "step_kl", "step_kl_se")
+"""Statistics of each iterate that the fit stage computed from draws, taken as they are."""
 
 MAX_COMPONENTS = 16
 """Parameters with more scalar components get no columns of their own."""
@@ -112,7 +117,8 @@ def diagnose(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
     reference = mask_unreliable(reference)
     groups = _of_equal_length(number_fits(fits))
     columns = [_statistics(group, reference) for group in groups]
-    return table.join(pd.concat(columns))
+    funnel = find_funnel(reference_draws(reference) or {})
+    return table.join(pd.concat(columns)).assign(funnel_ratio=funnel.ratio, funnel_site=funnel.site)
 
 
 def _of_equal_length(fits: xr.Dataset) -> Iterator[xr.Dataset]:
@@ -201,6 +207,7 @@ def _recorded_facts(fits: xr.Dataset, inputs: FitInputs) -> Columns:
         "first_nonfinite": fit_first(fits["first_nonfinite"]),
         "finite_parameters": np.isfinite(inputs.snapshots[:, -1]).all(-1).astype(float),
         "num_parameters": np.full(len(inputs.step_size), inputs.snapshots.shape[-1]),
+        "gap_parameters": np.full(len(inputs.step_size), fits.attrs["gap_parameters"]),
     }
 
 
@@ -210,10 +217,7 @@ def _iterate_columns(fits: xr.Dataset, reference: xr.Dataset) -> Columns:
         at_iterate = fits.isel(iterate=ITERATES.index(iterate))
         inputs = read_iterate_inputs(fits, reference, iterate)
         of_iterate = {
-            **{
-                name: fit_first(at_iterate[name]).astype(float)
-                for name in ("step_kl", "step_kl_se")
-            },
+            **{name: fit_first(at_iterate[name]).astype(float) for name in DRAWN_STATISTICS},
             **compute(ITERATE_STATISTICS, vars(inputs)),
         }
         suffix = "" if iterate == "last" else f"_{iterate}"

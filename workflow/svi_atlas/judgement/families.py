@@ -1,49 +1,63 @@
-"""The guides of a grid, in the order of its table."""
+"""The families of a grid or a search, in the order of its table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from svi_atlas.judgement.ranking import grid_fits
+from svi_atlas.judgement.ranking import FAMILY, grid_fits
 
 
 @dataclass(frozen=True)
 class Family:
-    """A guide on a model, with the cells of the grid that fit it.
+    """A guide on a model with a schedule of its step size, with the cells that fit it.
 
     Attributes
     ----------
+    block
+        "grid" or "search".
     name
-        The guide, and its model if the experiment has several.
+        The guide; its schedule, or "search", if there are several of these; its model if the experiment
+        has several.
     labels
         The cell's label by number of particles.
     """
 
     model: str
     guide: str
+    schedule: str
+    block: str
     name: str
     labels: dict[int, str]
 
+    @property
+    def key(self) -> dict[str, str]:
+        """The values of the columns FAMILY."""
+        return {name: getattr(self, name) for name in FAMILY}
+
     def of(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows of a table that belong to the family."""
-        return table[(table["model"] == self.model) & (table["guide"] == self.guide)]
+        return table[
+            np.logical_and.reduce([table[name] == value for name, value in self.key.items()])
+        ]
 
 
 def families(table: pd.DataFrame) -> list[Family]:
-    """Every guide of the grid on every model, in the table's order."""
+    """Every guide with every schedule of the grid or the search on every model, in the table's order."""
     grid = grid_fits(table)
-    several = grid["model"].nunique() > 1
-    return [
-        Family(
-            str(model),
-            str(guide),
-            f"{guide}\non {model}" if several else str(guide),
-            _labels(rows),
-        )
-        for (model, guide), rows in grid.groupby(["model", "guide"], sort=False)
-    ]
+    several_models = grid["model"].nunique() > 1
+    several_ways = len(grid[["schedule", "block"]].drop_duplicates()) > 1
+    found = []
+    for (model, guide, schedule, block), rows in grid.groupby(FAMILY, sort=False):
+        lines = [guide]
+        if several_ways:
+            lines.append("search" if block == "search" else schedule)
+        if several_models:
+            lines.append(f"on {model}")
+        found.append(Family(model, guide, schedule, block, "\n".join(lines), _labels(rows)))
+    return found
 
 
 def _labels(rows: pd.DataFrame) -> dict[int, str]:

@@ -1,9 +1,12 @@
-"""Which setting of a grid is best for each guide."""
+"""Which setting of a grid or a search is best for each family."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+
+FAMILY = ["model", "guide", "schedule", "block"]
+"""What the fits of a family have in common: families are compared, settings within them."""
 
 MAX_TIED_KL_NATS = 1e-3
 """Median KL divergences that differ by less than this are equal."""
@@ -13,12 +16,12 @@ MAX_ROUNDING_NATS = 1e-6
 
 
 def grid_fits(table: pd.DataFrame) -> pd.DataFrame:
-    """The fits of the grid, without single ones, from a table with one row per fit."""
-    return table[table["block"] == "grid"]
+    """The fits of a grid or a search, without single ones, from a table with one row per fit."""
+    return table[table["block"].isin(["grid", "search"])]
 
 
 def best_settings(table: pd.DataFrame) -> pd.DataFrame:
-    """The best (num_particles, step_size) of every model and guide, judged over its seeds.
+    """The best (num_particles, step_size) of every family (see FAMILY), judged over its seeds.
 
     Best is the largest share of adequate fits, then of converged ones, then the smallest median KL
     divergence, up to MAX_TIED_KL_NATS, then the fewest particles. Of step sizes that still tie (a guide
@@ -32,9 +35,9 @@ def best_settings(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per (model, guide), with `label`, `num_particles`, `step_size`, `fits` (count),
+        One row per family, with `label`, `num_particles`, `step_size`, `fits` (count),
         `adequate` and `converged` (shares), and medians over the seeds: `kl` (nats), `final_loss`
-        (nats), `mean_error` (posterior sd), `sd_ratio`. A guide whose every fit failed has no row.
+        (nats), `mean_error` (posterior sd), `sd_ratio`. A family whose every fit failed has no row.
     """
     grid = grid_fits(table)
     grid = grid[grid["verdict"] != "failed"]
@@ -44,7 +47,7 @@ def best_settings(table: pd.DataFrame) -> pd.DataFrame:
         is_converged=grid["verdict"].isin(["adequate", "inadequate"]),
         **dict.fromkeys(missing),
     )
-    keys = ["model", "guide", "label", "num_particles", "step_size"]
+    keys = [*FAMILY, "label", "num_particles", "step_size"]
     medians = grid.groupby(keys, as_index=False).agg(
         fits=("seed", "size"),
         adequate=("is_adequate", "mean"),
@@ -61,10 +64,10 @@ def best_settings(table: pd.DataFrame) -> pd.DataFrame:
         ["adequate", "converged", "level", "num_particles", "step_size"],
         ascending=[False, False, True, True, True],
     )
-    groups = ranked.groupby(["model", "guide"], sort=False)
+    groups = ranked.groupby(FAMILY, sort=False)
     first = ranked.loc[[_middle_of_best(group) for _, group in groups]].drop(columns="level")
-    order = grid[["model", "guide"]].drop_duplicates()
-    return order.merge(first, on=["model", "guide"])
+    order = grid[FAMILY].drop_duplicates()
+    return order.merge(first, on=FAMILY)
 
 
 def _middle_of_best(ranked: pd.DataFrame) -> int:

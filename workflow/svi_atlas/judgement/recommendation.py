@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from svi_atlas.guide_traits import guide_traits
-from svi_atlas.judgement.ranking import grid_fits
-
-MIN_ADEQUATE_SHARE = 0.95
-"""Share of the seeds of a setting that must be adequate."""
+from svi_atlas.formatting import count_of
+from svi_atlas.judgement.advice import advise, gather
+from svi_atlas.judgement.ranking import FAMILY, grid_fits
+from svi_atlas.judgement.sufficient import MIN_ADEQUATE_SHARE
 
 MAX_COST_DIFFERENCE = 0.1
 """Costs that differ by less than this share are equal: timings are noisy."""
@@ -19,29 +18,13 @@ MIN_TIE_SHARE = 0.05
 
 NUM_RESAMPLES = 2000
 
-SETTING = ["model", "guide", "label", "num_particles", "num_steps", "step_size", "iterate"]
-
-ADVICE = {
-    "unreliable": "more particles, more steps or a smaller step size with `{guide}`: some of its fits "
-    "are adequate, but not reliably so",
-    "not_converged": "more steps, more particles or a smaller step size: no fit has reached the "
-    "optimum of its guide's family",
-    "missed_mode": "a guide with several modes, such as a mixture of Normals",
-    "outside_support": "a guide whose support is that of the model's sites: a truncated distribution, "
-    "or an autoguide, which transforms its draws to the support",
-    "mean_field": "`AutoMultivariateNormal`, which has the correlations that a mean-field guide lacks",
-    "full_rank": "a normalising flow, `AutoBNAFNormal` or `AutoIAFNormal`, for a posterior that no "
-    "Gaussian can match",
-    "flow": "a guide of your own, or another parametrisation of the model: a full-rank Gaussian and a "
-    "flow have already been tried",
-}
-"""What to try next, by what is wrong with the fits that came closest."""
+SETTING = [*FAMILY, "label", "num_particles", "step_size", "iterate"]
 
 
 def recommend(table: pd.DataFrame, min_adequate_share: float = MIN_ADEQUATE_SHARE) -> pd.DataFrame:
     """The cheapest setting of each model that is adequate for enough of its seeds, and its ties.
 
-    A setting is a guide, a particle count, a number of steps, a step size, and whether its last or its
+    A setting is a guide, a particle count, a step size with its schedule, and whether the last or the
     averaged iterate is used. Ties are the settings that are cheapest in more than MIN_TIE_SHARE of the
     bootstrap resamples of the seeds.
 
@@ -75,42 +58,17 @@ def why_none_qualifies(table: pd.DataFrame) -> str:
 
     table: the rows of the model in `fits.parquet`.
     """
-    if (table["verdict"] == "failed").all():
+    if (grid_fits(table)["verdict"] == "failed").all():
         return "all fits failed"
+    evidence = gather(table)
+    closest = evidence.closest
     share = f"{100 * MIN_ADEQUATE_SHARE:g} %"
-    advice = ADVICE[next_step(table)].format(guide=_most_often_adequate(table))
-    return f"no setting is adequate for {share} of its seeds. Try {advice}"
-
-
-def next_step(table: pd.DataFrame) -> str:
-    """What to try next where no setting of a model qualifies: a key of ADVICE.
-
-    table: the rows of the model in `fits.parquet`, of which not all failed.
-    """
-    if _is_adequate(table).any():
-        return "unreliable"
-    converged = table[table["verdict"] == "inadequate"]
-    if converged.empty:
-        return "not_converged"
-    closest = converged.sort_values("kl") if "kl" in converged else converged
-    closest = closest.head(max(1, len(closest) // 2))
-    if "missed_mass" in closest and (closest["missed_mass"] > 0).mean() > 0.5:
-        return "missed_mode"
-    if (closest["outside_support"] > 0).mean() > 0.5:
-        return "outside_support"
-    tried = [guide_traits(guide) for guide in table["guide"].unique()]
-    if not any(traits.full_rank for traits in tried):
-        return "mean_field"
-    return "flow" if any(traits.flow for traits in tried) else "full_rank"
-
-
-def _is_adequate(table: pd.DataFrame) -> pd.Series:
-    """Whether either iterate of each fit is adequate."""
-    return (table[["verdict", "verdict_averaged"]] == "adequate").any(axis=1)
-
-
-def _most_often_adequate(table: pd.DataFrame) -> str:
-    return str(_is_adequate(table).groupby(table["guide"]).mean().idxmax())
+    adequate = count_of((closest["verdict"] == "adequate").sum(), len(closest))
+    what = "family" if (closest["block"] == "search").all() else "setting"
+    return (
+        f"no {what} is adequate for {share} of its seeds; the best, of `{evidence.guide}`, is for "
+        f"{adequate}. What to try next: {advise(evidence)}"
+    )
 
 
 def _summarise_settings(table: pd.DataFrame) -> pd.DataFrame:

@@ -21,13 +21,13 @@ import numpy as np
 import pandas as pd
 
 from svi_atlas.judgement.checks import elbo_gap_known
-from svi_atlas.judgement.ranking import grid_fits
+from svi_atlas.judgement.ranking import FAMILY, grid_fits
 
 KAPPA = np.linspace(0.5, 1.0, 51)
 """Powers of the step size that RABVI allows. One pair of step sizes determines none; the smallest is
 assumed."""
 
-SETTING = ["model", "guide", "label", "num_particles"]
+SETTING = [*FAMILY, "label", "num_particles"]
 
 COLUMNS = ["step_size", "pairs", "kappa", "predicted", "halving", "measured"]
 
@@ -65,7 +65,7 @@ def smaller_step(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Dat
 
 
 def _forecast_setting(fits: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
-    total_gap = fits["elbo_gap_averaged"] * fits["num_parameters"]
+    total_gap = fits["elbo_gap_averaged"] * fits["gap_parameters"]
     total_gap = total_gap.where(elbo_gap_known(fits, thresholds, "_averaged"))
     # (step_size, seed), the smallest step size first.
     rhat, step_kl, measured = (

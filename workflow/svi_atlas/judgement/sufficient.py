@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from svi_atlas.judgement.recommendation import MIN_ADEQUATE_SHARE
 from svi_atlas.judgement.verdict import judge
+
+MIN_ADEQUATE_SHARE = 0.95
+"""Share of the seeds that must be adequate."""
 
 
 def sufficient_family(cells: Sequence[pd.DataFrame], thresholds: Mapping[str, float]) -> str | None:

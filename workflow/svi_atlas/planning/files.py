@@ -10,7 +10,14 @@ from svi_atlas.configuration.cells import AnyCell, Experiment
 from svi_atlas.planning.plugins import Plugin, Selection, analyses, analysis_modules
 from svi_atlas.results.paths import Layout, Paths, cell_key
 
-ASKED_FOR = {"rates": "study", "truth": "study", "sbc": "sbc", "sbc_ranks": "sbc", "nuts": "nuts"}
+ASKED_FOR = {
+    "rates": "study",
+    "truth": "study",
+    "sbc": "sbc",
+    "sbc_ranks": "sbc",
+    "nuts": "nuts",
+    "searches": "search",
+}
 """Results that an experiment has only if its configuration has this key."""
 
 
@@ -52,8 +59,8 @@ class ExperimentFiles:
         return cells[:1] if analysis.fits == "first" else cells
 
     def _paths(self, name: str) -> Paths:
-        if name == "fits":
-            cells = self.experiment.cells
+        if name in ("fits", "searches"):
+            cells = self.experiment.search if name == "searches" else self.experiment.cells
             return {key_of(cell): cell_path(self.layout, "fit", cell) for cell in cells}
         if name == "sbc_ranks":
             return {

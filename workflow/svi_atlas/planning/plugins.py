@@ -24,6 +24,7 @@ RESULTS = (
     "data",
     "reference",
     "fits",
+    "searches",
     "thresholds",
     "verification",
     "rates",

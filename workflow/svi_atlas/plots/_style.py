@@ -157,7 +157,9 @@ def short(text: str, length: int = 70) -> str:
 
 
 def particles(count: float) -> str:
-    """1 particle, 8 particles."""
+    """1 particle, 8 particles; nothing for a search that failed before it found a count."""
+    if count == 0:
+        return ""
     return "1 particle" if count == 1 else f"{count:g} particles"
 
 

@@ -23,10 +23,11 @@ COLUMNS = 3
 
 
 def draw(distances: pd.DataFrame, distance_medians: pd.DataFrame) -> Figure:
-    """Distance from the posterior (nats) by step size, one panel per guide."""
-    guides = families(distances.assign(block="grid"))
+    """Distance from the posterior (nats) by step size, one panel per family."""
+    guides = families(distances)
     label = distances["measure"].iloc[0]
-    colours = _style.scale_colours(distances["num_particles"], _style.PARTICLES)
+    counts = distances["num_particles"]
+    colours = _style.scale_colours(counts[counts > 0], _style.PARTICLES)
     columns = min(COLUMNS, len(guides))
     rows = -(-len(guides) // columns)
     size = (max(4.5, 3.1 * columns), 2.5 * rows + 0.6)

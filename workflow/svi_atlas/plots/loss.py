@@ -31,14 +31,14 @@ FIRST_STEP = 5
 
 
 def draw(losses: pd.DataFrame, table: pd.DataFrame) -> Figure:
-    """One panel per guide and particle count, one line per step size.
+    """One panel per family and particle count, one line per step size.
 
-    A guide with several particle counts has a row and one axis for itself; the others share rows.
+    A family with several particle counts has a row and one axis for itself; the others share rows.
     """
     colours = _style.scale_colours(losses["step_size"].dropna())
-    guides = [rows for _, rows in losses.groupby(["model", "guide"], sort=False)]
-    alone = [rows for rows in guides if rows["num_particles"].nunique() == 1]
-    together = [rows for rows in guides if rows["num_particles"].nunique() > 1]
+    of_family = [rows for _, rows in losses.groupby("family", sort=False)]
+    alone = [rows for rows in of_family if rows["num_particles"].nunique() == 1]
+    together = [rows for rows in of_family if rows["num_particles"].nunique() > 1]
     columns = max(
         (rows["num_particles"].nunique() for rows in together), default=min(len(alone), COLUMNS)
     )
@@ -48,7 +48,7 @@ def draw(losses: pd.DataFrame, table: pd.DataFrame) -> Figure:
     for place, rows in enumerate([*together, *alone]):
         past = place - len(together)
         panels = grid_axes[place] if past < 0 else grid_axes[len(together) :].flat[past : past + 1]
-        _draw_guide(panels, rows, colours)
+        _draw_family(panels, rows, colours)
     _set_steps(grid_axes, grid_fits(table)["num_steps"].max())
     handles = [
         Line2D([], [], color=colour, label=f"step size {_style.plain_number(step_size)}")
@@ -76,7 +76,7 @@ def _set_steps(grid_axes: np.ndarray, last: float) -> None:
             axes.set_xlabel("step")
 
 
-def _draw_guide(panels: np.ndarray, losses: pd.DataFrame, colours: dict) -> None:
+def _draw_family(panels: np.ndarray, losses: pd.DataFrame, colours: dict) -> None:
     """One panel for each particle count, on one axis of losses; panels: axes, (panel,)."""
     floor = losses["floor"].iloc[0]
     medians = []

@@ -21,9 +21,9 @@ CAPTION = (
 def draw(
     inadequate_rates: pd.DataFrame, distance_tails: pd.DataFrame, distances: pd.DataFrame
 ) -> Figure:
-    """One row per guide: its rate of fits that are not adequate, and how far its seeds end."""
-    rows = families(distances.assign(block="grid"))
-    colours = _style.scale_colours(distances["step_size"])
+    """One row per family: its rate of fits that are not adequate, and how far its seeds end."""
+    rows = families(distances)
+    colours = _style.scale_colours(distances["step_size"].dropna())
     figure, panels = _style.panels(
         len(rows), 2, (9.0, 1.7 * len(rows) + 0.9), sharex="col", width_ratios=(1.0, 1.5)
     )
@@ -38,6 +38,9 @@ def draw(
 
 
 def _draw_rates(axes: Axes, rates: pd.DataFrame, colours: dict) -> None:
+    if rates.empty:
+        _style.note(axes, "all fits failed")
+        return
     names = []
     rates = rates.sort_values(["num_particles", "step_size"])
     rows: list[Any] = list(rates.itertuples())

@@ -20,12 +20,15 @@ CAPTION = (
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """One row per guide, one column per particle count, one bar per step size: seeds by verdict."""
+    """One row per family, one column per particle count, one bar per step size: seeds by verdict."""
     table = grid_fits(table)
     rows = families(table)
+    known = table[table["step_size"].notna()]  # a search that failed has found none
+    if known.empty:
+        return _style.empty_figure("all fits failed")
     step_sizes = {
-        count: sorted(table.loc[table["num_particles"] == count, "step_size"].unique())
-        for count in sorted(table["num_particles"].unique())
+        count: sorted(rows_of_count.unique())
+        for count, rows_of_count in known.groupby("num_particles")["step_size"]
     }
     widths = [len(sizes) + 0.6 for sizes in step_sizes.values()]
     figure, grid_axes = _style.panels(

@@ -24,6 +24,16 @@ gradient in the metric of the guide's Fisher matrix; a negative estimate is zero
 the forecast is the smaller of the two, more steps would help more than smaller steps.
 """
 
+SEARCH = """\
+## What the search tried
+
+Families of guides are tried from cheap to expressive, whitened by the Laplace approximation where that is
+usable. Within each, settings (particles and the peak of a step size that falls as a cosine) are tried with a
+few seeds; the worse half is given up and the others are tried with twice as many steps, until one arrives.
+All seeds are then fitted with it until they arrive or the budget is used. The first family that is
+adequate for at least 95 % of its seeds ends the search.
+"""
+
 CALIBRATION = """\
 ## Are the fits calibrated?
 
@@ -48,6 +58,12 @@ def forecast(smaller_step: pd.DataFrame) -> list[Display]:
     if smaller_step.empty:
         return []
     return [Markdown(SMALLER_STEP), HTML(html.table(smaller_step, digits=2))]
+
+
+def search(search_families: pd.DataFrame, advice: pd.DataFrame) -> list[Display]:
+    """What a search tried, what it found, and what to try next if that is not good enough."""
+    sentences = "\n\n".join(advice["sentence"])
+    return [Markdown(SEARCH), HTML(html.table(search_families)), Markdown(sentences)]
 
 
 def calibration(sbc_tests: pd.DataFrame) -> list[Display]:

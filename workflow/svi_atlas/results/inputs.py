@@ -62,6 +62,13 @@ class Fits(Mapping[tuple[str, str, str], xr.Dataset]):
         return self[cells[0]] if cells else None
 
 
+def with_schedule(fits: xr.Dataset, schedule: str) -> xr.Dataset:
+    """The fits of a cell that have a schedule, with the dimension `step_size`."""
+    if "setting" not in fits.dims:
+        return fits
+    return fits.isel(setting=fits["schedule"].to_numpy() == schedule).swap_dims(setting="step_size")
+
+
 def load(name: str, paths: Mapping[str, Paths]) -> Any:
     """The input `name` of an analysis, a figure or a section of a page.
 
@@ -69,7 +76,7 @@ def load(name: str, paths: Mapping[str, Paths]) -> Any:
     ----------
     name
         `table`, `rates`, `truth`, `verification`, `sbc` or the name of an analysis: a DataFrame;
-        `data`: a Dataset; `reference`: References by model; `fits`: Fits by cell; `sbc_ranks`:
+        `data`: a Dataset; `reference`: References by model; `fits`, `searches`: Fits by cell; `sbc_ranks`:
         DataFrames by entry; `nuts`: DataFrames by model; `thresholds`: those that the table was judged with, by statistic.
     paths
         The job's files by input.
@@ -81,7 +88,7 @@ def load(name: str, paths: Mapping[str, Paths]) -> Any:
         return read_dataset(files)
     if name == "reference":
         return References(files)
-    if name == "fits":
+    if name in ("fits", "searches"):
         return Fits(files)
     if isinstance(files, Mapping):
         return {key: read_table(path) for key, path in files.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from svi_atlas.judgement.ranking import grid_fits
+from svi_atlas.judgement.ranking import FAMILY, grid_fits
 
 MIN_DISTANCE = 1e-5
 """Smallest distance from the posterior (nats) that is shown: below it rounding decides."""
@@ -23,8 +23,7 @@ def distances(table: pd.DataFrame) -> pd.DataFrame:
     distance, error, measure = _distance(grid)
     error = error.clip(lower=MIN_DISTANCE)
     columns = [
-        "model",
-        "guide",
+        *FAMILY,
         "label",
         "num_particles",
         "step_size",

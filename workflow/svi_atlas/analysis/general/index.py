@@ -8,8 +8,8 @@ import pandas as pd
 from svi_atlas.analysis._tables import ORDER, has_models, model_label, with_labels
 from svi_atlas.formatting import count_of, humanise, number
 from svi_atlas.judgement.families import families
+from svi_atlas.judgement.ranking import FAMILY, grid_fits
 from svi_atlas.judgement.ranking import best_settings as rank_settings
-from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.judgement.recommendation import recommend, why_none_qualifies
 
 MAX_TIES = 3
@@ -33,7 +33,7 @@ def advice(table: pd.DataFrame) -> pd.DataFrame:
 
 def _recommendation(rows: list) -> str:
     top, *others = rows
-    settings = [(row.guide, row.label, row.step_size) for row in rows]
+    settings = [(row.guide, row.label, row.schedule, row.step_size) for row in rows]
     ties = [row for place, row in enumerate(others, 1) if settings[place] not in settings[:place]]
     text = (
         f"{_setting(top)}: {round(top.adequate * top.fits)} of {top.fits} seeds are "
@@ -47,36 +47,39 @@ def _recommendation(rows: list) -> str:
 
 def _setting(row) -> str:
     particles = "1 particle" if row.num_particles == 1 else f"{row.num_particles} particles"
+    schedule = "" if row.schedule == "constant" else f", schedule `{row.schedule}`"
     averaged = ", averaged iterate" if row.iterate == "averaged" else ""
-    return f"`{row.guide}` ({particles}, step size {row.step_size:g}{averaged})"
+    return f"`{row.guide}` ({particles}, step size {row.step_size:g}{schedule}{averaged})"
 
 
 def by_guide(table: pd.DataFrame) -> pd.DataFrame:
-    """Verdict counts of each guide over all settings, and its best setting with its cost."""
+    """Verdict counts of each family over all settings, and its best setting with its cost."""
     grid = grid_fits(table)
-    counts = grid.groupby(["model", "guide", "verdict"], sort=False).size().unstack(fill_value=0)
+    counts = grid.groupby([*FAMILY, "verdict"], sort=False).size().unstack(fill_value=0)
     verdicts = [verdict for verdict in ORDER if verdict in counts]
-    best = {(row.model, row.guide): row for row in rank_settings(table).itertuples()}
+    best = {
+        (row.model, row.guide, row.schedule, row.block): row
+        for row in rank_settings(table).itertuples()
+    }
     rows = []
     for family in families(table):
-        counted = counts.loc[(family.model, family.guide), verdicts].to_dict()
-        top = best.get((family.model, family.guide))
-        rows.append({"guide": family.name, **counted, **_best_of(top, table)})
+        counted = counts.loc[tuple(family.key.values()), verdicts].to_dict()
+        top = best.get(tuple(family.key.values()))
+        rows.append({"guide": family.name, **counted, **_best_of(top, family.of(table))})
     labels = {"guide": "guide"} | {verdict: humanise(verdict) for verdict in verdicts}
     labels |= {"best": "best", "adequate_seeds": "adequate there", "kl": "KL", "seconds": "seconds"}
     return with_labels(pd.DataFrame(rows, columns=list(labels)), labels)
 
 
-def _best_of(best, table: pd.DataFrame) -> dict:
+def _best_of(best, fits: pd.DataFrame) -> dict:
     if best is None:
         return {"best": "", "adequate_seeds": "", "kl": np.nan, "seconds": np.nan}
-    same = (table["model"] == best.model) & (table["guide"] == best.guide)
-    same &= (table["label"] == best.label) & np.isclose(table["step_size"], best.step_size)
+    same = (fits["label"] == best.label) & np.isclose(fits["step_size"], best.step_size)
     return {
         "best": f"{best.num_particles},\N{NO-BREAK SPACE}{best.step_size:g}",
         "adequate_seeds": count_of(round(best.adequate * best.fits), best.fits),
         "kl": best.kl,
-        "seconds": float(table.loc[same, "seconds"].median()),
+        "seconds": float(fits.loc[same, "seconds"].median()),
     }
 
 

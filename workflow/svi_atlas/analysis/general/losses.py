@@ -10,9 +10,9 @@ from svi_atlas.analysis._series import bin_means, centres, log_bins, quantiles
 from svi_atlas.analysis._tables import negative_log_evidence
 from svi_atlas.guide_traits import guide_traits
 from svi_atlas.judgement.families import families
-from svi_atlas.results.inputs import Fits, References
+from svi_atlas.results.inputs import Fits, References, with_schedule
 
-FITS = {"losses": {"label": ["particles-*"]}}
+FITS = {"losses": {"label": ["particles-*", "search"]}}
 """Which fits an analysis reads, where it does not read all of them."""
 
 NUM_LOSS_BINS = 60
@@ -21,7 +21,7 @@ NUM_LOSS_BINS = 60
 def losses(table: pd.DataFrame, fits: Fits, reference: References) -> pd.DataFrame:
     """Losses along the steps: median and 10 % to 90 % range over the seeds, within bins of steps.
 
-    One row per cell of the grid, step size and bin: `step` (middle of the bin), `low`, `median`, `high`
+    One row per cell of the grid or the search, schedule, step size and bin: `step` (middle of the bin), `low`, `median`, `high`
     (nats); `floor`, minus the log evidence, NaN if it is unknown or no bound (a guide fitted as a point
     has a loss without entropy); `message` of a cell that failed, which has one row.
     """
@@ -30,7 +30,9 @@ def losses(table: pd.DataFrame, fits: Fits, reference: References) -> pd.DataFra
         point = guide_traits(family.guide).point
         floor = np.nan if point else negative_log_evidence(reference, family.model)
         for num_particles, label in family.labels.items():
-            cell = _losses_of_cell(fits[family.model, family.guide, label])
+            cell = _losses_of_cell(
+                with_schedule(fits[family.model, family.guide, label], family.schedule)
+            )
             parts.append(
                 cell.assign(
                     model=family.model,

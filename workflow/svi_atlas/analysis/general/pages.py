@@ -9,10 +9,17 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from svi_atlas.analysis._tables import ORDER, SETTING, has_models, model_label, with_labels
+from svi_atlas.analysis._tables import (
+    ORDER,
+    SETTING,
+    has_models,
+    model_label,
+    schedule_label,
+    with_labels,
+)
 from svi_atlas.formatting import MISSING, count_of, humanise, number
+from svi_atlas.judgement.ranking import FAMILY, grid_fits
 from svi_atlas.judgement.ranking import best_settings as rank_settings
-from svi_atlas.judgement.ranking import grid_fits
 from svi_atlas.judgement.step_size_forecast import smaller_step as forecast_smaller_step
 from svi_atlas.results.inputs import Fits, References
 from svi_atlas.results.store import spec_of
@@ -33,12 +40,12 @@ def verdict_counts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def grid_verdicts(table: pd.DataFrame) -> pd.DataFrame:
-    """The same for the fits of the grid alone."""
+    """The same without single fits."""
     return verdict_counts(grid_fits(table))
 
 
 def best_settings(table: pd.DataFrame) -> pd.DataFrame:
-    """The best setting of each guide: converged and adequate seeds, medians over the seeds."""
+    """The best setting of each guide and schedule: converged and adequate seeds, medians over the seeds."""
     best = rank_settings(table)
     for name in ("converged", "adequate"):
         shares = zip((best[name] * best["fits"]).round(), best["fits"], strict=True)
@@ -48,6 +55,7 @@ def best_settings(table: pd.DataFrame) -> pd.DataFrame:
         {
             **model_label(best),
             **SETTING,
+            **schedule_label(best),
             "converged": "converged",
             "adequate": "adequate",
             "kl": "KL (nats)",
@@ -60,17 +68,19 @@ def best_settings(table: pd.DataFrame) -> pd.DataFrame:
 def smaller_step(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
     """What a smaller step size would gain at the best setting of each guide (RABVI).
 
-    Empty if the grid has only one step size.
+    Empty if there is no grid of several step sizes.
     """
-    if grid_fits(table)["step_size"].nunique() < 2:
+    table = table[table["block"] == "grid"]
+    if table["step_size"].nunique() < 2:
         return pd.DataFrame()
-    keys = ["model", "guide", "label", "num_particles", "step_size"]
+    keys = [*FAMILY, "label", "num_particles", "step_size"]
     forecast = rank_settings(table)[keys].merge(forecast_smaller_step(table, thresholds), on=keys)
     return with_labels(
         forecast.astype({"step_size": float}),
         {
             **model_label(forecast),
             **SETTING,
+            **schedule_label(forecast),
             "pairs": "pairs at rest",
             "kappa": "power",
             "predicted": "lacks, forecast (nats)",
@@ -106,7 +116,7 @@ def failures(table: pd.DataFrame) -> pd.DataFrame:
     """The cells that failed with their messages, and the fits that diverged by setting."""
     failed = table[table["verdict"] == "failed"].drop_duplicates(["model", "guide", "label"])
     diverged = table[table["verdict"] == "diverged"]
-    keys = ["model", "guide", "label", "step_size"]
+    keys = ["model", "guide", "label", "schedule", "step_size"]
     groups = diverged.groupby(keys, sort=False)
     rows = pd.concat(
         [
@@ -124,6 +134,7 @@ def failures(table: pd.DataFrame) -> pd.DataFrame:
         "guide": "guide",
         "label": "label",
         "step_size": "step size",
+        **schedule_label(rows),
         "fits": "fits",
         "why": "message or reason",
     }

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-SETTING = ["model", "guide", "num_particles", "step_size"]
+from svi_atlas.judgement.ranking import FAMILY
+
+SETTING = [*FAMILY, "num_particles", "step_size"]
 
 
 def inadequate_rates(distances: pd.DataFrame) -> pd.DataFrame:
