@@ -230,8 +230,8 @@ def _why_not_tried(cell: Mapping[str, Any], dim: int, sufficient: str | None) ->
     if sufficient:
         return f"{sufficient} is adequate"
     traits = guide_traits(cell["guide"])
-    if dim == 1 and cell["guide"] == "AutoIAFNormal":
-        return "an inverse autoregressive flow needs two dimensions"
+    if dim == 1 and traits.flow:
+        return "a flow needs two dimensions"
     if dim == 1 and cell["cheaper"] and (traits.full_rank or traits.low_rank):
         return f"in one dimension it is the same family as {cell['cheaper'][0]}"
     return ""
