@@ -143,7 +143,9 @@ def _key(spec: Mapping[str, Any]) -> str:
     """Cells with the same key take the same fits, under their own settings."""
     cell = spec["cell"]
     mock = "mock" if cell["num_mock"] else ""
-    return "/".join([spec["problem"], cell["model"], cell["guide"], cell["optimizer"]["name"], mock])
+    return "/".join(
+        [spec["problem"], cell["model"], cell["guide"], cell["optimizer"]["name"], mock]
+    )
 
 
 def _write_fits(path: str, spec: Mapping[str, Any], stored: Mapping[str, xr.Dataset]) -> None:

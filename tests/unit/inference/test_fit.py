@@ -161,7 +161,7 @@ def test_fits_that_stop_equal_svi_run_with_restarts(name):
 
     def has_arrived(iterates):
         asked.append(iterates["loc"].shape)
-        return np.array([[True], [len(asked) == 3]])
+        return np.array([[True], [len(asked) == 3]]), np.full((2, 1), 10)
 
     fits = plane_fit(
         num_steps=620,
@@ -172,6 +172,7 @@ def test_fits_that_stop_equal_svi_run_with_restarts(name):
     lengths = np.array([20, 40, 80, 160, 320])
     assert fits.steps_used.tolist() == [[20], [140]]
     assert fits.arrived.all()
+    assert fits.check_draws.tolist() == [[10], [30]]
     assert fits.loss.shape == (2, 1, 140)
     assert np.isnan(fits.loss[0, 0, 20:]).all()
     assert asked == [(2, 2, 1, 2)] * 3
@@ -185,10 +186,13 @@ def test_fits_that_stop_equal_svi_run_with_restarts(name):
 
 
 def test_a_fit_that_never_arrives_uses_all_rounds():
-    fits = plane_fit(num_steps=620, has_arrived=lambda iterates: np.zeros((2, 2), bool))
+    def never(iterates):
+        return np.zeros((2, 2), bool), np.full((2, 2), 10)
+
+    fits = plane_fit(num_steps=620, has_arrived=never)
     assert fits.steps_used.tolist() == [[620, 620]] * 2
     assert not fits.arrived.any()
-    assert (fits.num_checks == 5).all()
+    assert (fits.check_draws == 50).all()
 
 
 def test_a_fit_starts_where_it_is_told():

@@ -190,13 +190,20 @@ def _what_was_done(fits: xr.Dataset) -> Columns:
     if "steps_used" not in fits:
         return {"num_steps": fits.attrs["num_steps"]}
     steps_used, arrived = fit_first(fits["steps_used"]), fit_first(fits["arrived"])
-    at_end = "limit of steps" if fits.attrs["until_arrived"] else "all steps"
     return {
         "num_steps": steps_used,
-        "stopped": np.where(arrived, "arrived", at_end),
+        "stopped": _why_stopped(fits, steps_used, arrived),
         "gradient_evaluations": fit_first(fits["gradient_evaluations"]),
         "seconds": fits.attrs["seconds_run"] * steps_used / steps_used.sum(),
     }
+
+
+def _why_stopped(fits: xr.Dataset, steps_used: np.ndarray, arrived: np.ndarray) -> np.ndarray:
+    """Why each fit stopped, in words, (fit,)."""
+    if not fits.attrs["until_arrived"]:
+        return np.full(len(steps_used), "all steps", object)
+    at_limit = steps_used >= steps_used.max()
+    return np.select([arrived, at_limit], ["arrived", "limit of steps"], "undecided").astype(object)
 
 
 def _recorded_facts(fits: xr.Dataset, inputs: FitInputs) -> Columns:

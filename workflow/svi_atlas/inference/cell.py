@@ -17,7 +17,7 @@ from svi_atlas.errors import InputError
 from svi_atlas.guide_traits import guide_traits
 from svi_atlas.inference.acceleration import accelerated
 from svi_atlas.inference.checkpoint import Checkpoint
-from svi_atlas.inference.dataset import FIT, ITERATES, to_dataset
+from svi_atlas.inference.dataset import FIT, to_dataset
 from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.fit import Fits, fit_cell
 from svi_atlas.inference.guide_check import Finding, check_guide, check_support, raise_errors
@@ -109,7 +109,7 @@ def fit_and_draw(
             num_steps=cell["num_steps"],
             schedules=schedules,
             optimizer=Optimizer.from_dict(cell["optimizer"]),
-            has_arrived=check and check.has_arrived,
+            has_arrived=None if check is None else check.has_arrived,
             start=start,
             num_snapshots=num_snapshots,
             max_stored_bytes=max_stored_mb * 1e6,
@@ -120,14 +120,13 @@ def fit_and_draw(
 
     def fit_and_describe() -> xr.Dataset:
         fits = fit(partial(task.check_start, settings))
-        draws_per_check = 0 if check is None else len(ITERATES) * check.num_draws
-        evaluations = fits.steps_used * cell["num_particles"] + fits.num_checks * draws_per_check
+        evaluations = fits.steps_used * cell["num_particles"] + fits.check_draws
         dataset = task.draw(fits, settings)
         return dataset.assign(gradient_evaluations=(FIT, evaluations))
 
     whitened = is_whitened(autoguide, approximation)
     dataset = task.run(fit_and_describe)
-    if whitened:
+    if approximation is not None and whitened:
         dataset = dataset.assign(whitening_variables(approximation))
     return _describe(
         dataset,
@@ -147,7 +146,7 @@ def search_and_draw(
     cell: Mapping[str, Any],
     data: Mapping[str, Any],
     *,
-    laplace: xr.Dataset,
+    laplace: xr.Dataset | None,
     max_gap: float,
     sufficient: str | None = None,
     gpu: bool = False,
@@ -174,6 +173,7 @@ def search_and_draw(
     As of `fit_and_draw`, with one setting; besides, the variables `trial_<field>` (trial) of `Trial`. If
     the family is not tried, a dataset without variables whose attribute `skipped` says why.
     """
+    assert laplace is not None
     approximation = from_dataset(laplace)
     if skipped := _why_not_tried(cell, approximation.mode.size, sufficient):
         report(f"not tried: {skipped}")
@@ -201,7 +201,7 @@ def search_and_draw(
         )
         candidates.append(result.candidate)
         fits, (num_particles, step_size) = result.fits, result.candidate
-        evaluations = fits.steps_used * num_particles + fits.num_checks * check.num_draws
+        evaluations = fits.steps_used * num_particles + fits.check_draws
         trials = {
             f"trial_{name}": ("trial", np.array([getattr(trial, name) for trial in result.trials]))
             for name in Trial._fields

@@ -45,9 +45,11 @@ ADAM = Optimizer()
 CONSTANT: Mapping[str, Schedule] = {"constant": constant}
 
 HasArrived = Callable[
-    [PyTree[Float[np.ndarray, "2 seed setting ..."]]], Bool[np.ndarray, "seed setting"]
+    [PyTree[Float[np.ndarray, "2 seed setting ..."]]],
+    tuple[Bool[np.ndarray, "seed setting"], Int[np.ndarray, "seed setting"]],
 ]
-"""Which fits have arrived, by their unconstrained parameters at the last and the averaged iterate."""
+"""Which fits have arrived, by their unconstrained parameters at the last and the averaged iterate, and the
+draws that were spent to know it."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Fits:
         (seed, setting, snapshot, *shape); NaN after the last step of a fit.
     iterates: unconstrained parameters, (iterate, seed, setting, *shape): after the last step, and
         the mean of the snapshots of the last AVERAGE_SHARE of the steps (Polyak-Ruppert).
-    num_checks: how often each fit was looked at to see whether it had arrived.
+    check_draws: draws that were spent to see whether each fit had arrived.
     seconds_compile, seconds_run: time spent in each.
     """
 
@@ -78,7 +80,7 @@ class Fits:
     unconstrained: dict[str, Float[np.ndarray, "seed setting snapshot ..."]]
     path: dict[str, Float[np.ndarray, "seed setting snapshot ..."]]
     iterates: PyTree[Float[np.ndarray, "2 seed setting ..."]]
-    num_checks: Int[np.ndarray, "seed setting"]
+    check_draws: Int[np.ndarray, "seed setting"]
     seconds_compile: float
     seconds_run: float
 
@@ -261,9 +263,9 @@ class CompiledCell:
         )
         self._parts: dict[Part, Any] = {}
 
-    def start(self, seeds: Sequence[int]) -> tuple[CellState, PyTree]:
+    def start(self, seeds: Sequence[int] | np.ndarray) -> tuple[CellState, PyTree]:
         """The state before the first step, and its unconstrained parameters (seed, setting, *shape)."""
-        return self._init(jnp.stack([replica_key(seed) for seed in seeds]), self._data)
+        return self._init(jnp.stack([replica_key(int(seed)) for seed in seeds]), self._data)
 
     def compile_parts(
         self, state: CellState, rounds: Sequence[Sequence[Part]], min_loss_stride: float
@@ -322,7 +324,7 @@ class CompiledCell:
             new = self._parts[part](progress.state, jnp.asarray(rates), self._data)
             progress = progress.extend(part, *new)
             if has_arrived is not None and progress.num_parts in ends:
-                progress.stop(has_arrived(iterates_at(parts, progress)))
+                progress.stop(*has_arrived(iterates_at(parts, progress)))
             if checkpoint is not None and progress.num_parts < len(parts):
                 checkpoint.save(progress)
             report(progress.line(parts, resumed, time.perf_counter() - started))
@@ -357,7 +359,6 @@ def collect(
     nonfinite = nonfinite._replace(count=nonfinite.count * done)
     loss = np.moveaxis(progress.losses[: progress.num_losses], 0, -1)
     loss_step = cell.loss_stride * (1 + np.arange(loss.shape[-1]))
-    round_ends = np.cumsum([sum(part.num_steps for part in round_) for round_ in rounds])
     return Fits(
         loss=np.where(loss_step <= steps_used[..., None], loss, np.nan),
         loss_stride=cell.loss_stride,
@@ -369,7 +370,7 @@ def collect(
         unconstrained=_blank(flatten_params(unconstrained), done),
         path=_blank(flatten_params(constrained), done),
         iterates=jax.tree.map(partial(_iterates, steps, steps_used), unconstrained),
-        num_checks=np.searchsorted(round_ends, steps_used, side="right"),
+        check_draws=progress.check_draws,
         seconds_compile=seconds_compile,
         seconds_run=seconds_run,
     )

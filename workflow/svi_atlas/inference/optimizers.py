@@ -7,7 +7,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import jax.numpy as jnp
 import optax
@@ -104,7 +104,7 @@ def _optax_optimizer(name: str) -> Callable:
     return found
 
 
-def _takes_learning_rate(found: Any) -> bool:
+def _takes_learning_rate(found: Any) -> TypeGuard[Callable]:
     return inspect.isfunction(found) and "learning_rate" in inspect.signature(found).parameters
 
 

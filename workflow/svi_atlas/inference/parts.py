@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -84,7 +85,7 @@ def plan_rounds(
     return [[part] * 2**number for number in range(NUM_ROUNDS)]
 
 
-def snapshot_steps(parts: list[Part]) -> Int[np.ndarray, " snapshot"]:
+def snapshot_steps(parts: Sequence[Part]) -> Int[np.ndarray, " snapshot"]:
     """Steps done at each snapshot."""
     return np.cumsum([part.stride for part in parts for _ in range(part.num_snapshots)])
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from svi_atlas.inference.parts import Part
 from svi_atlas.inference.program import CellState, Snapshots
@@ -16,7 +16,8 @@ class Progress(NamedTuple):
     """What a run has so far, as one pytree of fixed shape, so that a checkpoint can hold it.
 
     losses: (step / loss_stride, seed, setting). snapshots: pytrees of (snapshot, seed, setting, *shape).
-    steps_used: (seed, setting), steps of the fits that have stopped, 0 for those under way.
+    steps_used, check_draws: (seed, setting), steps of the fits that have stopped, 0 for those under way;
+        draws that were spent to see whether they had arrived.
     num_parts, num_steps: number of those done; num_losses, num_snapshots: how far the arrays are filled.
     """
 
@@ -24,6 +25,7 @@ class Progress(NamedTuple):
     losses: np.ndarray
     snapshots: Snapshots
     steps_used: np.ndarray
+    check_draws: np.ndarray
     num_parts: int
     num_steps: int
     num_losses: int
@@ -54,8 +56,8 @@ class Progress(NamedTuple):
         snapshots = jax.tree.map(
             lambda leaf: np.empty((total, *leaf.shape[1:]), leaf.dtype), snapshot_shapes
         )
-        steps_used = np.zeros(losses.shape[1:], int)
-        return cls(state, losses, snapshots, steps_used, 0, 0, 0, 0)
+        steps_used, check_draws = (np.zeros(losses.shape[1:], int) for _ in range(2))
+        return cls(state, losses, snapshots, steps_used, check_draws, 0, 0, 0, 0)
 
     def extend(self, part: Part, state: CellState, losses: Any, snapshots: Snapshots) -> Progress:
         """Add what `advance` returned for a part; the arrays are filled in place."""
@@ -79,9 +81,13 @@ class Progress(NamedTuple):
     def all_stopped(self) -> bool:
         return bool((self.steps_used > 0).all())
 
-    def stop(self, arrived: Bool[np.ndarray, "seed setting"]) -> None:
-        """Note the steps of the fits that have just arrived."""
-        self.steps_used[arrived & (self.steps_used == 0)] = self.num_steps
+    def stop(
+        self, stopped: Bool[np.ndarray, "seed setting"], draws: Int[np.ndarray, "seed setting"]
+    ) -> None:
+        """Note the steps of the fits that stop now, and the draws spent on those that were under way."""
+        under_way = self.steps_used == 0
+        self.check_draws[under_way] += draws[under_way]
+        self.steps_used[stopped & under_way] = self.num_steps
 
     def line(self, parts: list[Part], resumed: int, seconds: float) -> str:
         """Step, rate, time left and share of replicas whose loss is finite.

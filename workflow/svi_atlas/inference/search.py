@@ -4,7 +4,8 @@ A setting is a number of particles, a peak step size that falls as a cosine, and
 candidates are tried with a few seeds and the same small number of gradient evaluations. The worse half is
 given up, and the others are tried afresh with twice as many, until the fits of one of them have arrived.
 That setting is then fitted with all seeds. Fits that have not arrived go on, in rounds of twice as many
-steps each, until the budget is used.
+steps each, until the budget is used. Where the gap of a fit is too uncertain to tell, as for a family
+whose tails are far from those of the posterior, a second look of that kind ends the search as well.
 
 References
 ----------
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, product
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ import numpy as np
 from svi_atlas.inference.acceleration import accelerated
 from svi_atlas.inference.checkpoint import Checkpoint
 from svi_atlas.inference.fit import ADAM, CompiledCell, Fits, collect, tabulate_step_sizes
-from svi_atlas.inference.optimality import Gap, GapCheck
+from svi_atlas.inference.optimality import ERRORS, Gap, GapCheck
 from svi_atlas.inference.optimizers import Optimizer
 from svi_atlas.inference.parts import Part
 from svi_atlas.inference.program import CellProgram
@@ -71,6 +72,7 @@ class Trial(NamedTuple):
 
     gradient_evaluations: particles times steps, and the draws that the gap was estimated from.
     gap, gap_se: nats per parameter of the guide.
+    arrived, undecided: whether the gap lies below the limit with its error, or on either side of it.
     """
 
     num_particles: int
@@ -81,6 +83,12 @@ class Trial(NamedTuple):
     gap: float
     gap_se: float
     arrived: bool
+    undecided: bool
+
+    @property
+    def excess(self) -> float:
+        """Upper end of what may be left to gain, infinite if unknown."""
+        return self.gap + ERRORS * self.gap_se if np.isfinite(self.gap) else np.inf
 
 
 @dataclass(frozen=True)
@@ -139,11 +147,11 @@ def search(
     rounds = pool.rounds(rung, budget)
     replicas = [(seed, candidate.step_size) for seed in seeds]
     report(f"all {len(seeds)} seeds with {candidate}")
-    progress, _ = pool.fit(replicas, rounds, check, report, checkpoint)
+    progress, gap = pool.fit(replicas, rounds, True, report, checkpoint)
     seconds_compile = sum(each.seconds_compile for each in pools.values())
     seconds_run = time.perf_counter() - started - seconds_compile
     fits = collect(pool.cell, rounds, progress, seconds_compile, seconds_run)
-    return SearchResult(candidate, fits, tuple(trials))
+    return SearchResult(candidate, replace(fits, arrived=check.is_small(gap)), tuple(trials))
 
 
 def _find_candidate(
@@ -153,57 +161,56 @@ def _find_candidate(
     live = [Candidate(*pair) for pair in product(NUM_PARTICLES, STEP_SIZES)]
     trials: list[Trial] = []
     num_rungs = max(1, int(np.log2(budget / FIRST_COST)) + 1)
+    was_settled = False
     for rung in range(num_rungs):
-        tried = [trial for count in pools for trial in _try(pools[count], live, seeds, rung)]
-        trials += tried
-        excess = {
-            candidate: max(
-                trial.gap + 2 * trial.gap_se if np.isfinite(trial.gap) else np.inf
-                for trial in tried
-                if (trial.num_particles, trial.step_size) == candidate
-            )
-            for candidate in live
-        }
-        live.sort(key=lambda candidate: excess[candidate])
-        cost = max(trial.num_particles * trial.num_steps for trial in tried)
+        tried: dict[Candidate, list[Trial]] = {candidate: [] for candidate in live}
+        for pool in pools.values():
+            for candidate, trial in _try(pool, live, seeds, rung):
+                tried[candidate].append(trial)
+        trials += chain.from_iterable(tried.values())
+        live.sort(key=lambda candidate: max(trial.excess for trial in tried[candidate]))
+        best = tried[live[0]]
         report(
-            f"{cost:,} gradient evaluations: best of {len(live)} settings is {live[0]}, with at most "
-            f"{excess[live[0]]:.2g} nats per parameter left to gain"
+            f"{best[0].num_particles * best[0].num_steps:,} gradient evaluations: the best of "
+            f"{len(live)} settings is {live[0]}, with at most {max(t.excess for t in best):.2g} nats per "
+            "parameter left to gain"
         )
-        arrived = {
-            candidate: all(
-                trial.arrived
-                for trial in tried
-                if (trial.num_particles, trial.step_size) == candidate
-            )
-            for candidate in live
-        }
-        if any(arrived.values()):
-            return next(candidate for candidate in live if arrived[candidate]), rung, trials
+        arrived = [each for each in live if all(trial.arrived for trial in tried[each])]
+        settled = [
+            each for each in live if all(trial.arrived or trial.undecided for trial in tried[each])
+        ]
+        if arrived or (settled and was_settled):
+            return (arrived or settled)[0], rung, trials
+        was_settled = bool(settled)
         live = live[: max(MIN_CANDIDATES, -(-len(live) // 2))]
     return live[0], num_rungs - 1, trials
 
 
 def _try(
     pool: _Pool, live: Sequence[Candidate], seeds: Sequence[int], rung: int
-) -> Iterator[Trial]:
+) -> Iterator[tuple[Candidate, Trial]]:
     """Fit the candidates that have the particles of a pool, with the first seeds."""
-    step_sizes = [each.step_size for each in live if each.num_particles == pool.num_particles]
-    replicas = [(seed, step_size) for step_size in step_sizes for seed in seeds[:NUM_PROBES]]
-    if not replicas:
+    candidates = [each for each in live if each.num_particles == pool.num_particles]
+    pairs = [(candidate, seed) for candidate in candidates for seed in seeds[:NUM_PROBES]]
+    if not pairs:
         return
-    rounds = pool.rounds(rung)
-    progress, gap = pool.fit(replicas, rounds, None)
-    for at, (seed, step_size) in enumerate(replicas):
-        yield Trial(
-            pool.num_particles,
-            step_size,
-            progress.num_steps,
-            seed,
-            progress.num_steps * pool.num_particles + pool.check.num_draws,
-            float(gap.value[at, 0]),
-            float(gap.error[at, 0]),
-            bool(pool.check.is_small(gap)[at, 0]),
+    replicas = [(seed, candidate.step_size) for candidate, seed in pairs]
+    progress, gap = pool.fit(replicas, pool.rounds(rung), False)
+    arrived, undecided = pool.check.is_small(gap)[:, 0], pool.check.is_undecided(gap)[:, 0]
+    for at, (candidate, seed) in enumerate(pairs):
+        cost = progress.num_steps * pool.num_particles + gap.num_draws[at, 0]
+        yield (
+            candidate,
+            Trial(
+                *candidate,
+                num_steps=progress.num_steps,
+                seed=seed,
+                gradient_evaluations=int(cost),
+                gap=float(gap.value[at, 0]),
+                gap_se=float(gap.error[at, 0]),
+                arrived=bool(arrived[at]),
+                undecided=bool(undecided[at]),
+            ),
         )
 
 
@@ -239,7 +246,7 @@ class _Pool:
         self,
         replicas: Sequence[tuple[int, float]],
         rounds: Sequence[Sequence[Part]],
-        check: GapCheck | None,
+        stop: bool,
         report: Callable[[str], None] = lambda line: None,
         checkpoint: Checkpoint | None = None,
     ) -> tuple[Progress, Gap]:
@@ -251,8 +258,8 @@ class _Pool:
             The pairs.
         rounds
             Parts of each round.
-        check
-            If given, fits that have arrived after a round stop.
+        stop
+            Whether fits stop after a round if they have arrived, or if that cannot be told.
         report, checkpoint
             As in `search`.
 
@@ -263,9 +270,13 @@ class _Pool:
         """
         self._compile()
         factors = tabulate_step_sizes({SCHEDULE: SCHEDULES[SCHEDULE]}, [1.0], rounds)
-        step_sizes = factors[:, :, None] * np.float32([size for _, size in replicas])[None, :, None]
+        step_sizes = (
+            factors[:, :, None]
+            * np.array([size for _, size in replicas], np.float32)[None, :, None]
+        )
         progress = self._start(replicas, rounds)
-        gap = Gap(np.full((len(replicas), 1), np.nan), np.full((len(replicas), 1), np.nan))
+        shape = (len(replicas), 1)
+        gap = Gap(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, int))
         if checkpoint is not None:
             progress, gap = checkpoint.load((progress, gap)) or (progress, gap)
         for parts in rounds[self._rounds_done(rounds, progress) :]:
@@ -277,15 +288,15 @@ class _Pool:
             progress = _after_round(progress, parts)
             for group in self._groups(active):
                 self._look(progress, group, gap)
-            if check is not None:
-                progress.stop(check.is_small(gap))
+            ends = self.check.is_small(gap) | self.check.is_undecided(gap)
+            progress.stop(ends & stop, gap.num_draws)
             if checkpoint is not None:
                 checkpoint.save((progress, gap))
-            arrived = int((progress.steps_used > 0).sum())
+            arrived = int(self.check.is_small(gap).sum())
             report(f"step {progress.num_steps:,}: {arrived} of {len(replicas)} fits have arrived")
         return progress, gap
 
-    def _groups(self, items: Sequence[int]) -> Iterator[np.ndarray]:
+    def _groups(self, items: Sequence[int] | np.ndarray) -> Iterator[np.ndarray]:
         """Items in groups of the size that is compiled; the last may be smaller."""
         for first in range(0, len(items), self._group):
             yield np.asarray(items[first : first + self._group])

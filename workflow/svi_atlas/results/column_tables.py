@@ -75,7 +75,7 @@ FITS = (
         Column("whitened", "1", "Whether the guide was fitted in whitened coordinates"),
         Column("start", "", "How the fit started, and why not as it was asked to"),
         Column("num_steps", "1", "Steps that the fit used"),
-        Column("stopped", "", '"all steps", "arrived" or "limit of steps"'),
+        Column("stopped", "", '"all steps", "arrived", "limit of steps" or "undecided"'),
         Column(
             "gradient_evaluations",
             "1",
@@ -441,6 +441,7 @@ CELL = (
                 ("gap", "nats per parameter", "Optimality gap"),
                 ("gap_se", "nats per parameter", "Standard error of the optimality gap"),
                 ("arrived", "1", "Whether the optimality gap was small enough"),
+                ("undecided", "1", "Whether the optimality gap was too uncertain to tell"),
             )
         ),
     ),

@@ -1,0 +1,125 @@
+"""The search on posteriors whose families are known, and its own accounts."""
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+
+from svi_atlas.inference import search as search_module
+from svi_atlas.inference.cell import search_and_draw
+from svi_atlas.inference.checkpoint import Checkpoint
+from svi_atlas.inference.laplace import Laplace, to_dataset
+from svi_atlas.records import Problem
+
+COVARIANCE = np.array([[1.0, 0.9], [0.9, 1.0]])
+DATA = {"nothing": np.zeros(1, np.float32)}
+SEEDS = (1, 2, 3, 4, 5)
+
+
+def correlated(data):
+    numpyro.sample("x", dist.MultivariateNormal(jnp.array([3.0, -2.0]), jnp.asarray(COVARIANCE)))
+
+
+PROBLEM = Problem("correlated", "a Normal", lambda key, settings: DATA, {"m": correlated}, {})
+
+EXACT = Laplace(
+    np.array([3.0, -2.0]), np.linalg.cholesky(COVARIANCE), np.zeros((1, 2)), np.zeros(1), ""
+)
+ROUGH = Laplace(np.array([2.7, -2.0]), 1.3 * np.eye(2), np.zeros((1, 2)), np.zeros(1), "")
+UNUSABLE = Laplace.unusable("a funnel", 2)
+
+
+def run(guide="AutoMultivariateNormal", laplace=ROUGH, **options):
+    cell = {
+        "experiment": "e", "model": "m", "guide": guide, "block": "search", "label": "search",
+        "seeds": SEEDS, "budget": 16_000, "num_draws": 500, "cheaper": (),
+        "optimizer": {"name": "Adam", "options": {}},
+    }  # fmt: skip
+    lines = []
+    dataset = search_and_draw(
+        PROBLEM, {**cell, **options.pop("cell", {})}, DATA, laplace=to_dataset(laplace),
+        max_gap=0.0005, report=lines.append, **options,
+    )  # fmt: skip
+    return dataset, lines
+
+
+@pytest.fixture(scope="module")
+def found():
+    return run()
+
+
+@pytest.mark.slow
+def test_all_seeds_arrive_at_the_posterior(found):
+    dataset, _ = found
+    assert dataset["arrived"].sum() >= 4
+    np.testing.assert_allclose(dataset["site.x"].mean("draw")[0, ..., 0], 3.0, atol=0.2)
+    scale = dataset["param.auto_scale_tril"].isel(iterate=0, setting=0).to_numpy()
+    np.testing.assert_allclose(scale @ scale.swapaxes(1, 2), [COVARIANCE] * 5, atol=0.1)
+
+
+@pytest.mark.slow
+def test_its_accounts_add_up(found):
+    dataset, _ = found
+    num_particles = dataset.attrs["num_particles"]
+    steps = dataset["steps_used"].to_numpy()
+    of_checks = dataset["gradient_evaluations"].to_numpy() - steps * num_particles
+    assert (of_checks >= 1000).all()
+    trials = dataset["trial_gradient_evaluations"] - (
+        dataset["trial_num_steps"] * dataset["trial_num_particles"]
+    )
+    assert set(trials.to_numpy()) <= {1_000, 17_000}
+    assert dataset.sizes["trial"] >= 12
+    losses = dataset["loss"].notnull().sum("step") * dataset["loss"].attrs["stride"]
+    np.testing.assert_array_equal(losses, steps)
+
+
+@pytest.mark.slow
+def test_it_is_deterministic_and_resumes(found, tmp_path, monkeypatch):
+    dataset, _ = found
+    checkpoint = Checkpoint(tmp_path / "search.npz", "spec", seconds=0.0)
+    stopped = []
+
+    def stop_after_the_first_round(self, tree):
+        save(self, tree)
+        stopped.append(True)
+        raise KeyboardInterrupt
+
+    save = Checkpoint.save
+    monkeypatch.setattr(Checkpoint, "save", stop_after_the_first_round)
+    with pytest.raises(KeyboardInterrupt):
+        run(checkpoint=checkpoint)
+    monkeypatch.setattr(Checkpoint, "save", save)
+    resumed, _ = run(checkpoint=checkpoint)
+    assert stopped
+    for name in ("loss", "param.auto_loc", "gradient_evaluations", "trial_gap"):
+        np.testing.assert_array_equal(resumed[name], dataset[name], err_msg=name)
+
+
+@pytest.mark.slow
+def test_a_guide_that_starts_as_the_posterior_arrives_at_the_first_rung():
+    dataset, lines = run(laplace=EXACT)
+    assert dataset["arrived"].to_numpy().all()
+    cost = dataset["trial_num_steps"] * dataset["trial_num_particles"]
+    assert cost.max() <= search_module.FIRST_COST
+    assert "left to gain" in lines[0]
+
+
+@pytest.mark.slow
+def test_without_a_laplace_approximation_it_starts_plainly_and_says_so():
+    dataset, _ = run(laplace=UNUSABLE)
+    assert dataset.attrs["whitened"] == 0
+    assert "a funnel" in dataset.attrs["start"]
+    assert "whitening_loc" not in dataset
+
+
+def test_families_that_are_not_tried():
+    dataset, _ = run(sufficient="AutoDiagonalNormal")
+    assert dataset.attrs["skipped"] == "AutoDiagonalNormal is adequate"
+    assert not dataset.data_vars
+    one = Laplace(np.zeros(1), np.eye(1), np.zeros((1, 1)), np.zeros(1), "")
+    for guide in ("AutoIAFNormal", "AutoBNAFNormal"):
+        assert "two dimensions" in run(guide, one)[0].attrs["skipped"]
+    cheaper = {"cheaper": ("AutoDiagonalNormal",)}
+    dataset, _ = run(laplace=one, cell=cheaper)
+    assert "same family as AutoDiagonalNormal" in dataset.attrs["skipped"]
