@@ -69,7 +69,7 @@ def fits(step_sizes=(0.04, 0.01, 0.0025), **columns):
     )
     smaller = table["step_size"].map(dict(itertools.pairwise(step_sizes)))
     table = table.assign(
-        model="m", guide="g", block="grid", schedule="constant", label="particles-8", num_particles=8, num_parameters=4, rhat=1.01, verdict="adequate",
+        model="m", guide="g", block="grid", schedule="constant", label="particles-8", num_particles=8, gap_parameters=4, rhat=1.01, verdict="adequate",
         step_kl_averaged=9 * (table["step_size"] - smaller) ** 2,
         elbo_gap_averaged=9 * table["step_size"] ** 2 / 2 / 4, elbo_gap_se_averaged=1e-5,
     )  # fmt: skip

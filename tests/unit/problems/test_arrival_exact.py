@@ -4,10 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import integrate, stats
-from svi_atlas.references.posterior import Posterior
 
 from svi_atlas import problems
 from svi_atlas.inference.keys import purpose_key
+from svi_atlas.inference.posterior import Posterior
 from svi_atlas.problems.arrival import exact, model
 
 PROBLEM = problems.load("arrival")

@@ -6,8 +6,8 @@ import numpyro
 import numpyro.distributions as dist
 import pytest
 from scipy import stats
-from svi_atlas.references.posterior import Posterior
 
+from svi_atlas.inference.posterior import Posterior
 from svi_atlas.references import equal_cost
 
 MEAN, SD = {"x": np.array([1.0, -2.0])}, {"x": np.array([1.0, 3.0])}

@@ -30,6 +30,7 @@ def perfect_fit(reference):
             "log_guide": (("iterate", *dims, "draw"), for_both_iterates(log_guide)),
             "elbo_gap": (("iterate", *dims), np.zeros((2, 1, 1))),
             "elbo_gap_se": (("iterate", *dims), np.full((2, 1, 1), 1e-6)),
+            **{name: (("iterate", *dims), np.zeros((2, 1, 1))) for name in ("gap_beyond", "gap_beyond_se", "gradient_scale")},
             "step_kl": (("iterate", *dims), np.full((2, 1, 1), np.nan)),
             "step_kl_se": (("iterate", *dims), np.full((2, 1, 1), np.nan)),
             "nonfinite": (dims, np.zeros((1, 1))),
@@ -40,7 +41,7 @@ def perfect_fit(reference):
         },
         {"seed": [0], "step_size": ("setting", [0.01]), "schedule": ("setting", ["constant"]), "snapshot_step": ("snapshot", np.arange(4, 2001, 4))},
         {"experiment": "e", "model": "m", "guide": "g", "block": "single", "label": "r", "num_particles": 1,
-         "num_draws": 1000, "optimizer": "Adam", "whitened": 0, "start": "uniform", "until_arrived": 0, "seconds_run": 1.0},
+         "num_draws": 1000, "optimizer": "Adam", "whitened": 0, "start": "uniform", "until_arrived": 0, "seconds_run": 1.0, "gap_parameters": 1},
     )  # fmt: skip
     table = diagnose(fits, to_dataset(reference))
     return table, judge(table, load_config({"experiments": ["coin"]}).thresholds.model_dump()).iloc[

@@ -54,7 +54,9 @@ def cell():
         },
         **{
             name: (("iterate", *fit), rng.chisquare(1, size=(2, *sizes)))
-            for name in ("elbo_gap", "elbo_gap_se", "step_kl", "step_kl_se")
+            for name in (
+                "elbo_gap", "elbo_gap_se", "gap_beyond", "gap_beyond_se", "gradient_scale", "step_kl", "step_kl_se",
+            )
         },
     }
     coords = {
@@ -67,7 +69,7 @@ def cell():
     attrs = {
         "experiment": "e", "model": "m", "guide": "AutoNormal", "block": "grid",
         "label": "particles-1", "num_particles": 1, "num_draws": 200, "optimizer": "Adam",
-        "whitened": 0, "start": "uniform", "until_arrived": 0, "seconds_run": 1.0,
+        "whitened": 0, "start": "uniform", "until_arrived": 0, "seconds_run": 1.0, "gap_parameters": 2,
     }  # fmt: skip
     return xr.Dataset(variables, coords, attrs)
 

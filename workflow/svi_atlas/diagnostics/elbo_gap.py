@@ -2,7 +2,7 @@
 
 The natural-gradient analogue of the Newton decrement, half the squared length of the gradient of the
 ELBO in the metric of the inverse Fisher information of the guide; computed when the guide is drawn
-from (`svi_atlas.inference.draws`).
+from, by affine changes of its standard Normal base where it has one (`svi_atlas.inference.affine_gain`).
 
 References
 ----------
@@ -19,11 +19,11 @@ from jaxtyping import Float
 def elbo_gap(
     total_gap: Float[np.ndarray, " fit"],
     total_gap_se: Float[np.ndarray, " fit"],
-    num_parameters: int,
+    gap_parameters: int,
 ) -> dict[str, Float[np.ndarray, " fit"]]:
     """Optimality gap and its standard error, nats per parameter; the total is in nats."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
-            "elbo_gap": total_gap.astype(float) / num_parameters,
-            "elbo_gap_se": total_gap_se.astype(float) / num_parameters,
+            "elbo_gap": total_gap.astype(float) / gap_parameters,
+            "elbo_gap_se": total_gap_se.astype(float) / gap_parameters,
         }

@@ -69,8 +69,11 @@ class IterateInputs:
         Log evidence in nats, NaN if unknown.
     total_gap, total_gap_se
         ELBO still to be gained within the family of the guide, and its standard error, nats.
-    num_parameters, num_components
-        Number of scalar parameters of the guide, and of scalar components of z.
+    gap_parameters
+        Number of parameters that this gain is shared among: those of the guide, or for a flow those of an
+        affine change of its base.
+    num_components
+        Number of scalar components of z.
     draws
         The draws z by site.
     reference_mean, reference_sd
@@ -85,7 +88,7 @@ class IterateInputs:
     log_evidence: float
     total_gap: Float[np.ndarray, " fit"]
     total_gap_se: Float[np.ndarray, " fit"]
-    num_parameters: int
+    gap_parameters: int
     num_components: int
     draws: Mapping[str, Float[np.ndarray, "fit draw ..."]]
     reference_mean: Mapping[str, Float[np.ndarray, " ..."]]
@@ -123,7 +126,7 @@ def read_iterate_inputs(fits: xr.Dataset, reference: xr.Dataset, iterate: str) -
         log_evidence=float(reference.attrs["log_evidence"]),
         total_gap=fit_first(at_iterate["elbo_gap"]),
         total_gap_se=fit_first(at_iterate["elbo_gap_se"]),
-        num_parameters=_snapshots(fits).shape[-1],
+        gap_parameters=int(fits.attrs["gap_parameters"]),
         num_components=_num_components(fits),
         draws={site: fit_first(at_iterate[f"site.{site}"]) for site in sites},
         reference_mean=_by_site(reference, "mean", sites),

@@ -72,6 +72,9 @@ ITERATE_STATISTICS: tuple[Statistic, ...] = (
 )
 """Statistics of the last and again of the averaged iterate, from `IterateInputs`."""
 
+DRAWN_STATISTICS = ("gap_beyond", "gap_beyond_se", "gradient_scale", "step_kl", "step_kl_se")
+"""Statistics of each iterate that the fit stage computed from draws, taken as they are."""
+
 MAX_COMPONENTS = 16
 """Parameters with more scalar components get no columns of their own."""
 
@@ -204,6 +207,7 @@ def _recorded_facts(fits: xr.Dataset, inputs: FitInputs) -> Columns:
         "first_nonfinite": fit_first(fits["first_nonfinite"]),
         "finite_parameters": np.isfinite(inputs.snapshots[:, -1]).all(-1).astype(float),
         "num_parameters": np.full(len(inputs.step_size), inputs.snapshots.shape[-1]),
+        "gap_parameters": np.full(len(inputs.step_size), fits.attrs["gap_parameters"]),
     }
 
 
@@ -213,10 +217,7 @@ def _iterate_columns(fits: xr.Dataset, reference: xr.Dataset) -> Columns:
         at_iterate = fits.isel(iterate=ITERATES.index(iterate))
         inputs = read_iterate_inputs(fits, reference, iterate)
         of_iterate = {
-            **{
-                name: fit_first(at_iterate[name]).astype(float)
-                for name in ("step_kl", "step_kl_se")
-            },
+            **{name: fit_first(at_iterate[name]).astype(float) for name in DRAWN_STATISTICS},
             **compute(ITERATE_STATISTICS, vars(inputs)),
         }
         suffix = "" if iterate == "last" else f"_{iterate}"

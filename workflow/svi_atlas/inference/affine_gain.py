@@ -105,7 +105,7 @@ def gain_of_fit(
     at_once: int | None = None,
 ) -> AffineGain | None:
     """`estimate_gain` for a guide that has been set up."""
-    base = standard_base(fit.guide, fit.guide_params) if fit.drawn_as_fitted else None
+    base = _find_base(fit)
     if base is None:
         return None
     log_density = partial(_log_density, model, fit.guide_params, data, base)
@@ -115,6 +115,17 @@ def gain_of_fit(
     keys = jax.random.split(model_key, num_draws)
     gradients = map_draws(differentiate, (noise, keys), at_once or num_draws)
     return affine_gain(base, noise, *gradients)
+
+
+def count_gap_parameters(fit: FittedGuide, unconstrained: PyTree) -> int:
+    """Number of parameters that the gain within the family is shared among.
+
+    Those of the guide, but of the affine changes of the base for a flow, whose networks have many more.
+    """
+    base = _find_base(fit)
+    if base is not None and base.kind == "flow":
+        return base.dim * (base.dim + 3) // 2
+    return sum(leaf.size for leaf in jax.tree.leaves(unconstrained))
 
 
 def affine_gain(
@@ -146,6 +157,10 @@ def affine_gain(
         scale.max() / scale.min(),
     )
     return _if_known(gain, usable)
+
+
+def _find_base(fit: FittedGuide) -> StandardBase | None:
+    return standard_base(fit.guide, fit.guide_params) if fit.drawn_as_fitted else None
 
 
 def _if_known(gain: AffineGain, usable: Bool[Array, " draw"]) -> AffineGain:

@@ -12,9 +12,10 @@ from numpyro import handlers
 from numpyro.infer import autoguide
 
 from svi_atlas.inference.laplace import Laplace
+from svi_atlas.inference.site_order import SortedSites
 
 
-class AtLaplace(autoguide.AutoGuide):
+class AtLaplace(SortedSites):
     """Mixin of autoguides that start at a Laplace approximation.
 
     They start at its mode; a full-rank Normal with its covariance matrix too, the other Normals with its

@@ -44,19 +44,27 @@ class Curvature:
 
     @classmethod
     def of(cls, hessian: Float[np.ndarray, "dim dim"]) -> Curvature:
-        """That of the Hessian of a log density; the scale is 1 where the diagonal is zero."""
-        diagonal = np.abs(np.diagonal(hessian))
-        scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-        symmetric = -(hessian + hessian.T) / 2
-        return cls(symmetric * scale * scale[:, None], scale)
+        """That of the Hessian of a log density; the scale is 1 where the diagonal is zero or NaN."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            diagonal = np.abs(np.diagonal(hessian))
+            scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+            symmetric = -(hessian + hessian.T) / 2
+            return cls(symmetric * scale * scale[:, None], scale)
+
+    @property
+    def finite(self) -> bool:
+        """Whether all second derivatives are finite."""
+        return bool(np.isfinite(self.scaled).all())
 
     def solve(
         self, gradient: Float[np.ndarray, " dim"], damping: float
     ) -> Float[np.ndarray, " dim"] | None:
         """Newton's step with `damping` added to the diagonal; None where that is not positive definite."""
+        if not self.finite:
+            return None
         try:
             factor = linalg.cho_factor(self.scaled + damping * np.eye(len(self.scale)))
-        except (linalg.LinAlgError, ValueError):
+        except linalg.LinAlgError:
             return None
         step: np.ndarray = self.scale * linalg.cho_solve(factor, self.scale * gradient)
         return step
@@ -135,7 +143,7 @@ class _Climber:
         if step is None:
             return False
         decrement = 0.5 * float(self.gradient @ step)
-        rounding = 10 * np.finfo(float if self.posterior.double else np.float32).eps
+        rounding = 10 * float(np.finfo(float if self.posterior.double else np.float32).eps)
         tolerance = max(MAX_DECREMENT[self.posterior.double], rounding * abs(self.heights[-1]))
         if not decrement < tolerance:
             return False

@@ -53,6 +53,7 @@ def to_dataset(
         "seconds_compile": fits.seconds_compile,
         "seconds_run": fits.seconds_run,
         "guide_factors": ", ".join(draws.guide_factors),
+        "gap_parameters": draws.gap_parameters,
     }
     return xr.Dataset(variables, coords, attrs)
 
@@ -80,8 +81,9 @@ def _draw_variables(draws: Draws) -> Iterator[Variable]:
         yield f"site.{name}", ((*fit, "draw", *_own_dims(name, values.ndim - 4)), values)
     for name in ("log_joint", "log_guide"):
         yield name, ((*fit, "draw"), getattr(draws, name), {"units": "nats"})
-    for name in ("elbo_gap", "elbo_gap_se", "step_kl", "step_kl_se"):
+    for name in ("elbo_gap", "elbo_gap_se", "gap_beyond", "gap_beyond_se", "step_kl", "step_kl_se"):
         yield name, (fit, getattr(draws, name), {"units": "nats"})
+    yield "gradient_scale", (fit, draws.gradient_scale)
 
 
 def _own_dims(name: str, count: int) -> tuple[str, ...]:

@@ -14,11 +14,11 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree, UInt32
 from numpyro import handlers
-from numpyro.infer.util import compute_log_probs
 
+from svi_atlas.inference.affine_gain import AffineGain, count_gap_parameters, gain_of_fit
+from svi_atlas.inference.densities import draw_guide, evaluate_model, map_draws
 from svi_atlas.inference.full_data import NoSubsampling
 from svi_atlas.inference.keys import purpose_key
-from svi_atlas.inference.model_error import ModelError
 from svi_atlas.inference.natural_gradient import (
     estimate_elbo_gap,
     estimate_squared_distance,
@@ -29,7 +29,7 @@ from svi_atlas.inference.parameters import FittedGuide, fitted_guide
 from svi_atlas.inference.schedules import Setting
 
 MAX_GRADIENT_PARAMETERS = 64
-"""Guides with more parameters get no gradients: the Fisher matrix grows with the square of their number."""
+"""Guides with more parameters get no scores: the Fisher matrix grows with the square of their number."""
 
 MAX_DATA_VALUES = 2**28
 """Data values that the densities of a cell's draws look at together, for memory's sake."""
@@ -45,12 +45,16 @@ class Draws:
     log_joint: ln p(data, z), the model's unnormalised log density, nats.
     log_guide: ln q(z), nats. A `factor` in a guide is no part of q and is left out.
     guide_factors: names of such factor sites.
-    elbo_gap: optimality gap (ELBO still to be gained by a natural gradient step to the best member of
-        the guide's family), nats, and elbo_gap_se, its standard error; NaN for guides of more than
-        MAX_GRADIENT_PARAMETERS parameters, and where no draw has finite gradients.
+    elbo_gap: optimality gap (ELBO still to be gained within the guide's family), nats, and elbo_gap_se,
+        its standard error: by affine changes of the guide's standard Normal base where it has one, else
+        by a natural gradient step, of guides of at most MAX_GRADIENT_PARAMETERS parameters. NaN for other
+        guides, and where gradients are not finite.
+    gap_parameters: the number of parameters that the gap is shared among.
+    gap_beyond: ELBO that affine changes outside the family would gain, nats, and gap_beyond_se, its
+        standard error; gradient_scale: see `AffineGain`. NaN for guides without a standard Normal base.
     step_kl: symmetrised Kullback-Leibler divergence (nats) between a fit's guide and that of the same
-        seed at the next smaller step size, and step_kl_se, its standard error; NaN as above, and at
-        the smallest step size.
+        seed at the next smaller step size, and step_kl_se, its standard error; NaN for guides of more
+        parameters, and at the smallest step size.
     """
 
     params: PyTree[Float[np.ndarray, "iterate seed setting ..."]]
@@ -61,6 +65,10 @@ class Draws:
     guide_factors: tuple[str, ...]
     elbo_gap: Float[np.ndarray, "iterate seed setting"]
     elbo_gap_se: Float[np.ndarray, "iterate seed setting"]
+    gap_parameters: int
+    gap_beyond: Float[np.ndarray, "iterate seed setting"]
+    gap_beyond_se: Float[np.ndarray, "iterate seed setting"]
+    gradient_scale: Float[np.ndarray, "iterate seed setting"]
     step_kl: Float[np.ndarray, "iterate seed setting"]
     step_kl_se: Float[np.ndarray, "iterate seed setting"]
 
@@ -68,17 +76,24 @@ class Draws:
 class _CellDraws(NamedTuple):
     """Draws of all fits at one iterate; arrays lead with (seed, setting).
 
-    elbo_gap: (..., 2), estimate and standard error. distances: (..., 2, 2), to the fits of the next
+    distances: (..., 2, 2), to the fits of the next
     smaller and the next larger step size, each with its standard error.
     """
 
     params: Any
     derived: Any
-    elbo_gap: Any
+    gain: AffineGain
     distances: Any
     sites: Any
     log_joint: Any
     log_guide: Any
+
+
+class _Keys(NamedTuple):
+    """Keys of the draws and of the estimate of the gap, each (seed, 2) or that of one seed, (2,)."""
+
+    draws: UInt32[Array, "*seed 2"]
+    gain: UInt32[Array, "*seed 2"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +134,12 @@ class Drawer:
             cell.log_joint,
             cell.log_guide,
             guide_factors=_list_factors(self.make_guide(), self._arrays),
-            elbo_gap=cell.elbo_gap[..., 0],
-            elbo_gap_se=cell.elbo_gap[..., 1],
+            elbo_gap=cell.gain.within,
+            elbo_gap_se=cell.gain.within_se,
+            gap_parameters=self._count_gap_parameters(iterates),
+            gap_beyond=cell.gain.beyond,
+            gap_beyond_se=cell.gain.beyond_se,
+            gradient_scale=cell.gain.gradient_scale,
             step_kl=divergence[..., 0],
             step_kl_se=divergence[..., 1],
         )
@@ -132,8 +151,25 @@ class Drawer:
         return self._draw(unconstrained).log_joint
 
     def _draw(self, unconstrained) -> _CellDraws:
-        keys = jnp.stack([purpose_key(seed, "draws") for seed in self.seeds])
+        keys = _Keys(
+            *(
+                jnp.stack([purpose_key(seed, purpose) for seed in self.seeds])
+                for purpose in ("draws", "gain")
+            )
+        )
         return jax.tree.map(np.asarray, self._program(unconstrained, keys, self._arrays))
+
+    def _count_gap_parameters(self, iterates) -> int:
+        """Computes nothing."""
+        counts = []
+
+        def count(one_fit, data):
+            fit = fitted_guide(self.model, self.make_guide, data, one_fit)
+            counts.append(count_gap_parameters(fit, one_fit))
+
+        one_fit = jax.tree.map(lambda leaf: jnp.asarray(leaf)[0, 0, 0], iterates)
+        jax.eval_shape(count, one_fit, self._arrays)
+        return counts[0]
 
     @cached_property
     def _arrays(self) -> dict[str, jax.Array]:
@@ -146,7 +182,7 @@ class Drawer:
 
 
 def _draw_cell(
-    drawer: Drawer, unconstrained: Any, keys: UInt32[Array, "seed 2"], data: dict[str, jax.Array]
+    drawer: Drawer, unconstrained: Any, keys: _Keys, data: dict[str, jax.Array]
 ) -> _CellDraws:
     replicas = math.prod(jax.tree.leaves(unconstrained)[0].shape[:2])
     data_size = sum(array.size for array in data.values())
@@ -159,69 +195,48 @@ def _draw_cell(
     return jax.vmap(draw_seed, in_axes=(0, 0, 0, None))(unconstrained, neighbours, keys, data)
 
 
-def _draw_fit(drawer: Drawer, at_once: int, unconstrained, neighbours, key, data) -> _CellDraws:
+def _draw_fit(
+    drawer: Drawer, at_once: int, unconstrained, neighbours, keys: _Keys, data
+) -> _CellDraws:
     """All draws of one fit, `at_once` at a time.
 
     neighbours: the unconstrained parameters at the next smaller and the next larger step size.
     """
     fit = fitted_guide(drawer.model, drawer.make_guide, data, unconstrained)
-    draw_guide = partial(_draw_guide, fit.guide, data)
-    evaluate_model = partial(_evaluate_model, drawer.model, data)
-    keys = jax.random.split(key, drawer.num_draws)
+    draw_keys = jax.random.split(keys.draws, drawer.num_draws)
+    draws = map_draws(partial(_draw_one, drawer.model, fit, data), draw_keys, at_once)
+    gain = gain_of_fit(drawer.model, fit, data, keys.gain, drawer.num_draws, at_once)
     vector, unravel = ravel_pytree(unconstrained)
-    if _has_gradients(fit, vector):
-        draw_one = partial(
-            _draw_with_gradients, draw_guide, evaluate_model, lambda v: fit.constrain(unravel(v))
-        )
-        draws, gradients, scores = _map_keys(partial(draw_one, vector), keys, at_once)
+    if _has_scores(fit, vector):
+        gradients_of = _Differentiated(drawer.model, fit, data, vector, unravel)
+        scores = map_draws(gradients_of.score, draw_keys, at_once)
         others = (ravel_pytree(other)[0] for other in neighbours)
         distances = jnp.stack([estimate_squared_distance(scores, v - vector) for v in others])
-        elbo_gap = estimate_elbo_gap(gradients, scores)
+        if gain is None:
+            gradients = map_draws(gradients_of.log_weight, draw_keys, at_once)
+            gain = _gain_within(*estimate_elbo_gap(gradients, scores))
     else:
-        draw_one = partial(_draw_without_gradients, draw_guide, evaluate_model, fit.guide_params)
-        draws = _map_keys(draw_one, keys, at_once)
-        elbo_gap, distances = jnp.full(2, jnp.nan), jnp.full((2, 2), jnp.nan)
+        distances = jnp.full((2, 2), jnp.nan)
     derived = drawer.derive(fit.params) if drawer.derive else {}
-    return _CellDraws(fit.params, derived, elbo_gap, distances, *draws)
+    return _CellDraws(fit.params, derived, gain or _gain_within(), distances, *draws)
 
 
-def _has_gradients(fit: FittedGuide, vector: Float[Array, " parameter"]) -> bool:
-    """Whether the ELBO has a gradient in the parameters, and these are few enough."""
-    return fit.guide_params is fit.params and vector.size <= MAX_GRADIENT_PARAMETERS
+def _has_scores(fit: FittedGuide, vector: Float[Array, " parameter"]) -> bool:
+    """Whether the guide that is drawn from is the one that was fitted, with few enough parameters."""
+    return fit.drawn_as_fitted and vector.size <= MAX_GRADIENT_PARAMETERS
 
 
-def _map_keys(function: Callable, keys: UInt32[Array, "draw 2"], at_once: int):
-    """function(key) of all keys, at most `at_once` at a time; results lead with the key."""
-    if len(keys) <= at_once:
-        return jax.vmap(function)(keys)
-    return jax.lax.map(function, keys, batch_size=at_once)
+def _gain_within(within=jnp.nan, error=jnp.nan) -> AffineGain:
+    """The gain of a guide without a standard Normal base, which is unknown beyond its family."""
+    values = (within, error, jnp.nan, jnp.nan, jnp.nan)
+    return AffineGain(*(jnp.asarray(value, jnp.float32) for value in values))
 
 
-def _draw_guide(guide, data, params, key, drawn=None):
-    """(z, ln q(z)) at constrained params; z, a dict of sites and plates, is new unless `drawn`."""
-    seeded = handlers.substitute(handlers.seed(NoSubsampling(guide), key), data=drawn or {})
-    logs, trace = compute_log_probs(seeded, (data,), {}, params)
-    latent = [name for name in logs if not trace[name]["is_observed"]]
-    plates = [name for name, site in trace.items() if site["type"] == "plate"]
-    values = {name: trace[name]["value"] for name in [*latent, *plates]}
-    return values, sum(logs[name] for name in latent)
-
-
-def _evaluate_model(model, data, params, drawn, key):
-    """The model's sites among `drawn`, and ln p(data, z).
-
-    Raises ModelError for a model that looks at minibatches and cannot look at all data.
-    """
-    full = NoSubsampling(model)
-    seeded = handlers.substitute(handlers.seed(full, key), data=drawn)
-    try:
-        logs, trace = compute_log_probs(seeded, (data,), {}, params)
-    except (TypeError, ValueError) as error:
-        if full.hint:
-            raise ModelError(f"{type(error).__name__}: {error}{full.hint}") from error
-        raise
-    names = [name for name in drawn if name in logs]
-    return {name: trace[name]["value"] for name in names}, sum(logs.values())
+def _draw_one(model, fit: FittedGuide, data, key):
+    """One draw: (sites, ln p(data, z), ln q(z))."""
+    guide_key, model_key = jax.random.split(key)
+    drawn, log_guide = draw_guide(fit.guide, data, fit.guide_params, guide_key)
+    return *evaluate_model(model, data, fit.guide_params, drawn, model_key), log_guide
 
 
 def _list_factors(guide: Callable, data: Mapping[str, Any]) -> tuple[str, ...]:
@@ -239,29 +254,43 @@ def _list_factors(guide: Callable, data: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(jax.eval_shape(trace, purpose_key(0, "factors"))))
 
 
-def _draw_without_gradients(draw_guide, evaluate_model, params, key):
-    """One draw: (sites, ln p(data, z), ln q(z))."""
-    guide_key, model_key = jax.random.split(key)
-    drawn, log_guide = draw_guide(params, guide_key)
-    return *evaluate_model(params, drawn, model_key), log_guide
+@dataclass(frozen=True)
+class _Differentiated:
+    """Gradients of a draw, made from its key, in the unconstrained parameters; (parameter,) each.
 
-
-def _draw_with_gradients(draw_guide, evaluate_model, constrain, vector, key):
-    """One draw, and its gradients in the unconstrained parameters `vector`, (parameter,) each.
-
-    Of its log weight ln p - ln q along the path of the draw, without the score, whose mean is zero
-    (Roeder, Wu, Duvenaud 2017, Sticking the landing); and the score itself.
+    vector, unravel: the unconstrained parameters as a vector, and the map back.
     """
-    guide_key, model_key = jax.random.split(key)
-    fixed = jax.lax.stop_gradient(constrain(vector))
 
-    def log_weight(vector):
-        params = constrain(vector)
-        drawn, _ = draw_guide(params, guide_key)
-        _, log_guide = draw_guide(fixed, guide_key, drawn)
-        sites, log_joint = evaluate_model(params, drawn, model_key)
-        return log_joint - log_guide, (drawn, (sites, log_joint, log_guide))
+    model: Callable
+    fit: FittedGuide
+    data: Mapping[str, Any]
+    vector: Float[Array, " parameter"]
+    unravel: Callable
 
-    gradient, (drawn, draw) = jax.grad(log_weight, has_aux=True)(vector)
-    score = jax.grad(lambda vector: draw_guide(constrain(vector), guide_key, drawn)[1])(vector)
-    return draw, gradient, score
+    def score(self, key: UInt32[Array, 2]) -> Float[Array, " parameter"]:
+        """Of ln q(z) at a fixed z."""
+        guide_key, _ = jax.random.split(key)
+        drawn, _ = self._draw_guide(self.vector, guide_key)
+        return jax.grad(lambda vector: self._draw_guide(vector, guide_key, drawn)[1])(self.vector)
+
+    def log_weight(self, key: UInt32[Array, 2]) -> Float[Array, " parameter"]:
+        """Of ln p(data, z) - ln q(z) along the path of the draw.
+
+        Without the score, whose mean is zero (Roeder, Wu, Duvenaud 2017, Sticking the landing).
+        """
+        guide_key, model_key = jax.random.split(key)
+        fixed = jax.lax.stop_gradient(self.vector)
+
+        def log_weight(vector):
+            drawn, _ = self._draw_guide(vector, guide_key)
+            _, log_guide = self._draw_guide(fixed, guide_key, drawn)
+            params = self._constrain(vector)
+            return evaluate_model(self.model, self.data, params, drawn, model_key)[1] - log_guide
+
+        return jax.grad(log_weight)(self.vector)
+
+    def _constrain(self, vector):
+        return self.fit.constrain(self.unravel(vector))
+
+    def _draw_guide(self, vector, key, drawn=None):
+        return draw_guide(self.fit.guide, self.data, self._constrain(vector), key, drawn)

@@ -115,28 +115,43 @@ def find_laplace(posterior: Posterior, key: jax.Array, report: Report) -> Laplac
     key : of the starts.
     report : receives a line on how many climbs arrived.
     """
-    dim = posterior.dim
-    if dim > MAX_DIM:
-        return Laplace.unusable(
-            f"{dim} dimensions, and no Hessian is computed beyond {MAX_DIM}", dim=0
-        )
-    climbs = [climb(posterior, start) for start in _starts(posterior, key)]
-    if not climbs:
-        return Laplace.unusable(
-            f"the density is zero or undefined at all of {2 * MAX_CANDIDATES} starts", dim
-        )
+    if posterior.dim > MAX_DIM:
+        why = f"{posterior.dim} dimensions, and no Hessian is computed beyond {MAX_DIM}"
+        return Laplace.unusable(why)
+    starts = list(_starts(posterior, key))
+    if why := _find_obstacle(posterior, starts):
+        return Laplace.unusable(why, posterior.dim)
+    climbs = [climb(posterior, start) for start in starts]
     arrived = sorted((end for end in climbs if end.arrived), key=lambda end: -end.height)
     report(f"{len(arrived)} of {len(climbs)} climbs arrived at a mode")
     highest = max(climbs, key=lambda end: end.height)
     if not highest.arrived:
         failure = _describe_failure(posterior, highest)
         if not arrived:
-            return Laplace.unusable(failure, dim)
+            return Laplace.unusable(failure, posterior.dim)
         report(f"the highest climb did not: {failure}")
-    best, curvature = arrived[0], arrived[0].curvature
-    distinct = _distinct(arrived, curvature)
+    return _lay_normal(posterior, arrived, key)
+
+
+def _find_obstacle(posterior: Posterior, starts: list[np.ndarray]) -> str:
+    """Why no climb can be made; "" if it can."""
+    if not starts:
+        return f"the density is zero or undefined at all of {2 * MAX_CANDIDATES} starts"
+    try:
+        posterior.hessian(starts[0])
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:
+        return f"no Hessian can be computed: {type(error).__name__}: {str(error).splitlines()[0]}"
+    return ""
+
+
+def _lay_normal(posterior: Posterior, arrived: list[Climb], key: jax.Array) -> Laplace:
+    """The Normal about the first of some modes."""
+    best = arrived[0]
+    distinct = _distinct(arrived, best.curvature)
     why = _find_fault(posterior, best, key)
-    scale_tril = np.full((dim, dim), np.nan) if why else curvature.scale_tril()
+    scale_tril = np.full((posterior.dim,) * 2, np.nan) if why else best.curvature.scale_tril()
     modes, heights = zip(*[(end.position, end.height) for end in distinct], strict=True)
     return Laplace(best.position, scale_tril, np.array(modes), np.array(heights), why)
 
@@ -202,6 +217,8 @@ def _describe_failure(posterior: Posterior, end: Climb) -> str:
             f"the density rises without bound as site {site!r} goes to {_limit(posterior, end, coordinate)} "
             "(a funnel, or an improper posterior)"
         )
+    if not end.curvature.finite:
+        return f"the Hessian is not finite where the climb ended, last moving site {site!r}"
     return (
         "the climb to the mode stopped where no step leads higher although the gradient is not zero "
         f"(a kink, or too little precision), last moving site {site!r}"
@@ -237,10 +254,11 @@ def _axis_fault(posterior: Posterior, best: Climb, values: np.ndarray, axes: np.
     worst = int(np.argmax(strange))
     if strange[worst] <= np.log(MAX_FACTOR):
         return ""
-    site = _main_site(posterior, axes[:, worst % len(values)])
+    site, fall = _main_site(posterior, axes[:, worst % len(values)]), falls[worst]
+    seen = f"falls by {fall:.2g} nats" if fall > 1e-6 else "does not fall"
     return (
-        f"the curvature at the mode does not describe the density: along site {site!r} it falls by "
-        f"{falls[worst]:.2g} nats in one standard deviation, not 0.5"
+        f"the curvature at the mode does not describe the density: along site {site!r} it {seen} in one "
+        "standard deviation, where a Normal falls by 0.5"
     )
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, PyTree
 
-from svi_atlas.inference.affine_gain import gain_of_fit
+from svi_atlas.inference.affine_gain import count_gap_parameters, gain_of_fit
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.parameters import fitted_guide
 
@@ -77,5 +77,4 @@ def _gap_of_fit(check: GapCheck, unconstrained, data) -> Float[jax.Array, 2]:
     gain = gain_of_fit(check.model, fit, data, purpose_key(0, "arrival"), check.num_draws)
     if gain is None:
         return jnp.full(2, jnp.nan)
-    num_parameters = sum(leaf.size for leaf in jax.tree.leaves(unconstrained))
-    return jnp.stack([gain.within, gain.within_se]) / num_parameters
+    return jnp.stack([gain.within, gain.within_se]) / count_gap_parameters(fit, unconstrained)

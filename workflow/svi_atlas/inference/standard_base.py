@@ -16,7 +16,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 from numpyro import handlers
 from numpyro.distributions.transforms import Transform, biject_to
-from numpyro.infer.autoguide import AutoGuide, AutoNormal
+from numpyro.infer.autoguide import AutoGuide, AutoLowRankMultivariateNormal, AutoNormal
 
 from svi_atlas.guide_traits import AUTOGUIDE_TRAITS
 
@@ -64,7 +64,7 @@ def standard_base(guide: Callable, params: Mapping[str, Any]) -> StandardBase | 
     if kind is None:
         return None
     distribution, unpack = _find_distribution(guide, params)
-    parts = _covariance_parts(distribution) if kind == "low_rank" else None
+    parts = _covariance_parts(guide, params) if kind == "low_rank" else None
     dim = distribution.shape()[0]
     return StandardBase(kind, dim, _find_map(distribution), _find_constraint(guide, unpack), parts)
 
@@ -140,9 +140,9 @@ def _apply(transform: Transform, x) -> tuple[Any, Float[Array, ""]]:
     return y, transform.log_abs_det_jacobian(x, y, intermediates).sum()
 
 
-def _covariance_parts(distribution: dist.Distribution):
-    """See `StandardBase`; an affine map of the low-rank Normal leaves them as they are."""
-    while not isinstance(distribution, dist.LowRankMultivariateNormal):
-        distribution = distribution.base_dist
-    inverse = jnp.linalg.inv(distribution.scale_tril)
-    return inverse @ distribution.cov_factor, inverse
+def _covariance_parts(guide: AutoLowRankMultivariateNormal, params: Mapping[str, Any]):
+    """See `StandardBase`; what a subclass does to NumPyro's Normal afterwards leaves them as they are."""
+    with handlers.substitute(data=dict(params)):
+        normal = AutoLowRankMultivariateNormal._get_posterior(guide)
+    inverse = jnp.linalg.inv(normal.scale_tril)
+    return inverse @ normal.cov_factor, inverse

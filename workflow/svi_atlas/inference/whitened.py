@@ -23,6 +23,7 @@ from numpyro.distributions.transforms import (
 from numpyro.infer import autoguide
 
 from svi_atlas.inference.laplace import Laplace
+from svi_atlas.inference.site_order import SortedSites
 
 
 class _Whitening(LowerCholeskyAffine):
@@ -33,12 +34,14 @@ class _Whitening(LowerCholeskyAffine):
             return super().__call__(x)
 
 
-class Whitened(autoguide.AutoContinuous):
+class Whitened(SortedSites, autoguide.AutoContinuous):
     """Mixin of the whitened autoguides.
 
     model : as for NumPyro's autoguide; laplace : usable, of this model and its data; options : of the
     autoguide.
     """
+
+    _init_latent: Array
 
     def __init__(self, model, *, laplace: Laplace, **options: Any) -> None:
         self.laplace = laplace
@@ -101,7 +104,7 @@ class WhitenedNormal(Whitened):
 
 def _location_and_scale(
     normal: dist.Distribution,
-) -> tuple[Float[Array, " dim"], Float[Array, ...]]:
+) -> tuple[Float[Array, " dim"], Float[Array, "*shape"]]:
     """Mean of a Normal, and its standard deviations or the Cholesky factor of its covariance matrix."""
     if isinstance(normal, dist.Normal):
         return normal.loc, normal.scale

@@ -65,7 +65,7 @@ def smaller_step(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Dat
 
 
 def _forecast_setting(fits: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
-    total_gap = fits["elbo_gap_averaged"] * fits["num_parameters"]
+    total_gap = fits["elbo_gap_averaged"] * fits["gap_parameters"]
     total_gap = total_gap.where(elbo_gap_known(fits, thresholds, "_averaged"))
     # (step_size, seed), the smallest step size first.
     rhat, step_kl, measured = (

@@ -16,10 +16,11 @@ def judge_cells(cells: Sequence[pd.DataFrame], thresholds: Mapping[str, float]) 
     ----------
     cells
         The statistics of each cell. They are judged cell by cell, since composing the reasons takes
-        more memory than keeping them.
+        more memory than keeping them. Families that a search did not try have no rows.
     thresholds
         Limits by statistic.
     """
+    cells = [cell for cell in cells if len(cell)]
     verdicts = pd.concat([judge(cell, thresholds) for cell in cells], ignore_index=True)
     statistics = pd.concat(
         [cell.drop(columns=network_weights(cell)) for cell in cells], ignore_index=True

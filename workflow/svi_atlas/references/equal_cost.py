@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Int
 from numpyro.infer import NUTS
 
 from svi_atlas.inference.keys import purpose_key
-from svi_atlas.references.posterior import Posterior
+from svi_atlas.inference.posterior import Posterior
 
 WARMUPS = (1000, 300, 100)
 """Steps of the warm-up, NumPyro's usual number and shorter ones."""

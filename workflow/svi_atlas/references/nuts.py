@@ -16,8 +16,10 @@ import numpy as np
 from arviz_stats.base import array_stats
 from jaxtyping import Float
 from numpyro.infer import NUTS
+from scipy.linalg import solve_triangular
 
 from svi_atlas.errors import InputError
+from svi_atlas.inference.laplace import Laplace, find_laplace
 from svi_atlas.inference.posterior import Posterior
 from svi_atlas.records import Reference
 
@@ -37,6 +39,9 @@ MAX_DRAWS = 10_000
 
 NUM_CANDIDATES, ASCENT_STEPS, ASCENT_RATE = 64, 100, 0.1
 """Starts are the points farthest apart that a short climb from dispersed candidates reaches."""
+
+START_SPREAD = 2.0
+"""Standard deviations of the Laplace approximation by which chains start apart."""
 
 MAX_DEPTH = 10.0
 """Nats below the best, per coordinate and once more, at which a start may lie."""
@@ -81,15 +86,66 @@ def sample_posterior(
     InputError
         If the density is zero or undefined at all starts.
     """
-    starts = find_starts(posterior, key)
+    laplace = find_laplace(posterior, key, report)
+    if laplace.usable:
+        scale, centre = laplace.scale_tril, laplace.mode
+        starts = starts_near_modes(posterior, laplace, key)
+    else:
+        report(f"the Laplace approximation is not usable: {laplace.why}")
+        scale, centre = np.eye(posterior.dim), np.zeros(posterior.dim)
+        starts = find_starts(posterior, key)
     for attempt, acceptance in enumerate(TARGET_ACCEPTANCE, start=1):
         attempt_key = jax.random.fold_in(key, attempt)
-        chains = _sample(posterior, attempt_key, starts, attempt, acceptance, report)
+        whitened = AffinePosterior(posterior, centre, scale)
+        chains = _sample(whitened, attempt_key, starts, attempt, acceptance, report)
         faults = find_faults(chains)
         report(f"checks: {'; '.join(faults) or 'passed'}")
         if not faults:
             break
     return _reference(posterior, chains, "; ".join(faults))
+
+
+@dataclass(frozen=True)
+class AffinePosterior:
+    """A posterior in the coordinates x of position = centre + scale x, in which chains move freely.
+
+    NUTS would have to learn the scales and the correlation of badly scaled predictors in its warm-up.
+
+    Attributes
+    ----------
+    centre : (dim,)
+    scale : (dim, dim) lower triangular.
+    """
+
+    posterior: Posterior
+    centre: Float[np.ndarray, " dim"]
+    scale: Float[np.ndarray, "dim dim"]
+
+    def log_density(self, x: jax.Array) -> jax.Array:
+        """Log of the unnormalised density, nats, up to a constant; traceable."""
+        return self.posterior.log_density(self.centre + self.scale @ x)
+
+    def to_x(
+        self, positions: Float[np.ndarray, "position dim"]
+    ) -> Float[np.ndarray, "position dim"]:
+        return solve_triangular(self.scale, (positions - self.centre).T, lower=True).T
+
+    def to_position(self, x: Float[np.ndarray, "*batch dim"]) -> Float[np.ndarray, "*batch dim"]:
+        return self.centre + x @ self.scale.T
+
+
+def starts_near_modes(
+    posterior: Posterior, laplace: Laplace, key: jax.Array
+) -> Float[np.ndarray, "chain dim"]:
+    """Starts about the modes that were found, spread wider than the posterior at the highest of them."""
+    lowest = laplace.log_densities.max() - MAX_DEPTH * (posterior.dim + 1)
+    modes = laplace.modes[laplace.log_densities > lowest]
+    rng = np.random.default_rng(np.asarray(key))
+    noise = rng.standard_normal((NUM_CHAINS, posterior.dim)) @ laplace.scale_tril.T
+    centres = modes[np.arange(NUM_CHAINS) % len(modes)]
+    starts = centres + START_SPREAD * noise
+    height, _ = posterior.evaluate(starts)
+    return np.where(np.isfinite(height)[:, None], starts, centres)
 
 
 def find_starts(posterior: Posterior, key: jax.Array) -> Float[np.ndarray, "chain dim"]:
@@ -130,7 +186,7 @@ def _climb(posterior: Posterior, candidates: np.ndarray) -> np.ndarray:
 
 
 def _sample(
-    posterior: Posterior,
+    whitened: AffinePosterior,
     key: jax.Array,
     starts: np.ndarray,
     length: int,
@@ -140,7 +196,7 @@ def _sample(
     """Chains with `length` times the usual number of steps."""
     warmup, part = length * WARMUP_STEPS, length * SAMPLE_STEPS // NUM_PARTS
     kernel = NUTS(
-        potential_fn=lambda position: -posterior.log_density(position),
+        potential_fn=lambda x: -whitened.log_density(x),
         target_accept_prob=acceptance,
     )
 
@@ -153,12 +209,12 @@ def _sample(
         return jax.lax.scan(one_step, state, None, length=part)
 
     started = time.perf_counter()
-    total = NUM_PARTS * part
+    posterior, total = whitened.posterior, NUM_PARTS * part
     report(f"NUTS: {NUM_CHAINS} chains of {warmup:,} + {total:,} steps, aiming at {acceptance}")
     positions, divergences = [], 0
     with posterior.precision():
         keys = jax.random.split(key, NUM_CHAINS)
-        state = kernel.init(keys, warmup, jnp.asarray(starts), (), {})
+        state = kernel.init(keys, warmup, jnp.asarray(whitened.to_x(starts)), (), {})
         for done in range(1 - warmup // part, NUM_PARTS + 1):
             state, (position, diverging) = advance(state)
             if done > 0:
@@ -167,7 +223,7 @@ def _sample(
             progress = f"{done * part:,} of {total:,} draws" if done > 0 else "warming up"
             seconds = time.perf_counter() - started
             report(f"{progress}, after {seconds:.0f} s, {divergences} divergences")
-    joined = np.concatenate(positions, axis=1)
+    joined = whitened.to_position(np.concatenate(positions, axis=1))
     _, sites = posterior.evaluate(joined.reshape(-1, posterior.dim))
     return Chains(sites.reshape(*joined.shape[:2], -1), _component_names(posterior), divergences)
 

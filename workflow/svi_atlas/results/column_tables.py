@@ -89,6 +89,12 @@ FITS = (
         Column("loss_first", "nats", "Loss of the first step (or mean of the first stored losses)"),
         Column("finite_parameters", "1", "1 if all parameters are finite at the end, else 0"),
         Column("num_parameters", "1", "Scalar parameters of the guide"),
+        Column(
+            "gap_parameters",
+            "1",
+            "Parameters that elbo_gap is shared among: those of the guide, or for a flow those of an "
+            "affine change of its base",
+        ),
         Column("seconds", "s", "Time inside the compiled fits of the cell over their number"),
     ),
     *_written(
@@ -189,6 +195,25 @@ FITS = (
             "nats per parameter",
             "Optimality gap, the ELBO still to be gained within the family of the guide",
             has_error=True,
+            per_iterate=True,
+        ),
+    ),
+    *_written(
+        "diagnose",
+        "Amari 1998; svi_atlas.inference.affine_gain",
+        Column(
+            "gap_beyond",
+            "nats",
+            "ELBO that affine changes outside the family of the guide would gain, missing for guides "
+            "written by hand",
+            has_error=True,
+            per_iterate=True,
+        ),
+        Column(
+            "gradient_scale",
+            "1",
+            "Root mean square of the gradient of the log density in unconstrained coordinates, "
+            "largest over smallest component",
             per_iterate=True,
         ),
     ),
@@ -433,6 +458,17 @@ CELL = (
             "nats",
             "Optimality gap, the ELBO still to be gained within the family of the guide",
             has_error=True,
+        ),
+        Column(
+            "gap_beyond",
+            "nats",
+            "ELBO that affine changes outside the family of the guide would gain",
+            has_error=True,
+        ),
+        Column(
+            "gradient_scale",
+            "1",
+            "Root mean square of the gradient of the log density, largest over smallest component",
         ),
         Column(
             "step_kl",

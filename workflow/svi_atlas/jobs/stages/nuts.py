@@ -2,10 +2,10 @@
 
 from svi_atlas import problems
 from svi_atlas.diagnostics.reference_mask import mask_unreliable
+from svi_atlas.inference.posterior import Posterior
 from svi_atlas.jobs.job import Job
 from svi_atlas.jobs.log import report
 from svi_atlas.references.equal_cost import run_nuts
-from svi_atlas.references.posterior import Posterior
 from svi_atlas.results import store
 
 
