@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--grid", action="store_true", help="run the full grid as well")
     parser.add_argument("--finished", action="store_true", help="read results, run nothing")
     parser.add_argument("--docs", type=Path, help="Markdown file to write")
-    parser.add_argument("--quick", action="store_true", help="two seeds and small budgets")
+    parser.add_argument("--quick", action="store_true", help="at the size of config/smoke.yaml")
     options = parser.parse_args()
     tables = ["arrival/analysis/arrival.ways.parquet"]
     if options.grid:
@@ -82,10 +82,9 @@ def main() -> None:
 
 
 def _run(files: list[Path], options: argparse.Namespace) -> None:
-    config = [f"results={options.results}"]
-    if options.quick:
-        config.append("override={num_steps: 500, seeds: 2, budget: 20000}")
-    command = ["snakemake", *map(str, files), "--cores", str(options.cores), "--config", *config]
+    overlay = ["config/smoke.yaml"] if options.quick else []
+    command = ["snakemake", "--cores", str(options.cores), "--config", f"results={options.results}"]
+    command += ["--configfile", "config/config.yaml", *overlay, "--", *map(str, files)]
     subprocess.run(command, check=True)
 
 

@@ -51,7 +51,10 @@ Specs = dict[str, dict[str, Any]]
 
 @cache
 def _shipped() -> dict[str, dict[str, Any]]:
-    """The shipped experiments as their files have them, the default ones first."""
+    """The shipped experiments as their files have them, the default ones first.
+
+    Those of the problem `arrival` are left out: their many models take minutes even at a tiny size.
+    """
     names = yaml.safe_load((ROOT / CONFIG).read_text())["experiments"]
     files = {
         name: yaml.safe_load((ROOT / f"config/experiments/{name}.yaml").read_text())
@@ -60,6 +63,7 @@ def _shipped() -> dict[str, dict[str, Any]]:
     return {
         name: files[name]
         for name in sorted(names, key=lambda name: files[name].get("heavy", False))
+        if files[name]["problem"] != "arrival"
     }
 
 
@@ -139,7 +143,7 @@ def _key(spec: Mapping[str, Any]) -> str:
     """Cells with the same key take the same fits, under their own settings."""
     cell = spec["cell"]
     mock = "mock" if cell["num_mock"] else ""
-    return "/".join([spec["problem"], cell["model"], cell["guide"], cell["optimizer"], mock])
+    return "/".join([spec["problem"], cell["model"], cell["guide"], cell["optimizer"]["name"], mock])
 
 
 def _write_fits(path: str, spec: Mapping[str, Any], stored: Mapping[str, xr.Dataset]) -> None:
@@ -147,9 +151,10 @@ def _write_fits(path: str, spec: Mapping[str, Any], stored: Mapping[str, xr.Data
     fits = stored[_key(spec)]
     places = {
         "seed": [index % fits.sizes["seed"] for index in range(len(cell["seeds"]))],
-        "step_size": [index % fits.sizes["step_size"] for index in range(len(cell["step_sizes"]))],
+        "setting": [index % fits.sizes["setting"] for index in range(len(cell["step_sizes"]))],
     }
-    fits = fits.isel(places).assign_coords(seed=cell["seeds"], step_size=cell["step_sizes"])
+    coords = {"seed": cell["seeds"], "step_size": ("setting", cell["step_sizes"])}
+    fits = fits.isel(places).assign_coords(coords)
     names = ("experiment", "block", "label", "num_particles")
     target.parent.mkdir(parents=True, exist_ok=True)
     store.write_dataset(
@@ -202,12 +207,12 @@ def fit_anew() -> None:
 
 
 def _thinned(fits: xr.Dataset) -> xr.Dataset:
-    """Every second step size, and of the weights of a flow's networks the first along each axis."""
-    fits = fits.isel(step_size=slice(None, None, 2))
+    """Every second setting, and of the weights of a flow's networks the first along each axis."""
+    fits = fits.isel(setting=slice(None, None, 2))
     weights = {
         dim: slice(1) for name, values in fits.items() if "$params" in name for dim in values.dims
     }
-    shared = ("iterate", "seed", "step_size", "snapshot")
+    shared = ("iterate", "seed", "setting", "snapshot")
     return fits.isel({dim: first for dim, first in weights.items() if dim not in shared})
 
 

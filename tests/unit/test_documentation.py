@@ -27,8 +27,8 @@ FOLDERS = ("", "workflow", "workflow/rules", "workflow/svi_atlas", "envs")
 SUFFIXES = (".py", ".md", ".yaml", ".yml", ".smk", ".txt", ".in", ".toml", ".cff", ".png")
 
 NOT_IN_THE_REPOSITORY = {
-    "my_models/counts.py": "a file that the reader writes",
-    "config/experiments/counts.yaml": "a file that the reader writes",
+    "my_models/warming.py": "a file that the reader writes",
+    "config/experiments/warming.yaml": "a file that the reader writes",
     "config/experiments/line.yaml": "a file that the reader copies",
     "diagnostics/median_loss.py": "a file that the reader writes",
     "tests/unit/diagnostics/test_median_loss.py": "a file that the reader writes",
@@ -176,22 +176,23 @@ def test_python_blocks_compile(page):
 
 def test_the_problem_of_the_readme_is_one(tmp_path):
     (code,) = blocks(ROOT / "README.md", "python")
-    file = tmp_path / "counts.py"
+    file = tmp_path / "warming.py"
     file.write_text(code)
     problem = problems.load(str(file))
-    (text,) = blocks(ROOT / "README.md", "yaml")
-    path = tmp_path / "counts.yaml"
-    path.write_text(text)
-    experiment = read_experiment(path)
-    assert experiment.problem.endswith(f"/{file.name}")
-    assert problem.simulate(None, experiment.data)["counts"].shape == (5,)
+    search, grid = blocks(ROOT / "README.md", "yaml")
+    for text in (search, search + grid):
+        path = tmp_path / "warming.yaml"
+        path.write_text(text)
+        experiment = read_experiment(path)
+        assert experiment.problem.endswith(f"/{file.name}")
+    assert problem.simulate(None, experiment.data)["temperature"].shape == (60,)
 
 
 def test_the_expected_values_of_the_recipe_are_accepted(tmp_path):
     (text,) = blocks(ROOT / "CONTRIBUTING.md", "yaml")
-    path = tmp_path / "counts.yaml"
+    path = tmp_path / "expected.yaml"
     path.write_text(text)
-    assert len(load_expected(path, "counts.yaml")) == 1
+    assert len(load_expected(path, "expected.yaml")) == 1
 
 
 def test_the_example_is_copied_as_the_readme_says():

@@ -182,7 +182,9 @@ def test_sites_with_constraints():
     def warped(data):
         two = dist.Normal(jnp.zeros(2), 1.0).to_event(1)
         numpyro.sample("rate", dist.LogNormal(0.0, 1.0))
-        numpyro.sample("share", dist.TransformedDistribution(two, transforms.StickBreakingTransform()))
+        numpyro.sample(
+            "share", dist.TransformedDistribution(two, transforms.StickBreakingTransform())
+        )
         numpyro.sample("cut", dist.TransformedDistribution(two, transforms.OrderedTransform()))
 
     def make_guide():
@@ -256,7 +258,8 @@ def test_draws_in_parts():
 
     params = unconstrain(make_guide(), auto_loc=np.ones(3), auto_scale=np.ones(3))
     whole, parts = (
-        estimator(model, make_guide, num_draws=100, at_once=at_once)(params) for at_once in (None, 7)
+        estimator(model, make_guide, num_draws=100, at_once=at_once)(params)
+        for at_once in (None, 7)
     )
     np.testing.assert_allclose(whole, parts, rtol=1e-5, atol=1e-7)
     assert count_gap_parameters(fitted_guide(model, make_guide, {}, params), params) == 6

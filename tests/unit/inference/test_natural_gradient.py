@@ -11,6 +11,7 @@ from numpyro.infer import autoguide
 from scipy.special import betaln, digamma
 
 from svi_atlas import problems
+from svi_atlas.inference.acceleration import accelerated
 from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.schedules import Setting
 
@@ -27,7 +28,8 @@ def iterates(**values):
 
 
 def elbo_gap(model, make_guide, data, num_draws=4000, **values):
-    draws = Drawer(model, make_guide, data, SEEDS, SETTINGS, num_draws)(iterates(**values))
+    with accelerated():
+        draws = Drawer(model, make_guide, data, SEEDS, SETTINGS, num_draws)(iterates(**values))
     return draws.elbo_gap.ravel(), draws.elbo_gap_se.ravel()
 
 

@@ -56,7 +56,8 @@ def base_of(name, whitened=False):
     if whitened:
         guide = WHITENED[name](bounded, laplace=LAPLACE)
     else:
-        guide = getattr(autoguide, name)(bounded)
+        options = {"hidden_factors": [2]} if name == "AutoBNAFNormal" else {}
+        guide = getattr(autoguide, name)(bounded, **options)
     _, params = first_params(bounded, guide)
     if name == "AutoLowRankMultivariateNormal":
         factor = np.random.default_rng(1).normal(size=params["auto_cov_factor"].shape)

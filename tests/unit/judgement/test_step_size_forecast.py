@@ -11,6 +11,7 @@ import pytest
 from numpyro.infer import autoguide
 
 from svi_atlas.inference.draws import Drawer
+from svi_atlas.inference.schedules import settings_of
 from svi_atlas.judgement.step_size_forecast import power_law, smaller_step
 
 STEP_SIZES = (0.01, 0.0025, 0.04)
@@ -29,7 +30,8 @@ def test_divergences_between_step_sizes_are_those_of_normals():
         "x_auto_scale": jnp.tile(jnp.float32(np.log(np.expm1(scale))), (1, len(seeds), 1)),
     }
     guide = lambda: autoguide.AutoNormal(normal)  # noqa: E731
-    draws = Drawer(normal, guide, {}, seeds, STEP_SIZES, 4000)(iterate)
+    settings = settings_of(["constant"], STEP_SIZES)
+    draws = Drawer(normal, guide, {}, seeds, settings, 4000)(iterate)
 
     def exact(one, other):
         ratio = (scale[one] / scale[other]) ** 2

@@ -55,7 +55,13 @@ def cell():
         **{
             name: (("iterate", *fit), rng.chisquare(1, size=(2, *sizes)))
             for name in (
-                "elbo_gap", "elbo_gap_se", "gap_beyond", "gap_beyond_se", "gradient_scale", "step_kl", "step_kl_se",
+                "elbo_gap",
+                "elbo_gap_se",
+                "gap_beyond",
+                "gap_beyond_se",
+                "gradient_scale",
+                "step_kl",
+                "step_kl_se",
             )
         },
     }

@@ -151,11 +151,9 @@ def affine_gain(
     )
     within, beyond = _split_by_family(base, gradient, noise)
     scale = jnp.sqrt((density_gradient**2).sum(0) / usable.sum())
-    gain = AffineGain(
-        *(estimate_squared_mean(within, usable) / 2),
-        *(estimate_squared_mean(beyond, usable) / 2 if beyond else jnp.zeros(2)),
-        scale.max() / scale.min(),
-    )
+    inside = estimate_squared_mean(within, usable) / 2
+    outside = estimate_squared_mean(beyond, usable) / 2 if beyond else jnp.zeros(2)
+    gain = AffineGain(inside[0], inside[1], outside[0], outside[1], scale.max() / scale.min())
     return _if_known(gain, usable)
 
 

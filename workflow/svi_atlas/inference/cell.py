@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from svi_atlas.errors import InputError
+from svi_atlas.guide_traits import guide_traits
 from svi_atlas.inference.acceleration import accelerated
 from svi_atlas.inference.checkpoint import Checkpoint
 from svi_atlas.inference.dataset import FIT, ITERATES, to_dataset
@@ -173,12 +174,12 @@ def search_and_draw(
     As of `fit_and_draw`, with one setting; besides, the variables `trial_<field>` (trial) of `Trial`. If
     the family is not tried, a dataset without variables whose attribute `skipped` says why.
     """
-    if sufficient:
-        report(f"{sufficient} is adequate, so that this family is not tried")
-        return _identified(xr.Dataset(attrs={"skipped": f"{sufficient} is adequate"}), cell)
+    approximation = from_dataset(laplace)
+    if skipped := _why_not_tried(cell, approximation.mode.size, sufficient):
+        report(f"not tried: {skipped}")
+        return _identified(xr.Dataset(attrs={"skipped": skipped}), cell)
     if gpu:
         require_gpu(cell["experiment"])
-    approximation = from_dataset(laplace)
     autoguide = {"class": cell["guide"], "options": {}, "whitened": True, "start": "uniform"}
     whitened = is_whitened(autoguide, approximation)
     make_guide = guide_factory(problem, cell["model"], cell["guide"], autoguide, approximation)
@@ -222,6 +223,18 @@ def search_and_draw(
         whitened=int(whitened),
         start=describe_start(autoguide, approximation),
     )
+
+
+def _why_not_tried(cell: Mapping[str, Any], dim: int, sufficient: str | None) -> str:
+    """Why a search does not try a family for a posterior of some dimensions, "" if it does."""
+    if sufficient:
+        return f"{sufficient} is adequate"
+    traits = guide_traits(cell["guide"])
+    if dim == 1 and traits.flow:
+        return "a flow needs two dimensions"
+    if dim == 1 and cell["cheaper"] and (traits.full_rank or traits.low_rank):
+        return f"in one dimension it is the same family as {cell['cheaper'][0]}"
+    return ""
 
 
 def require_gpu(experiment: str) -> None:

@@ -76,13 +76,13 @@ class Draws:
 class _CellDraws(NamedTuple):
     """Draws of all fits at one iterate; arrays lead with (seed, setting).
 
-    distances: (..., 2, 2), to the fits of the next
+    gain: an AffineGain. distances: (..., 2, 2), to the fits of the next
     smaller and the next larger step size, each with its standard error.
     """
 
     params: Any
     derived: Any
-    gain: AffineGain
+    gain: Any
     distances: Any
     sites: Any
     log_joint: Any

@@ -99,4 +99,6 @@ def estimate_squared_mean(terms: Terms, usable: Bool[Array, " draw"]) -> Float[A
 
 
 def _combine(factors: tuple[float, ...], products: list[Array]) -> Float[Array, " draw"]:
-    return sum(factor * product for factor, product in zip(factors, products, strict=True))
+    return jnp.stack(
+        [factor * product for factor, product in zip(factors, products, strict=True)]
+    ).sum(0)
