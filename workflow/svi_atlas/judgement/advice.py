@@ -99,7 +99,7 @@ def gather(table: pd.DataFrame) -> Evidence:
     """The evidence in the rows of a model in `fits.parquet`, of which not all failed."""
     fits = grid_fits(table)
     fits = fits[fits["verdict"] != "failed"]
-    fits = fits.reindex(columns=fits.columns.union(STATISTICS, sort=False))
+    fits = fits.reindex(columns=fits.columns.union(list(STATISTICS), sort=False))
     fits = _at_better_iterate(fits)
     return Evidence(fits, _closest(fits))
 
