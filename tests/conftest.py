@@ -22,7 +22,7 @@ SLOW = {
         "acceleration", "cell", "checkpoint", "draws", "fit", "full_data", "guide_check", "guides",
         "natural_gradient", "nonfinite", "predictive", "program",
     ),
-    "unit/judgement": ("planted_faults", "step_size_forecast"),
+    "unit/judgement": ("advice_followed", "planted_faults", "step_size_forecast"),
     "unit/references": ("quadrature",),
     "unit/sbc": ("ranks", "refit", "uniformity"),
 }  # fmt: skip

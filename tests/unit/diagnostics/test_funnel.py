@@ -64,6 +64,12 @@ def test_eight_schools_are_a_funnel_only_if_centred(rng):
     assert other.ratio < 1.5
 
 
+@pytest.mark.parametrize("noise", [0.1, 1.0])
+def test_a_banana_is_no_funnel(rng, noise):
+    x = rng.normal(size=NUM_DRAWS)
+    assert find_funnel({"x": x, "y": x**2 + noise * rng.normal(size=NUM_DRAWS)}).ratio < MIN_RATIO
+
+
 @pytest.mark.parametrize(("num_observations", "num_coefficients"), [(10, 2), (20, 3), (60, 5)])
 def test_regressions_are_no_funnels(rng, num_observations, num_coefficients):
     freedom = num_observations - num_coefficients

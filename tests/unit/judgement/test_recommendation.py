@@ -63,7 +63,7 @@ def test_the_best_is_named_with_what_to_try_next():
     text = why_none_qualifies(setting(1e-2, 16, 1.0).assign(whitened=False, start="uniform"))
     assert text.startswith(
         "no setting is adequate for 95 % of its seeds; the best, of `beta`, is for 16 of 20. "
-        "What to try next: fits of `beta` are still on their way"
+        "What to try next: fits of `beta` have not arrived"
     )
     searched = setting(1e-2, 16, 1.0).assign(
         block="search", label="search", whitened=True, start="laplace", gradient_evaluations=1_000

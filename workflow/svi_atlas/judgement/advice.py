@@ -23,11 +23,11 @@ SETTING = [*FAMILY, "label", "num_particles", "step_size"]
 ARRIVED = ("adequate", "inadequate")
 """Verdicts of fits that have reached the optimum of their guide's family."""
 
-MIN_GRADIENT_SCALE = 30.0
+MIN_GRADIENT_SCALE = 10.0
 """Ratio of the scales of the gradient's components from which no one step size suits all of them."""
 
 MAX_NOISE_SHARE = 0.5
-"""Noise holds a fit back if averaging its iterates, or a smaller step size, leaves less of its gap."""
+"""The last iterate fluctuates if the average of the iterates has less than this share of its gap."""
 
 MIN_GAIN = 0.05
 """Nats that correlations must gain to matter: as many as make a standard deviation 5 % too small."""
@@ -99,7 +99,7 @@ def gather(table: pd.DataFrame) -> Evidence:
     """The evidence in the rows of a model in `fits.parquet`, of which not all failed."""
     fits = grid_fits(table)
     fits = fits[fits["verdict"] != "failed"]
-    fits = fits.reindex(columns=fits.columns.union(STATISTICS, sort=False))
+    fits = fits.reindex(columns=fits.columns.union(list(STATISTICS), sort=False))
     fits = _at_better_iterate(fits)
     return Evidence(fits, _closest(fits))
 
@@ -115,20 +115,18 @@ def _at_better_iterate(fits: pd.DataFrame) -> pd.DataFrame:
 
 
 def _closest(fits: pd.DataFrame) -> pd.DataFrame:
-    """The fits of the setting with most adequate seeds; else of those that arrived that with the best
-    ELBO; else that with the smallest gap."""
+    """The fits of the setting with most adequate seeds; else with the best ELBO, of those that have
+    arrived if there are any."""
     settings = (
         fits.assign(
             is_adequate=fits["verdict"] == "adequate",
             has_arrived=fits["verdict"].isin(ARRIVED),
-            gap=fits[["elbo_gap", "elbo_gap_averaged"]].min(axis=1).fillna(np.inf),
             elbo=fits["elbo"].fillna(-np.inf),
         )
         .groupby(SETTING, sort=False)
         .agg(
             adequate=("is_adequate", "mean"),
             arrived=("has_arrived", "mean"),
-            gap=("gap", "median"),
             elbo=("elbo", "median"),
         )
     )
@@ -137,7 +135,7 @@ def _closest(fits: pd.DataFrame) -> pd.DataFrame:
     elif (arrived := settings[settings["arrived"] > 0.5]).size:
         best = arrived["elbo"].idxmax()
     else:
-        best = settings.sort_values(["gap", "elbo"], ascending=[True, False]).index[0]
+        best = settings["elbo"].idxmax()
     return fits[(fits[SETTING] == pd.Series(best, SETTING)).all(axis=1)]
 
 
@@ -151,7 +149,7 @@ def diverged(evidence: Evidence) -> str:
     fits = evidence.short[evidence.short["verdict"] == "diverged"]
     if len(fits) <= len(evidence.short) / 2:
         return ""
-    text = f"most fits of `{evidence.guide}` diverge: {fits['reason'].iloc[0]}"
+    text = f"most fits of `{evidence.guide}` diverge: {fits['reason'].iloc[0].rstrip('.')}"
     if not (fits["nonfinite"] > 0).any():
         return f"{text}; correct the guide"
     smaller = evidence.family["step_size"].min() / 10
@@ -228,35 +226,38 @@ def noise(evidence: Evidence) -> str:
     if first["schedule"] == "constant":
         remedy = "let the step size fall, `schedules: [cosine]`"
     else:
-        remedy = f"use more particles, `num_particles: [{4 * max(1, first['num_particles'])}]`"
+        remedy = f"use more particles, {_more_particles(evidence)}"
     return f"the noise of the gradient keeps fits of `{evidence.guide}` from the optimum, {where}: {remedy}"
 
 
 def _fluctuates(evidence: Evidence) -> str:
     last, averaged = evidence.median("elbo_gap"), evidence.median("elbo_gap_averaged")
+    gain = evidence.median("averaging_gain")
+    if not gain > 2 * evidence.median("averaging_gain_se"):
+        return ""
     if averaged < MAX_NOISE_SHARE * last:
         return (
             f"since the last iterate lacks {number(last, 2)} nats per parameter and the average of the "
             f"iterates {number(averaged, 2)}"
         )
-    gain = evidence.median("averaging_gain")
-    if np.isnan(last) and gain > 2 * evidence.median("averaging_gain_se"):
+    if np.isnan(last):
         return f"since averaging the iterates gains {number(gain, 2)} nats"
     return ""
 
 
 def _grows_with_step_size(evidence: Evidence) -> str:
-    gap = _gap_by_step_size(evidence)
-    if len(gap) < 2 or not gap.iloc[0] < MAX_NOISE_SHARE * gap.iloc[1]:
+    loss = _loss_by_step_size(evidence)
+    if len(loss) < 2 or not loss.iloc[0] < loss.iloc[1:].min() - MIN_GAIN:
         return ""
     return (
-        f"since they lack {number(gap.iloc[0], 2)} nats per parameter with a step size of "
-        f"{gap.index[0]:g} and {number(gap.iloc[1], 2)} with {gap.index[1]:g}"
+        f"since their negative ELBO is {number(loss.iloc[0])} nats with a step size of "
+        f"{loss.index[0]:g} and {number(loss.iloc[1])} with {loss.index[1]:g}"
     )
 
 
-def _gap_by_step_size(evidence: Evidence) -> pd.Series:
-    return evidence.family.groupby("step_size")["elbo_gap"].median().dropna()
+def _loss_by_step_size(evidence: Evidence) -> pd.Series:
+    """The negative ELBO of the family by step size, nats (median)."""
+    return -evidence.family.groupby("step_size")["elbo"].median().dropna()
 
 
 def drift(evidence: Evidence) -> str:
@@ -265,7 +266,7 @@ def drift(evidence: Evidence) -> str:
         return ""
     last, averaged = evidence.median("elbo_gap"), evidence.median("elbo_gap_averaged")
     fall = -evidence.median("loss_drift")
-    found = [f"fits of `{evidence.guide}` are still on their way"]
+    found = [f"fits of `{evidence.guide}` have not arrived"]
     if np.isfinite(last):
         found.append(
             f"the last iterate lacks {number(last, 2)} nats per parameter and the average of the "
@@ -281,13 +282,17 @@ def _go_on(evidence: Evidence) -> str:
     if first["block"] == "search":
         budget = 4 * int(evidence.closest["gradient_evaluations"].max())
         return f"raise the budget, `search: {{budget: {float(f'{budget:.1g}'):.0f}}}`"
-    gap = _gap_by_step_size(evidence)
-    more = f"`num_steps: {4 * longest}`"
-    if len(gap) > 1 and gap.idxmin() == gap.index[-1]:
-        return (
-            f"use a larger step size, `step_sizes: [{3 * gap.index[-1]:g}]`, or more steps, {more}"
-        )
-    return f"use more steps, {more}"
+    loss = _loss_by_step_size(evidence)
+    more = f"more steps, `num_steps: {4 * longest}`"
+    if len(loss) > 1 and loss.idxmin() == loss.index[-1]:
+        return f"use a larger step size, `step_sizes: [{3 * loss.index[-1]:g}]`, or {more}"
+    if first["schedule"] != "constant":
+        return f"use {more}, or more particles, {_more_particles(evidence)}"
+    return f"use {more}"
+
+
+def _more_particles(evidence: Evidence) -> str:
+    return f"`num_particles: [{4 * max(1, evidence.closest['num_particles'].iloc[0])}]`"
 
 
 def correlation(evidence: Evidence) -> str:

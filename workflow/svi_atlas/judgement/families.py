@@ -50,7 +50,8 @@ def families(table: pd.DataFrame) -> list[Family]:
     several_models = grid["model"].nunique() > 1
     several_ways = len(grid[["schedule", "block"]].drop_duplicates()) > 1
     found = []
-    for (model, guide, schedule, block), rows in grid.groupby(FAMILY, sort=False):
+    for key, rows in grid.groupby(FAMILY, sort=False):
+        model, guide, schedule, block = map(str, key)
         lines = [guide]
         if several_ways:
             lines.append("search" if block == "search" else schedule)

@@ -27,8 +27,8 @@ def draw(table: pd.DataFrame) -> Figure:
     if known.empty:
         return _style.empty_figure("all fits failed")
     step_sizes = {
-        count: sorted(rows_of_count.unique())
-        for count, rows_of_count in known.groupby("num_particles")["step_size"]
+        count: sorted(known.loc[known["num_particles"] == count, "step_size"].unique())
+        for count in sorted(known["num_particles"].unique())
     }
     widths = [len(sizes) + 0.6 for sizes in step_sizes.values()]
     figure, grid_axes = _style.panels(

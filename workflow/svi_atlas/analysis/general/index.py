@@ -58,7 +58,7 @@ def by_guide(table: pd.DataFrame) -> pd.DataFrame:
     counts = grid.groupby([*FAMILY, "verdict"], sort=False).size().unstack(fill_value=0)
     verdicts = [verdict for verdict in ORDER if verdict in counts]
     best = {
-        (row.model, row.guide, row.schedule, row.block): row
+        tuple(map(str, (row.model, row.guide, row.schedule, row.block))): row
         for row in rank_settings(table).itertuples()
     }
     rows = []
