@@ -91,7 +91,7 @@ def test_a_gap_of_both_iterates_is_drift():
 
 
 def test_a_search_that_runs_out_of_its_budget_needs_a_larger_one():
-    text = advice(fits(block="search", label="search", gradient_evaluations=100_000))
+    text = advice(fits(block="search", label="search", num_steps=12_500))
     assert says(text, "`search: {budget: 400000}`")
 
 

@@ -183,7 +183,7 @@ def test_a_flow():
     assert "no Normal matches" in text
     assert "`guides: [AutoIAFNormal]`" in text
     flow = run(banana, "AutoIAFNormal", known, step_sizes=[0.01])
-    assert flow["kl"].median() < full_rank["kl"].median() / 2
+    assert flow["kl"].max() < full_rank["kl"].min()
 
 
 HALF_DISTANCE = 4.0
@@ -235,28 +235,33 @@ def test_another_support():
     text = advice(by_hand)
     assert "where the density of the model is zero" in text
     assert "`guides: [AutoNormal]`" in text
-    assert adequate(by_hand) == 0
+    assert (by_hand["outside_support"] > 0).all()
     inside = run(truncated, "AutoNormal", known)
     assert (inside["outside_support"] == 0).all()
-    assert adequate(inside) > 0
+    assert inside["kl"].max() < 0.1
 
 
 def centred(data):
-    tau = numpyro.sample("tau", dist.LogNormal(0.0, 1.0))
+    tau = numpyro.sample("tau", dist.LogNormal(0.0, 0.7))
     numpyro.sample("theta", dist.Normal(0.0, tau).expand([3]).to_event(1))
 
 
 def non_centred(data):
-    numpyro.sample("tau", dist.LogNormal(0.0, 1.0))
+    numpyro.sample("tau", dist.LogNormal(0.0, 0.7))
     numpyro.sample("z", dist.Normal(0.0, 1.0).expand([3]).to_event(1))
 
 
 def test_another_parametrisation():
     rng = np.random.default_rng(0)
-    tau, z = np.exp(rng.normal(size=NUM_DRAWS)), rng.normal(size=(NUM_DRAWS, 3))
-    funnel = run(centred, "AutoNormal", reference({"tau": tau, "theta": z * tau[:, None]}))
+    tau, z = np.exp(0.7 * rng.normal(size=NUM_DRAWS)), rng.normal(size=(NUM_DRAWS, 3))
+    mean, sd = np.exp(0.49 / 2), np.sqrt(np.expm1(0.49) * np.exp(0.49))
+    theta = {"tau": tau, "theta": z * tau[:, None]}
+    moments = {"tau": mean, "theta": np.zeros(3)}, {"tau": sd, "theta": np.full(3, np.exp(0.49))}
+    funnel = run(centred, "AutoNormal", reference(theta, *moments))
     text = advice(funnel)
     assert "funnel" in text
     assert "`tau`" in text
+    moments = {"tau": mean, "z": np.zeros(3)}, {"tau": sd, "z": np.ones(3)}
+    other = run(non_centred, "AutoNormal", reference({"tau": tau, "z": z}, *moments))
     assert adequate(funnel) == 0
-    assert adequate(run(non_centred, "AutoNormal", reference({"tau": tau, "z": z}))) == 1
+    assert adequate(other) > 0.5

@@ -66,6 +66,6 @@ def test_the_best_is_named_with_what_to_try_next():
         "What to try next: fits of `beta` have not arrived"
     )
     searched = setting(1e-2, 16, 1.0).assign(
-        block="search", label="search", whitened=True, start="laplace", gradient_evaluations=1_000
+        block="search", label="search", whitened=True, start="laplace"
     )
     assert why_none_qualifies(searched).startswith("no family is adequate for 95 % of its seeds")

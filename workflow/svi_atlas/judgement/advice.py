@@ -280,7 +280,7 @@ def drift(evidence: Evidence) -> str:
 def _go_on(evidence: Evidence) -> str:
     first, longest = evidence.closest.iloc[0], int(evidence.closest["num_steps"].max())
     if first["block"] == "search":
-        budget = 4 * int(evidence.closest["gradient_evaluations"].max())
+        budget = 4 * longest * int(first["num_particles"])
         return f"raise the budget, `search: {{budget: {float(f'{budget:.1g}'):.0f}}}`"
     loss = _loss_by_step_size(evidence)
     more = f"more steps, `num_steps: {4 * longest}`"
