@@ -316,7 +316,8 @@ class _Pool:
         """Nothing done yet, with the arrays of all replicas."""
         seeds = [seed for seed, _ in replicas]
         groups = [
-            self._cell.start(np.resize(group, self._group).tolist())[0] for group in self._groups(seeds)
+            self._cell.start(np.resize(group, self._group).tolist())[0]
+            for group in self._groups(seeds)
         ]
         state = jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(seeds)], *groups)
         parts = list(chain.from_iterable(rounds))
