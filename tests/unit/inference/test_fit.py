@@ -14,6 +14,7 @@ from plane_fits import PLANE_DATA, default_fit, plane, plane_fit, plane_normal
 from svi_atlas import problems
 from svi_atlas.inference.fit import fit_cell
 from svi_atlas.inference.guides import guide_factory
+from svi_atlas.inference.optimality import Look
 from svi_atlas.inference.optimizers import NUMPYRO_OPTIMIZERS, Optimizer
 from svi_atlas.inference.parameters import flatten_params
 from svi_atlas.inference.schedules import SCHEDULES
@@ -159,15 +160,16 @@ def test_fits_that_stop_equal_svi_run_with_restarts(name):
     """The first seed stops after the first round, the second after the third."""
     asked = []
 
-    def has_arrived(iterates):
+    def look_at(iterates, elbo):
         asked.append(iterates["loc"].shape)
-        return np.array([[True], [len(asked) == 3]]), np.full((2, 1), 10)
+        stopped = np.array([[True], [len(asked) == 3]])
+        return Look(stopped, np.full((2, 1), np.nan), np.full((2, 1), 10))
 
     fits = plane_fit(
         num_steps=620,
         schedules={name: SCHEDULES[name]},
         step_sizes=(0.03,),
-        has_arrived=has_arrived,
+        look_at=look_at,
     )
     lengths = np.array([20, 40, 80, 160, 320])
     assert fits.steps_used.tolist() == [[20], [140]]
@@ -186,10 +188,10 @@ def test_fits_that_stop_equal_svi_run_with_restarts(name):
 
 
 def test_a_fit_that_never_arrives_uses_all_rounds():
-    def never(iterates):
-        return np.zeros((2, 2), bool), np.full((2, 2), 10)
+    def never(iterates, elbo):
+        return Look(np.zeros((2, 2), bool), np.full((2, 2), np.nan), np.full((2, 2), 10))
 
-    fits = plane_fit(num_steps=620, has_arrived=never)
+    fits = plane_fit(num_steps=620, look_at=never)
     assert fits.steps_used.tolist() == [[620, 620]] * 2
     assert not fits.arrived.any()
     assert (fits.check_draws == 50).all()

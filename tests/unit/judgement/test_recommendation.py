@@ -12,7 +12,7 @@ def setting(step_size, num_adequate, seconds, *, guide="beta", averaged=0, kl=0.
     return pd.DataFrame(
         {
             "model": "model", "guide": guide, "block": "grid", "label": "particles-8", "num_particles": 8,
-            "num_steps": 1000, "schedule": "constant", "step_size": step_size, "seed": seed, "seconds": seconds,
+            "num_steps": 1000, "schedule": "constant", "whitened": False, "step_size": step_size, "seed": seed, "seconds": seconds,
             "verdict": np.where(seed < num_adequate, "adequate", "not_converged"),
             "verdict_averaged": np.where(seed < averaged, "adequate", "not_converged"),
             "kl": kl, "kl_averaged": kl,

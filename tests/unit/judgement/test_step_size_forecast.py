@@ -105,7 +105,17 @@ def test_a_measurement_drowned_in_its_error_is_missing():
 
 def test_fits_that_failed_have_no_row():
     failed = fits(verdict="failed")[
-        ["model", "guide", "block", "label", "num_particles", "step_size", "seed", "verdict"]
+        [
+            "model",
+            "guide",
+            "block",
+            "schedule",
+            "label",
+            "num_particles",
+            "step_size",
+            "seed",
+            "verdict",
+        ]
     ]
     assert smaller_step(failed, THRESHOLDS).empty
     both = pd.concat([failed.assign(guide="other"), fits()], ignore_index=True)

@@ -53,8 +53,9 @@ class AffineGain(NamedTuple):
     beyond, beyond_se: by all others, nats.
     gradient_scale: root mean square of the gradient of ln p in unconstrained coordinates, largest over
         smallest component.
+    elbo: of the guide, from the same draws, nats; None where only gradients are known.
 
-    All are NaN where more than MAX_SHARE_NOT_FINITE of the draws have no finite gradient.
+    The others are NaN where more than MAX_SHARE_NOT_FINITE of the draws have no finite gradient.
     """
 
     within: Float[Array, ""]
@@ -62,6 +63,7 @@ class AffineGain(NamedTuple):
     beyond: Float[Array, ""]
     beyond_se: Float[Array, ""]
     gradient_scale: Float[Array, ""]
+    elbo: Float[Array, ""] | None = None
 
 
 def estimate_gain(
@@ -113,8 +115,9 @@ def gain_of_fit(
     noise_key, model_key = jax.random.split(key)
     noise = jax.random.normal(noise_key, (num_draws, base.dim))
     keys = jax.random.split(model_key, num_draws)
-    gradients = map_draws(differentiate, (noise, keys), at_once or num_draws)
-    return affine_gain(base, noise, *gradients)
+    *gradients, log_weight = map_draws(differentiate, (noise, keys), at_once or num_draws)
+    gain = affine_gain(base, noise, *gradients)
+    return gain._replace(elbo=jnp.nanmean(jnp.where(jnp.isfinite(log_weight), log_weight, jnp.nan)))
 
 
 def count_gap_parameters(fit: FittedGuide, unconstrained: PyTree) -> int:
@@ -163,7 +166,7 @@ def _find_base(fit: FittedGuide) -> StandardBase | None:
 
 def _if_known(gain: AffineGain, usable: Bool[Array, " draw"]) -> AffineGain:
     known = 1 - usable.mean() <= MAX_SHARE_NOT_FINITE
-    return AffineGain(*(jnp.where(known, value, jnp.nan) for value in gain))
+    return jax.tree.map(lambda value: jnp.where(known, value, jnp.nan), gain)
 
 
 def _log_density(model, params, data, base: StandardBase, z, key) -> Float[Array, ""]:
@@ -173,12 +176,16 @@ def _log_density(model, params, data, base: StandardBase, z, key) -> Float[Array
 
 
 def _differentiate(base: StandardBase, log_density: Callable, draw):
-    """(g, gradient of ln p in z) of one draw (noise, key); the model's gradient is computed once."""
+    """(g, gradient of ln p in z, ln p - ln q) of one draw (noise, key).
+
+    The model's gradient is computed once.
+    """
     noise, key = draw
-    (z, _), pull_back = jax.vjp(base.transform, noise)
-    density_gradient = jax.grad(log_density)(z, key)
+    (z, log_det), pull_back = jax.vjp(base.transform, noise)
+    log_p, density_gradient = jax.value_and_grad(log_density)(z, key)
     (gradient,) = pull_back((density_gradient, jnp.ones(())))
-    return gradient + noise, density_gradient
+    log_q = jax.scipy.stats.norm.logpdf(noise).sum() - log_det
+    return gradient + noise, density_gradient, log_p - log_q
 
 
 def _split_by_family(base: StandardBase, gradient, noise) -> tuple[Terms, Terms]:

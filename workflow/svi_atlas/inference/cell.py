@@ -109,7 +109,7 @@ def fit_and_draw(
             num_steps=cell["num_steps"],
             schedules=schedules,
             optimizer=Optimizer.from_dict(cell["optimizer"]),
-            has_arrived=None if check is None else check.has_arrived,
+            look_at=None if check is None else check.look,
             start=start,
             num_snapshots=num_snapshots,
             max_stored_bytes=max_stored_mb * 1e6,

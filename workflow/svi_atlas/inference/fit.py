@@ -18,6 +18,7 @@ from svi_atlas.inference.acceleration import accelerated
 from svi_atlas.inference.checkpoint import Checkpoint
 from svi_atlas.inference.keys import replica_key
 from svi_atlas.inference.model_error import compile_program
+from svi_atlas.inference.optimality import Look
 from svi_atlas.inference.optimizers import Optimizer
 from svi_atlas.inference.parameters import flatten_params
 from svi_atlas.inference.parts import (
@@ -44,12 +45,11 @@ ADAM = Optimizer()
 
 CONSTANT: Mapping[str, Schedule] = {"constant": constant}
 
-HasArrived = Callable[
-    [PyTree[Float[np.ndarray, "2 seed setting ..."]]],
-    tuple[Bool[np.ndarray, "seed setting"], Int[np.ndarray, "seed setting"]],
+LookAt = Callable[
+    [PyTree[Float[np.ndarray, "2 seed setting ..."]], Float[np.ndarray, "seed setting"]], Look
 ]
-"""Which fits have arrived, by their unconstrained parameters at the last and the averaged iterate, and the
-draws that were spent to know it."""
+"""Looks at fits under way: takes their unconstrained parameters at the last and the averaged iterate, and
+the ELBO of the last look, and says which of them stop (`GapCheck.look`)."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def fit_cell(
     num_steps: int,
     schedules: Mapping[str, Schedule] = CONSTANT,
     optimizer: Optimizer = ADAM,
-    has_arrived: HasArrived | None = None,
+    look_at: LookAt | None = None,
     start: Callable[[Any], Any] | None = None,
     num_snapshots: int = 1000,
     max_stored_bytes: float = 64e6,
@@ -122,14 +122,14 @@ def fit_cell(
     step_sizes, seeds
         Peak step sizes of the settings, and seeds.
     num_steps
-        Steps of each fit; the most steps where `has_arrived` is given.
+        Steps of each fit; the most steps where `look_at` is given.
     schedules
         Schedules by name.
     optimizer
         What makes the steps.
-    has_arrived
-        If given, a fit stops when it has arrived. It is asked after rounds of steps, each twice as long
-        as the one before: schedules start again with every round, from where the fit is.
+    look_at
+        If given, says which fits stop. It is asked after rounds of steps, each twice as long as the one
+        before: schedules start again with every round, from where the fit is.
     start
         From the parameters at which the fits would start to those at which they start, pytrees of
         (seed, setting, *shape).
@@ -159,14 +159,14 @@ def fit_cell(
         unconstrained = start(unconstrained)
         state = start_at(program, state, unconstrained)
     plan = (num_steps, num_snapshots, cell.parameter_bytes, max_stored_bytes)
-    rounds = [plan_parts(*plan)] if has_arrived is None else plan_rounds(*plan)
+    rounds = [plan_parts(*plan)] if look_at is None else plan_rounds(*plan)
     loss_bytes = 4 * num_steps * len(seeds) * cell.num_settings
     cell.compile_parts(state, rounds, loss_bytes / max_stored_bytes)
     seconds_compile = time.perf_counter() - started
     at_start(unconstrained)
     started = time.perf_counter()
     step_sizes_by_step = tabulate_step_sizes(schedules, step_sizes, rounds)
-    progress = cell.run(state, rounds, step_sizes_by_step[:, None], has_arrived, report, checkpoint)
+    progress = cell.run(state, rounds, step_sizes_by_step[:, None], look_at, report, checkpoint)
     return collect(cell, rounds, progress, seconds_compile, time.perf_counter() - started)
 
 
@@ -295,7 +295,7 @@ class CompiledCell:
         state: CellState,
         rounds: Sequence[Sequence[Part]],
         step_sizes: Float[np.ndarray, "step _ setting"],
-        has_arrived: HasArrived | None = None,
+        look_at: LookAt | None = None,
         report: Callable[[str], None] = lambda line: None,
         checkpoint: Checkpoint | None = None,
     ) -> Progress:
@@ -323,8 +323,8 @@ class CompiledCell:
             )
             new = self._parts[part](progress.state, jnp.asarray(rates), self._data)
             progress = progress.extend(part, *new)
-            if has_arrived is not None and progress.num_parts in ends:
-                progress.stop(*has_arrived(iterates_at(parts, progress)))
+            if look_at is not None and progress.num_parts in ends:
+                progress.stop(look_at(iterates_at(parts, progress), progress.elbo))
             if checkpoint is not None and progress.num_parts < len(parts):
                 checkpoint.save(progress)
             report(progress.line(parts, resumed, time.perf_counter() - started))

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int, PyTree
 from svi_atlas.inference.affine_gain import count_gap_parameters, gain_of_fit
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.parameters import fitted_guide
+from svi_atlas.inference.standard_base import guide_kind
 
 NUM_DRAWS = (1_000, 16_000)
 """Draws that a gap is estimated from; the larger number where the smaller one leaves it undecided."""
@@ -31,12 +32,28 @@ class Gap(NamedTuple):
     """Optimality gaps of fits.
 
     value, error: estimate and standard error, nats per parameter of the guide; NaN if unknown.
-    num_draws: draws that were spent on it.
+    elbo: of flows, nats per parameter, always from the same random numbers; NaN for other guides. What an
+        affine change gains is not all that a flow may gain: it has arrived only once its ELBO rises no
+        more.
+    num_draws: draws that were spent.
     """
 
     value: Float[np.ndarray, "*fits"]
     error: Float[np.ndarray, "*fits"]
+    elbo: Float[np.ndarray, "*fits"]
     num_draws: Int[np.ndarray, "*fits"]
+
+
+class Look(NamedTuple):
+    """What a look at fits under way tells; arrays (seed, setting).
+
+    stopped: which of them stop; elbo: to be compared with at the next look (see `Gap`); num_draws:
+    draws that were spent.
+    """
+
+    stopped: Bool[np.ndarray, "seed setting"]
+    elbo: Float[np.ndarray, "seed setting"]
+    num_draws: Int[np.ndarray, "seed setting"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +81,7 @@ class GapCheck:
         return Gap(
             np.where(undecided, better.value, gap.value),
             np.where(undecided, better.error, gap.error),
+            gap.elbo,
             np.where(undecided, few + many, few),
         )
 
@@ -75,17 +93,29 @@ class GapCheck:
         """Which gaps may lie on either side of the limit; one that is unknown does not count."""
         return (gap.value - ERRORS * gap.error <= self.limit) & ~self.is_small(gap)
 
-    def has_arrived(
-        self, iterates: PyTree[Float[np.ndarray, "iterate seed setting ..."]]
-    ) -> tuple[Bool[np.ndarray, "seed setting"], Int[np.ndarray, "seed setting"]]:
-        """Whether any of the iterates of each fit has arrived, and the draws spent to know it."""
+    def is_rising(
+        self, gap: Gap, earlier: Float[np.ndarray, "*earlier"]
+    ) -> Bool[np.ndarray, "*fits"]:
+        """Which flows have gained more ELBO than the limit since it was `earlier` (NaN: not known)."""
+        return np.isfinite(gap.elbo) & ~(gap.elbo - earlier <= self.limit)
+
+    def look(
+        self,
+        iterates: PyTree[Float[np.ndarray, "iterate seed setting ..."]],
+        earlier: Float[np.ndarray, "seed setting"],
+    ) -> Look:
+        """Whether any of the iterates of each fit has arrived.
+
+        earlier: ELBO of the last look, NaN at the first.
+        """
         gap = self(iterates)
-        return np.any(self.is_small(gap), axis=0), gap.num_draws.sum(0)
+        arrived = np.any(self.is_small(gap) & ~self.is_rising(gap, earlier), axis=0)
+        return Look(arrived, gap.elbo[0], gap.num_draws.sum(0))
 
     def _estimate(self, iterates: PyTree, num_draws: int) -> Gap:
         arrays = {name: jnp.asarray(value) for name, value in self.data.items()}
-        value, error = np.asarray(self._program(iterates, arrays, num_draws))
-        return Gap(value, error, np.full(value.shape, num_draws))
+        value, error, elbo = np.asarray(self._program(iterates, arrays, num_draws))
+        return Gap(value, error, elbo, np.full(value.shape, num_draws))
 
     @cached_property
     def _program(self) -> Callable:
@@ -101,10 +131,13 @@ class GapCheck:
 
 
 def _gap_of_fit(check: GapCheck, num_draws: int, at_once: int, unconstrained, data):
-    """Gap and error of one fit, nats per parameter, (2,)."""
+    """Gap and error of one fit, and the ELBO of a flow, nats per parameter, (3,)."""
     fit = fitted_guide(check.model, check.make_guide, data, unconstrained)
     key = purpose_key(0, "arrival")
     gain = gain_of_fit(check.model, fit, data, key, num_draws, at_once)
     if gain is None:
-        return jnp.full(2, jnp.nan)
-    return jnp.stack([gain.within, gain.within_se]) / count_gap_parameters(fit, unconstrained)
+        return jnp.full(3, jnp.nan)
+    assert gain.elbo is not None
+    elbo = jnp.where(guide_kind(fit.guide) == "flow", gain.elbo, jnp.nan)
+    values = jnp.stack([gain.within, gain.within_se, elbo])
+    return values / count_gap_parameters(fit, unconstrained)

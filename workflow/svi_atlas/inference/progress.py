@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
+from svi_atlas.inference.optimality import Look
 from svi_atlas.inference.parts import Part
 from svi_atlas.inference.program import CellState, Snapshots
 
@@ -16,8 +17,8 @@ class Progress(NamedTuple):
     """What a run has so far, as one pytree of fixed shape, so that a checkpoint can hold it.
 
     losses: (step / loss_stride, seed, setting). snapshots: pytrees of (snapshot, seed, setting, *shape).
-    steps_used, check_draws: (seed, setting), steps of the fits that have stopped, 0 for those under way;
-        draws that were spent to see whether they had arrived.
+    steps_used, check_draws, elbo: (seed, setting), steps of the fits that have stopped, 0 for those under
+        way; draws that were spent to see whether they had arrived; ELBO at the last look (see `Look`).
     num_parts, num_steps: number of those done; num_losses, num_snapshots: how far the arrays are filled.
     """
 
@@ -26,6 +27,7 @@ class Progress(NamedTuple):
     snapshots: Snapshots
     steps_used: np.ndarray
     check_draws: np.ndarray
+    elbo: np.ndarray
     num_parts: int
     num_steps: int
     num_losses: int
@@ -57,7 +59,8 @@ class Progress(NamedTuple):
             lambda leaf: np.empty((total, *leaf.shape[1:]), leaf.dtype), snapshot_shapes
         )
         steps_used, check_draws = (np.zeros(losses.shape[1:], int) for _ in range(2))
-        return cls(state, losses, snapshots, steps_used, check_draws, 0, 0, 0, 0)
+        elbo = np.full(losses.shape[1:], np.nan)
+        return cls(state, losses, snapshots, steps_used, check_draws, elbo, 0, 0, 0, 0)
 
     def extend(self, part: Part, state: CellState, losses: Any, snapshots: Snapshots) -> Progress:
         """Add what `advance` returned for a part; the arrays are filled in place."""
@@ -81,13 +84,12 @@ class Progress(NamedTuple):
     def all_stopped(self) -> bool:
         return bool((self.steps_used > 0).all())
 
-    def stop(
-        self, stopped: Bool[np.ndarray, "seed setting"], draws: Int[np.ndarray, "seed setting"]
-    ) -> None:
-        """Note the steps of the fits that stop now, and the draws spent on those that were under way."""
+    def stop(self, look: Look) -> None:
+        """Note what a look at the fits tells of those under way."""
         under_way = self.steps_used == 0
-        self.check_draws[under_way] += draws[under_way]
-        self.steps_used[stopped & under_way] = self.num_steps
+        self.check_draws[under_way] += look.num_draws[under_way]
+        self.elbo[under_way] = look.elbo[under_way]
+        self.steps_used[look.stopped & under_way] = self.num_steps
 
     def line(self, parts: list[Part], resumed: int, seconds: float) -> str:
         """Step, rate, time left and share of replicas whose loss is finite.

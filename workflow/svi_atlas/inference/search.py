@@ -28,7 +28,7 @@ import numpy as np
 from svi_atlas.inference.acceleration import accelerated
 from svi_atlas.inference.checkpoint import Checkpoint
 from svi_atlas.inference.fit import ADAM, CompiledCell, Fits, collect, tabulate_step_sizes
-from svi_atlas.inference.optimality import ERRORS, Gap, GapCheck
+from svi_atlas.inference.optimality import ERRORS, Gap, GapCheck, Look
 from svi_atlas.inference.optimizers import Optimizer
 from svi_atlas.inference.parts import Part
 from svi_atlas.inference.program import CellProgram
@@ -151,7 +151,8 @@ def search(
     seconds_compile = sum(each.seconds_compile for each in pools.values())
     seconds_run = time.perf_counter() - started - seconds_compile
     fits = collect(pool.cell, rounds, progress, seconds_compile, seconds_run)
-    return SearchResult(candidate, replace(fits, arrived=check.is_small(gap)), tuple(trials))
+    arrived = check.is_small(gap) & (progress.steps_used > 0)
+    return SearchResult(candidate, replace(fits, arrived=arrived), tuple(trials))
 
 
 def _find_candidate(
@@ -276,7 +277,8 @@ class _Pool:
         )
         progress = self._start(replicas, rounds)
         shape = (len(replicas), 1)
-        gap = Gap(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, int))
+        value, error, elbo = (np.full(shape, np.nan) for _ in range(3))
+        gap = Gap(value, error, elbo, np.zeros(shape, int))
         if checkpoint is not None:
             progress, gap = checkpoint.load((progress, gap)) or (progress, gap)
         for parts in rounds[self._rounds_done(rounds, progress) :]:
@@ -289,7 +291,8 @@ class _Pool:
             for group in self._groups(active):
                 self._look(progress, group, gap)
             ends = self.check.is_small(gap) | self.check.is_undecided(gap)
-            progress.stop(ends & stop, gap.num_draws)
+            ends &= ~self.check.is_rising(gap, progress.elbo)
+            progress.stop(Look(ends & stop, gap.elbo, gap.num_draws))
             if checkpoint is not None:
                 checkpoint.save((progress, gap))
             arrived = int(self.check.is_small(gap).sum())
@@ -316,7 +319,8 @@ class _Pool:
         """Nothing done yet, with the arrays of all replicas."""
         seeds = [seed for seed, _ in replicas]
         groups = [
-            self._cell.start(np.resize(group, self._group).tolist())[0] for group in self._groups(seeds)
+            self._cell.start(np.resize(group, self._group).tolist())[0]
+            for group in self._groups(seeds)
         ]
         state = jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(seeds)], *groups)
         parts = list(chain.from_iterable(rounds))

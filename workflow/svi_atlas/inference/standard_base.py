@@ -60,7 +60,7 @@ def standard_base(guide: Callable, params: Mapping[str, Any]) -> StandardBase | 
     -------
     None for guides that are no such map: those written by hand, and a fitted point.
     """
-    kind = _find_kind(guide)
+    kind = guide_kind(guide)
     if kind is None:
         return None
     distribution, unpack = _find_distribution(guide, params)
@@ -69,8 +69,8 @@ def standard_base(guide: Callable, params: Mapping[str, Any]) -> StandardBase | 
     return StandardBase(kind, dim, _find_map(distribution), _find_constraint(guide, unpack), parts)
 
 
-def _find_kind(guide: Callable) -> str | None:
-    """A subclass is of the kind of NumPyro's class that it is derived from."""
+def guide_kind(guide: Callable) -> str | None:
+    """One of KINDS, or None. A subclass is of the kind of NumPyro's class that it is derived from."""
     for cls in type(guide).__mro__:
         if cls.__name__ in AUTOGUIDE_TRAITS:
             traits = AUTOGUIDE_TRAITS[cls.__name__]

@@ -88,6 +88,7 @@ def _summarise_settings(table: pd.DataFrame) -> pd.DataFrame:
     ]
     both = pd.concat(iterates, ignore_index=True)
     return both.groupby(SETTING, sort=False, as_index=False).agg(
+        whitened=("whitened", "first"),
         fits=("seed", "size"),
         adequate=("is_adequate", "mean"),
         seconds=("seconds", "median"),

@@ -35,9 +35,10 @@ def _recommendation(rows: list) -> str:
     top, *others = rows
     settings = [(row.guide, row.label, row.schedule, row.step_size) for row in rows]
     ties = [row for place, row in enumerate(others, 1) if settings[place] not in settings[:place]]
+    kl = f", KL {number(top.kl, 2)} nats" if np.isfinite(top.kl) else ""
     text = (
         f"{_setting(top)}: {round(top.adequate * top.fits)} of {top.fits} seeds are "
-        f"adequate, KL {number(top.kl, 2)} nats, {number(top.seconds, 2)} s per fit."
+        f"adequate{kl}, {number(top.seconds, 2)} s per fit."
     )
     if ties:
         more = f" and {len(ties) - MAX_TIES} more" if len(ties) > MAX_TIES else ""
@@ -49,7 +50,8 @@ def _setting(row) -> str:
     particles = "1 particle" if row.num_particles == 1 else f"{row.num_particles} particles"
     schedule = "" if row.schedule == "constant" else f", schedule `{row.schedule}`"
     averaged = ", averaged iterate" if row.iterate == "averaged" else ""
-    return f"`{row.guide}` ({particles}, step size {row.step_size:g}{schedule}{averaged})"
+    whitened = "whitened " if row.whitened else ""
+    return f"{whitened}`{row.guide}` ({particles}, step size {row.step_size:g}{schedule}{averaged})"
 
 
 def by_guide(table: pd.DataFrame) -> pd.DataFrame:
