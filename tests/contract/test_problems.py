@@ -26,6 +26,7 @@ from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.full_data import NoSubsampling
 from svi_atlas.inference.guides import guide_factory
 from svi_atlas.inference.keys import purpose_key
+from svi_atlas.inference.schedules import Setting
 from svi_atlas.references.make import make_references
 
 NAMES = problems.built_in_names()
@@ -216,7 +217,9 @@ def test_guide(case, model, guide):
     if model != next(iter(case.problem.models)):
         return
     iterates = jax.tree.map(lambda leaf: np.asarray(leaf)[None, None, None], params)
-    draws = Drawer(function, make_guide, case.data, (1,), (0.1,), 7, case.problem.derived)(iterates)
+    draws = Drawer(
+        function, make_guide, case.data, (1,), (Setting("constant", 0.1),), 7, case.problem.derived
+    )(iterates)
     latent = case.latent(model)
     assert draws.sites.keys() == latent.keys(), "the guide covers the model's latent sites"
     for site, shape in latent.items():

@@ -16,6 +16,9 @@ from svi_atlas.inference.fit import fit_cell
 from svi_atlas.inference.full_data import NoSubsampling
 from svi_atlas.inference.model_error import ModelError
 from svi_atlas.inference.posterior import Posterior
+from svi_atlas.inference.schedules import Setting
+
+SETTINGS = (Setting("constant", 0.1),)
 
 
 def exact_log_density(mean):
@@ -39,7 +42,7 @@ def test_draws_are_judged_by_all_rows_and_the_reference_is_of_all_rows():
         minibatches, make_guide, DATA, num_particles=2, step_sizes=(0.01,), seeds=(1,),
         num_steps=40, num_snapshots=20,
     )  # fmt: skip
-    draws = Drawer(minibatches, make_guide, DATA, (1,), (0.1,), 100)(fits.iterates)
+    draws = Drawer(minibatches, make_guide, DATA, (1,), SETTINGS, 100)(fits.iterates)
     means = draws.sites["mean"][0, 0, 0]
     expected = [exact_log_density(mean) for mean in means]
     np.testing.assert_allclose(draws.log_joint[0, 0, 0], expected, rtol=1e-4)
@@ -55,6 +58,6 @@ def test_a_model_that_cannot_look_at_all_rows_says_which_plate_takes_a_part():
             numpyro.sample("y", dist.Normal(mean, 1.0), obs=jnp.asarray(data["y"])[:BATCH])
 
     iterates = {"mean_auto_loc": jnp.zeros((1, 1, 1)), "mean_auto_scale": jnp.zeros((1, 1, 1))}
-    drawer = Drawer(fixed, lambda: AutoNormal(fixed), DATA, (1,), (0.1,), 100)
+    drawer = Drawer(fixed, lambda: AutoNormal(fixed), DATA, (1,), SETTINGS, 100)
     with pytest.raises(ModelError, match=f"plate 'rows' takes {BATCH} of {ROWS} at random: index"):
         drawer(iterates)

@@ -12,6 +12,7 @@ from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.guide_check import check_guide, check_support, raise_errors
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.model_error import ModelError
+from svi_atlas.inference.schedules import Setting
 
 DATA = {"y": [1.0, 2.0, 0.5]}
 
@@ -124,7 +125,12 @@ def coin_draws(guide, **unconstrained):
     problem = problems.load("coin")
     data = problem.simulate(purpose_key(0, "data"), {"heads": 12, "tails": 8})
     drawer = Drawer(
-        problem.models["headstails"], lambda: problem.guides[guide], data, (1,), (0.1,), 4000
+        problem.models["headstails"],
+        lambda: problem.guides[guide],
+        data,
+        (1,),
+        (Setting("constant", 0.1),),
+        4000,
     )
     return drawer.log_joint(
         {name: jnp.full((1, 1), value, float) for name, value in unconstrained.items()}

@@ -10,9 +10,10 @@ from numpyro.infer import autoguide
 
 from svi_atlas.configuration.load import load_config
 from svi_atlas.diagnostics.table import diagnose
-from svi_atlas.inference.dataset import to_dataset
+from svi_atlas.inference.dataset import FIT, to_dataset
 from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.fit import fit_cell
+from svi_atlas.inference.schedules import settings_of
 from svi_atlas.judgement.verdict import deciding_checks, judge
 from svi_atlas.records import Mode, Reference
 from svi_atlas.references.dataset import to_dataset as reference_dataset
@@ -27,13 +28,20 @@ def fit(model, make_guide, *, step_sizes, num_steps, num_particles=32):
         model, make_guide, {}, num_particles=num_particles, num_steps=num_steps, num_snapshots=200,
         step_sizes=step_sizes, seeds=SEEDS,
     )  # fmt: skip
-    draws = Drawer(model, make_guide, {}, SEEDS, step_sizes, NUM_DRAWS)(fits.iterates)
+    settings = settings_of(["constant"], step_sizes)
+    draws = Drawer(model, make_guide, {}, SEEDS, settings, NUM_DRAWS)(fits.iterates)
     cell = {
         "experiment": "planted", "model": "model", "guide": "guide", "block": "grid", "label": "particles-32",
-        "num_particles": num_particles, "num_steps": num_steps, "num_draws": NUM_DRAWS,
+        "num_particles": num_particles, "num_draws": NUM_DRAWS, "optimizer": "Adam", "whitened": 0,
+        "start": "uniform", "until_arrived": 0,
     }  # fmt: skip
-    coords = {"step_size": list(step_sizes), "seed": list(SEEDS)}
-    return to_dataset(fits, draws, {}).assign_coords(coords).assign_attrs(cell)
+    coords = {
+        "step_size": ("setting", list(step_sizes)), "seed": list(SEEDS),
+        "schedule": ("setting", ["constant"] * len(step_sizes)),
+    }  # fmt: skip
+    evaluations = (FIT, fits.steps_used * num_particles)
+    dataset = to_dataset(fits, draws, {}).assign(gradient_evaluations=evaluations)
+    return dataset.assign_coords(coords).assign_attrs(cell)
 
 
 def judged(fits, reference, step_size=None):
