@@ -36,12 +36,16 @@ MAX_AHEAD = 2**26
 
 @dataclass(frozen=True)
 class CellProgram:
-    """What a cell fits and how. Each function below traces a new guide, since autoguides keep state."""
+    """What a cell fits and how. Each function below traces a new guide, since autoguides keep state.
+
+    stable: whether a step whose loss or gradient is not finite is left out, as `SVI.stable_update` does.
+    """
 
     model: Callable
     make_guide: Callable[[], Callable]
     num_particles: int
     optimizer: Optimizer
+    stable: bool = False
 
 
 class CellState(NamedTuple):
@@ -172,10 +176,11 @@ def _init_seed(program: CellProgram, guide: Callable, data, key):
 
 
 def _update(program: CellProgram, guide: Callable, constrain, data, key, optim_state, step_size):
-    """One step of one fit, as SVI.update does it: the next state of the optimiser and the loss."""
+    """One step of one fit, as SVI does it: the next state of the optimiser and the loss."""
     svi = _make_svi(program, guide, step_size)
     svi.constrain_fn = constrain
-    new, loss = svi.update(SVIState(optim_state, None, key), data)
+    update = svi.stable_update if program.stable else svi.update
+    new, loss = update(SVIState(optim_state, None, key), data)
     return new.optim_state, loss
 
 

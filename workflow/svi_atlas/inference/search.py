@@ -6,6 +6,7 @@ given up, and the others are tried afresh with twice as many, until the fits of 
 That setting is then fitted with all seeds. Fits that have not arrived go on, in rounds of twice as many
 steps each, until the budget is used. Where the gap of a fit is too uncertain to tell, as for a family
 whose tails are far from those of the posterior, a second look of that kind ends the search as well.
+Steps whose gradient is not finite are left out (`SVI.stable_update`).
 
 References
 ----------
@@ -139,7 +140,9 @@ def search(
     """
     started = time.perf_counter()
     pools = {
-        count: _Pool(CellProgram(model, make_guide, count, optimizer), data, check, len(seeds))
+        count: _Pool(
+            CellProgram(model, make_guide, count, optimizer, stable=True), data, check, len(seeds)
+        )
         for count in NUM_PARTICLES
     }
     candidate, rung, trials = _find_candidate(pools, seeds, budget, report)
