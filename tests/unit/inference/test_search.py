@@ -7,9 +7,9 @@ import numpyro.distributions as dist
 import pytest
 
 from svi_atlas.inference import search as search_module
-from svi_atlas.inference.cell import search_and_draw
 from svi_atlas.inference.checkpoint import Checkpoint
 from svi_atlas.inference.laplace import Laplace, to_dataset
+from svi_atlas.inference.search_cell import search_and_draw
 from svi_atlas.records import Problem
 
 COVARIANCE = np.array([[1.0, 0.9], [0.9, 1.0]])

@@ -10,8 +10,9 @@ from numpyro.distributions import constraints
 
 from svi_atlas.configuration.load import load_config
 from svi_atlas.diagnostics.table import diagnose
-from svi_atlas.inference.cell import fit_and_draw, search_and_draw
+from svi_atlas.inference.cell import fit_and_draw
 from svi_atlas.inference.laplace import approximate_models, to_dataset
+from svi_atlas.inference.search_cell import search_and_draw
 from svi_atlas.judgement.advice import advise, gather
 from svi_atlas.judgement.table import judge_cells
 from svi_atlas.records import Mode, Problem, Reference

@@ -10,11 +10,9 @@ from functools import cache, partial
 from typing import Any
 
 import jax
-import numpy as np
 import xarray as xr
 
 from svi_atlas.errors import InputError
-from svi_atlas.guide_traits import guide_traits
 from svi_atlas.inference.acceleration import accelerated
 from svi_atlas.inference.checkpoint import Checkpoint
 from svi_atlas.inference.dataset import FIT, to_dataset
@@ -28,7 +26,6 @@ from svi_atlas.inference.optimality import GapCheck
 from svi_atlas.inference.optimizers import Optimizer
 from svi_atlas.inference.predictive import mock_data
 from svi_atlas.inference.schedules import Setting, schedules_of, settings_of
-from svi_atlas.inference.search import SCHEDULE, Trial, search
 from svi_atlas.inference.starts import start_from, whitening_of, whitening_variables
 from svi_atlas.records import Problem
 
@@ -95,7 +92,7 @@ def fit_and_draw(
     make_guide = guide_factory(problem, cell["model"], cell["guide"], autoguide, approximation)
     schedules = {name: schedules_of(problem)[name] for name in cell["schedules"]}
     settings = settings_of(schedules, cell["step_sizes"])
-    task = _Task(problem, cell, data, make_guide, report)
+    task = CellTask(problem, cell, data, make_guide, report)
     check = None if max_gap is None else GapCheck(task.model, make_guide, data, max_gap)
 
     def fit(at_start) -> Fits:
@@ -118,7 +115,7 @@ def fit_and_draw(
             at_start=at_start,
         )
 
-    def fit_and_describe() -> xr.Dataset:
+    def fit_anddescribe_cell() -> xr.Dataset:
         fits = fit(partial(task.check_start, settings))
         evaluations = fits.steps_used * cell["num_particles"] + fits.check_draws
         dataset = task.draw(fits, settings)
@@ -128,7 +125,7 @@ def fit_and_draw(
     dataset = task.run(fit_and_describe)
     if approximation is not None and whitened:
         dataset = dataset.assign(whitening_variables(approximation))
-    return _describe(
+    return describe_cell(
         dataset,
         cell,
         settings,
@@ -140,103 +137,6 @@ def fit_and_draw(
     )
 
 
-@accelerated()
-def search_and_draw(
-    problem: Problem,
-    cell: Mapping[str, Any],
-    data: Mapping[str, Any],
-    *,
-    laplace: xr.Dataset | None,
-    max_gap: float,
-    sufficient: str | None = None,
-    gpu: bool = False,
-    report: Report,
-    checkpoint: Checkpoint | None = None,
-) -> xr.Dataset:
-    """Search for the cheapest setting at which a guide's fits arrive, and draw from its fits.
-
-    The guide is whitened where the Laplace approximation is usable.
-
-    Parameters
-    ----------
-    cell
-        The fields of the planned cell (`configuration.cells.SearchCell`).
-    sufficient
-        A cheaper family that is adequate, if there is one: then nothing is done.
-    gpu
-        Whether a GPU is required.
-    problem, data, laplace, max_gap, report, checkpoint
-        As in `fit_and_draw`.
-
-    Returns
-    -------
-    As of `fit_and_draw`, with one setting; besides, the variables `trial_<field>` (trial) of `Trial`. If
-    the family is not tried, a dataset without variables whose attribute `skipped` says why.
-    """
-    assert laplace is not None
-    approximation = from_dataset(laplace)
-    if skipped := _why_not_tried(cell, approximation.mode.size, sufficient):
-        report(f"not tried: {skipped}")
-        return _identified(xr.Dataset(attrs={"skipped": skipped}), cell)
-    if gpu:
-        require_gpu(cell["experiment"])
-    autoguide = {"class": cell["guide"], "options": {}, "whitened": True, "start": "uniform"}
-    whitened = is_whitened(autoguide, approximation)
-    make_guide = guide_factory(problem, cell["model"], cell["guide"], autoguide, approximation)
-    task = _Task(problem, cell, data, make_guide, report)
-    check = GapCheck(task.model, make_guide, data, max_gap)
-    candidates = []
-
-    def search_and_describe() -> xr.Dataset:
-        result = search(
-            task.model,
-            make_guide,
-            data,
-            check,
-            seeds=tuple(cell["seeds"]),
-            budget=cell["budget"],
-            optimizer=Optimizer.from_dict(cell["optimizer"]),
-            report=report,
-            checkpoint=checkpoint,
-        )
-        candidates.append(result.candidate)
-        fits, (num_particles, step_size) = result.fits, result.candidate
-        evaluations = fits.steps_used * num_particles + fits.check_draws
-        trials = {
-            f"trial_{name}": ("trial", np.array([getattr(trial, name) for trial in result.trials]))
-            for name in Trial._fields
-        }
-        dataset = task.draw(fits, (Setting(SCHEDULE, step_size),))
-        return dataset.assign(trials | {"gradient_evaluations": (FIT, evaluations)})
-
-    dataset = task.run(search_and_describe)
-    num_particles, step_size = candidates[0] if candidates else (0, np.nan)
-    if whitened:
-        dataset = dataset.assign(whitening_variables(approximation))
-    return _describe(
-        dataset,
-        cell,
-        (Setting(SCHEDULE, step_size),),
-        num_particles=num_particles,
-        num_steps=0,
-        until_arrived=1,
-        whitened=int(whitened),
-        start=describe_start(autoguide, approximation),
-    )
-
-
-def _why_not_tried(cell: Mapping[str, Any], dim: int, sufficient: str | None) -> str:
-    """Why a search does not try a family for a posterior of some dimensions, "" if it does."""
-    if sufficient:
-        return f"{sufficient} is adequate"
-    traits = guide_traits(cell["guide"])
-    if dim == 1 and traits.flow:
-        return "a flow needs two dimensions"
-    if dim == 1 and cell["cheaper"] and (traits.full_rank or traits.low_rank):
-        return f"in one dimension it is the same family as {cell['cheaper'][0]}"
-    return ""
-
-
 def require_gpu(experiment: str) -> None:
     """Raise InputError if an experiment that asks for a GPU runs without one."""
     if jax.default_backend() == "cpu":
@@ -246,7 +146,7 @@ def require_gpu(experiment: str) -> None:
         )
 
 
-class _Task:
+class CellTask:
     """What fits of a cell have in common: the guide is checked before, drawn from afterwards."""
 
     def __init__(
@@ -267,7 +167,7 @@ class _Task:
         try:
             self._add_findings(check_guide(self.model, self._make_guide(), self._data))
             raise_errors(self._findings)
-            dataset = fit_and_describe()
+            dataset = fit_anddescribe_cell()
         except ModelError as error:
             self._report(f"failed: {error}")
             dataset = xr.Dataset(attrs={"message": str(error)})
@@ -312,7 +212,7 @@ class _Task:
             self._report(f"guide check: {finding}")
 
 
-def _describe(
+def describe_cell(
     dataset: xr.Dataset, cell: Mapping[str, Any], settings: tuple[Setting, ...], **attrs: Any
 ) -> xr.Dataset:
     """The dataset with its coordinates, and with what all fits of the cell share."""
@@ -321,7 +221,7 @@ def _describe(
         "step_size": ("setting", [setting.step_size for setting in settings]),
         "schedule": ("setting", [setting.schedule for setting in settings]),
     }
-    return _identified(dataset.assign_coords(coords), cell).assign_attrs(
+    return identify(dataset.assign_coords(coords), cell).assign_attrs(
         num_draws=cell["num_draws"],
         optimizer=cell["optimizer"]["name"],
         device=jax.devices()[0].device_kind,
@@ -330,5 +230,5 @@ def _describe(
     )
 
 
-def _identified(dataset: xr.Dataset, cell: Mapping[str, Any]) -> xr.Dataset:
+def identify(dataset: xr.Dataset, cell: Mapping[str, Any]) -> xr.Dataset:
     return dataset.assign_attrs({name: cell[name] for name in IDENTITY})

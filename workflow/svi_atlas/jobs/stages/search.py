@@ -1,8 +1,8 @@
 """Searches for the cheapest setting of a family of guides, if no cheaper family is adequate."""
 
 from svi_atlas import problems
-from svi_atlas.inference.cell import search_and_draw
 from svi_atlas.inference.checkpoint import Checkpoint
+from svi_atlas.inference.search_cell import search_and_draw
 from svi_atlas.jobs.job import Job
 from svi_atlas.jobs.log import report
 from svi_atlas.judgement.sufficient import sufficient_family
