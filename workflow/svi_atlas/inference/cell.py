@@ -115,7 +115,7 @@ def fit_and_draw(
             at_start=at_start,
         )
 
-    def fit_anddescribe_cell() -> xr.Dataset:
+    def fit_and_describe() -> xr.Dataset:
         fits = fit(partial(task.check_start, settings))
         evaluations = fits.steps_used * cell["num_particles"] + fits.check_draws
         dataset = task.draw(fits, settings)
@@ -167,7 +167,7 @@ class CellTask:
         try:
             self._add_findings(check_guide(self.model, self._make_guide(), self._data))
             raise_errors(self._findings)
-            dataset = fit_anddescribe_cell()
+            dataset = fit_and_describe()
         except ModelError as error:
             self._report(f"failed: {error}")
             dataset = xr.Dataset(attrs={"message": str(error)})

@@ -4,8 +4,9 @@ A setting is a number of particles, a peak step size that falls as a cosine, and
 candidates are tried with a few seeds and the same small number of gradient evaluations. The worse half is
 given up, and the others are tried afresh with twice as many, until the fits of one of them have arrived.
 That setting is then fitted with all seeds. Fits that have not arrived go on, in rounds of twice as many
-steps each, until the budget is used. Where the gap of a fit is too uncertain to tell, as for a family
-whose tails are far from those of the posterior, a second look of that kind ends the search as well.
+steps from half the peak step size each, until the budget is used. Where the gap of a fit is too uncertain to tell, as for a family
+whose tails are far from those of the posterior, a second look of that kind ends the search as well. A
+flow may gain more than its gap says; the search goes on while the best ELBO of its fits still rises.
 Steps whose gradient is not finite are left out (`SVI.stable_update`).
 
 References
@@ -29,7 +30,7 @@ import numpy as np
 from svi_atlas.inference.acceleration import accelerated
 from svi_atlas.inference.checkpoint import Checkpoint
 from svi_atlas.inference.fit import ADAM, CompiledCell, Fits, collect, tabulate_step_sizes
-from svi_atlas.inference.optimality import ERRORS, Gap, GapCheck, Look
+from svi_atlas.inference.optimality import ERRORS, RISE_SHARE, Gap, GapCheck, Look
 from svi_atlas.inference.optimizers import Optimizer
 from svi_atlas.inference.parts import Part
 from svi_atlas.inference.program import CellProgram
@@ -74,6 +75,7 @@ class Trial(NamedTuple):
     gradient_evaluations: particles times steps, and the draws that the gap was estimated from.
     gap, gap_se: nats per parameter of the guide.
     arrived, undecided: whether the gap lies below the limit with its error, or on either side of it.
+    elbo: of a flow, nats per parameter; NaN for other guides.
     """
 
     num_particles: int
@@ -85,11 +87,14 @@ class Trial(NamedTuple):
     gap_se: float
     arrived: bool
     undecided: bool
+    elbo: float
 
-    @property
-    def excess(self) -> float:
-        """Upper end of what may be left to gain, infinite if unknown."""
-        return self.gap + ERRORS * self.gap_se if np.isfinite(self.gap) else np.inf
+    def excess(self, best_elbo: float) -> float:
+        """What may be left to gain, infinite if unknown; of a flow also what the best one has gained."""
+        if not np.isfinite(self.gap):
+            return np.inf
+        behind = 0.0 if np.isnan(self.elbo) else best_elbo - self.elbo
+        return max(self.gap + ERRORS * self.gap_se, behind)
 
 
 @dataclass(frozen=True)
@@ -165,25 +170,37 @@ def _find_candidate(
     live = [Candidate(*pair) for pair in product(NUM_PARTICLES, STEP_SIZES)]
     trials: list[Trial] = []
     num_rungs = max(1, int(np.log2(budget / FIRST_COST)) + 1)
-    was_settled = False
+    limit = next(iter(pools.values())).check.limit
+    was_settled, best_elbo = False, -np.inf
     for rung in range(num_rungs):
         tried: dict[Candidate, list[Trial]] = {candidate: [] for candidate in live}
         for pool in pools.values():
             for candidate, trial in _try(pool, live, seeds, rung):
                 tried[candidate].append(trial)
         trials += chain.from_iterable(tried.values())
-        live.sort(key=lambda candidate: max(trial.excess for trial in tried[candidate]))
+        earlier_elbo = best_elbo
+        best_elbo = float(np.fmax.reduce([best_elbo, *(trial.elbo for trial in trials)]))
+        rises = best_elbo - earlier_elbo > RISE_SHARE * limit
+        excess = {
+            candidate: max(trial.excess(best_elbo) for trial in tried[candidate])
+            for candidate in live
+        }
+        live.sort(key=lambda candidate: excess[candidate])
         best = tried[live[0]]
         report(
             f"{best[0].num_particles * best[0].num_steps:,} gradient evaluations: the best of "
-            f"{len(live)} settings is {live[0]}, with at most {max(t.excess for t in best):.2g} nats per "
+            f"{len(live)} settings is {live[0]}, with at most {excess[live[0]]:.2g} nats per "
             "parameter left to gain"
         )
-        arrived = [each for each in live if all(trial.arrived for trial in tried[each])]
+        arrived = [
+            each
+            for each in live
+            if all(trial.arrived for trial in tried[each]) and excess[each] <= limit and not rises
+        ]
         settled = [
             each for each in live if all(trial.arrived or trial.undecided for trial in tried[each])
         ]
-        if arrived or (settled and was_settled):
+        if arrived or (settled and was_settled and not rises):
             return (arrived or settled)[0], rung, trials
         was_settled = bool(settled)
         live = live[: max(MIN_CANDIDATES, -(-len(live) // 2))]
@@ -214,6 +231,7 @@ def _try(
                 gap_se=float(gap.error[at, 0]),
                 arrived=bool(arrived[at]),
                 undecided=bool(undecided[at]),
+                elbo=float(gap.elbo[at, 0]),
             ),
         )
 
@@ -274,6 +292,8 @@ class _Pool:
         """
         self._compile()
         factors = tabulate_step_sizes({SCHEDULE: SCHEDULES[SCHEDULE]}, [1.0], rounds)
+        lengths = [sum(part.num_steps for part in parts) for parts in rounds]
+        factors *= np.repeat(0.5 ** np.arange(len(rounds)), lengths)[:, None].astype(np.float32)
         step_sizes = (
             factors[:, :, None]
             * np.array([size for _, size in replicas], np.float32)[None, :, None]
@@ -294,7 +314,6 @@ class _Pool:
             for group in self._groups(active):
                 self._look(progress, group, gap)
             ends = self.check.is_small(gap) | self.check.is_undecided(gap)
-            ends &= ~self.check.is_rising(gap, progress.elbo)
             progress.stop(Look(ends & stop, gap.elbo, gap.num_draws))
             if checkpoint is not None:
                 checkpoint.save((progress, gap))

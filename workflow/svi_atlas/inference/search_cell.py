@@ -70,7 +70,7 @@ def search_and_draw(
     check = GapCheck(task.model, make_guide, data, max_gap)
     candidates = []
 
-    def search_anddescribe_cell() -> xr.Dataset:
+    def search_and_describe() -> xr.Dataset:
         result = search(
             task.model,
             make_guide,

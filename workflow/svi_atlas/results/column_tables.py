@@ -442,6 +442,7 @@ CELL = (
                 ("gap_se", "nats per parameter", "Standard error of the optimality gap"),
                 ("arrived", "1", "Whether the optimality gap was small enough"),
                 ("undecided", "1", "Whether the optimality gap was too uncertain to tell"),
+                ("elbo", "nats per parameter", "ELBO, for flows"),
             )
         ),
     ),
