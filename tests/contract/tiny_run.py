@@ -226,7 +226,7 @@ def _described(fits: xr.Dataset) -> tuple[dict[str, Any], dict[str, np.ndarray]]
             (
                 name,
                 values.dims,
-                {n: str(v) if n == "units" else int(v) for n, v in values.attrs.items()},
+                {n: v if isinstance(v, str) else int(v) for n, v in values.attrs.items()},
             )
             for name, values in fits.data_vars.items()
         ],

@@ -80,7 +80,7 @@ def test_a_guide_without_a_standard_base_never_arrives():
 
 def test_a_flow_has_arrived_only_once_its_elbo_rises_no_more():
     gap = Gap(np.zeros(4), np.zeros(4), np.array([-1.0, -1.0, -1.0, np.nan]), np.full(4, FEW))
-    earlier = np.array([np.nan, -1.05, -1.02, np.nan])
+    earlier = np.array([np.nan, -1.5, -1.05, np.nan])
     assert check(0.1).is_rising(gap, earlier).tolist() == [True, True, False, False]
 
 

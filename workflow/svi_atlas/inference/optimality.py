@@ -24,9 +24,6 @@ NUM_DRAWS = (1_000, 16_000)
 MAX_AT_ONCE = 2**18
 """Draws of all fits together whose gradients are computed at once, for memory's sake."""
 
-RISE_SHARE = 0.25
-"""Share of the limit by which the ELBO of a flow may still rise from one look to the next."""
-
 ERRORS = 2
 """Standard errors by which a gap must lie on one side of the limit to be decided."""
 
@@ -99,8 +96,8 @@ class GapCheck:
     def is_rising(
         self, gap: Gap, earlier: Float[np.ndarray, "*earlier"]
     ) -> Bool[np.ndarray, "*fits"]:
-        """Which flows have gained more ELBO than they may since it was `earlier` (NaN: not known)."""
-        return np.isfinite(gap.elbo) & ~(gap.elbo - earlier <= RISE_SHARE * self.limit)
+        """Which flows have gained more ELBO than the limit since it was `earlier` (NaN: not known)."""
+        return np.isfinite(gap.elbo) & ~(gap.elbo - earlier <= self.limit)
 
     def look(
         self,

@@ -30,7 +30,7 @@ import numpy as np
 from svi_atlas.inference.acceleration import accelerated
 from svi_atlas.inference.checkpoint import Checkpoint
 from svi_atlas.inference.fit import ADAM, CompiledCell, Fits, collect, tabulate_step_sizes
-from svi_atlas.inference.optimality import ERRORS, RISE_SHARE, Gap, GapCheck, Look
+from svi_atlas.inference.optimality import ERRORS, Gap, GapCheck, Look
 from svi_atlas.inference.optimizers import Optimizer
 from svi_atlas.inference.parts import Part
 from svi_atlas.inference.program import CellProgram
@@ -180,7 +180,7 @@ def _find_candidate(
         trials += chain.from_iterable(tried.values())
         earlier_elbo = best_elbo
         best_elbo = float(np.fmax.reduce([best_elbo, *(trial.elbo for trial in trials)]))
-        rises = best_elbo - earlier_elbo > RISE_SHARE * limit
+        rises = best_elbo - earlier_elbo > limit
         excess = {
             candidate: max(trial.excess(best_elbo) for trial in tried[candidate])
             for candidate in live
