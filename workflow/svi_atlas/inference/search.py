@@ -44,6 +44,15 @@ NUM_PARTICLES = (8, 32)
 
 STEP_SIZES = (0.1, 0.03, 0.01)
 
+FLOW_STEP_SIZES = (0.01, 0.003)
+"""Of a flow, whose networks larger steps can drive far off."""
+
+FIRST_RUNG_OF_FLOWS = 3
+"""Number of times that the first cost is doubled for a flow, which never arrives before."""
+
+MAX_RISE = 0.25
+"""Share of the limit by which the best ELBO of a flow may still rise from one rung to the next."""
+
 FIRST_COST = 2_000
 """Gradient evaluations of a fit in the first rung."""
 
@@ -115,6 +124,7 @@ def search(
     *,
     seeds: tuple[int, ...],
     budget: int,
+    flow: bool = False,
     optimizer: Optimizer = ADAM,
     report: Callable[[str], None] = lambda line: None,
     checkpoint: Checkpoint | None = None,
@@ -131,6 +141,8 @@ def search(
         Of the fits. Candidates are tried with the first NUM_PROBES of them.
     budget
         Gradient evaluations, particles times steps, that one fit may use.
+    flow
+        Whether the guide is a flow, which takes smaller and more steps.
     optimizer
         Of all fits.
     report
@@ -150,7 +162,11 @@ def search(
         )
         for count in NUM_PARTICLES
     }
-    candidate, rung, trials = _find_candidate(pools, seeds, budget, report)
+    step_sizes, first_rung = (FLOW_STEP_SIZES, FIRST_RUNG_OF_FLOWS) if flow else (STEP_SIZES, 0)
+    candidates = [Candidate(*pair) for pair in product(NUM_PARTICLES, step_sizes)]
+    last_rung = max(0, int(np.log2(budget / FIRST_COST)))
+    rungs = range(min(first_rung, last_rung), last_rung + 1)
+    candidate, rung, trials = _find_candidate(pools, candidates, rungs, seeds, report)
     pool = pools[candidate.num_particles]
     rounds = pool.rounds(rung, budget)
     replicas = [(seed, candidate.step_size) for seed in seeds]
@@ -164,15 +180,17 @@ def search(
 
 
 def _find_candidate(
-    pools: Mapping[int, _Pool], seeds: Sequence[int], budget: int, report: Callable[[str], None]
+    pools: Mapping[int, _Pool],
+    live: list[Candidate],
+    rungs: range,
+    seeds: Sequence[int],
+    report: Callable[[str], None],
 ) -> tuple[Candidate, int, list[Trial]]:
     """The candidate to fit all seeds with, the rung at which it arrived (or the last), all trials."""
-    live = [Candidate(*pair) for pair in product(NUM_PARTICLES, STEP_SIZES)]
     trials: list[Trial] = []
-    num_rungs = max(1, int(np.log2(budget / FIRST_COST)) + 1)
     limit = next(iter(pools.values())).check.limit
     was_settled, best_elbo = False, -np.inf
-    for rung in range(num_rungs):
+    for rung in rungs:
         tried: dict[Candidate, list[Trial]] = {candidate: [] for candidate in live}
         for pool in pools.values():
             for candidate, trial in _try(pool, live, seeds, rung):
@@ -180,7 +198,7 @@ def _find_candidate(
         trials += chain.from_iterable(tried.values())
         earlier_elbo = best_elbo
         best_elbo = float(np.fmax.reduce([best_elbo, *(trial.elbo for trial in trials)]))
-        rises = best_elbo - earlier_elbo > limit
+        rises = best_elbo - earlier_elbo > MAX_RISE * limit
         excess = {
             candidate: max(trial.excess(best_elbo) for trial in tried[candidate])
             for candidate in live
@@ -204,7 +222,7 @@ def _find_candidate(
             return (arrived or settled)[0], rung, trials
         was_settled = bool(settled)
         live = live[: max(MIN_CANDIDATES, -(-len(live) // 2))]
-    return live[0], num_rungs - 1, trials
+    return live[0], rungs[-1], trials
 
 
 def _try(

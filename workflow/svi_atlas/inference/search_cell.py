@@ -78,6 +78,7 @@ def search_and_draw(
             check,
             seeds=tuple(cell["seeds"]),
             budget=cell["budget"],
+            flow=guide_traits(cell["guide"]).flow,
             optimizer=Optimizer.from_dict(cell["optimizer"]),
             report=report,
             checkpoint=checkpoint,
