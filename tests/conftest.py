@@ -20,10 +20,11 @@ SLOW = {
     "contract": ("guides", "problems"),
     "unit/inference": (
         "acceleration", "cell", "checkpoint", "draws", "fit", "full_data", "guide_check", "guides",
-        "natural_gradient", "nonfinite", "predictive", "program",
+        "affine_gain", "laplace", "natural_gradient", "nonfinite", "optimality", "predictive", "program",
+        "search", "standard_base", "whitened",
     ),
     "unit/judgement": ("advice_followed", "planted_faults", "step_size_forecast"),
-    "unit/references": ("quadrature",),
+    "unit/references": ("equal_cost", "quadrature"),
     "unit/sbc": ("ranks", "refit", "uniformity"),
 }  # fmt: skip
 """Modules that drive a browser, compile programs of JAX in nearly every test, or simulate much."""

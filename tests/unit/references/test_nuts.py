@@ -10,6 +10,7 @@ import pytest
 
 from svi_atlas.errors import InputError
 from svi_atlas.inference.keys import purpose_key
+from svi_atlas.inference.laplace import Laplace
 from svi_atlas.inference.posterior import Posterior
 from svi_atlas.references import nuts
 
@@ -32,6 +33,49 @@ def test_gaussian_within_its_own_errors():
     assert (reference.mean_se["x"] < 0.03 * GAUSSIAN_SD).all()
     assert reference.draws["x"].shape == (10_000, 5)
     assert any("2,500 of 2,500 draws" in line for line in lines)
+
+
+@pytest.mark.slow
+def test_predictors_as_they_are_recorded_do_not_keep_chains_apart():
+    """A year and an income: the posterior is Normal, with a condition number of 10^11."""
+    rng = np.random.default_rng(5)
+    columns = [np.ones(60), np.arange(1950, 2010), rng.lognormal(10, 0.5, 60), rng.normal(size=60)]
+    design = np.column_stack(columns)
+    outcome = design @ np.array([-40.0, 0.02, 1e-4, 0.5]) + rng.normal(size=60)
+
+    def model(data):
+        weights = numpyro.sample("weights", dist.Normal(0.0, 100.0).expand([4]).to_event(1))
+        numpyro.sample("y", dist.Normal(design @ weights, 1.0), obs=outcome)
+
+    precision = design.T @ design + np.eye(4) / 1e4
+    mean = np.linalg.solve(precision, design.T @ outcome)
+    sd = np.sqrt(np.diag(np.linalg.inv(precision)))
+    reference = nuts.sample_posterior(
+        Posterior.from_model(model, {}, "here"), KEY, lambda line: None
+    )
+    assert reference.unreliable == ""
+    assert (np.abs(reference.mean["weights"] - mean) < 5 * reference.mean_se["weights"]).all()
+    assert (np.abs(reference.sd["weights"] - sd) < 5 * reference.sd_se["weights"]).all()
+    assert (reference.mean_se["weights"] < 0.03 * sd).all()
+
+
+def test_whitened_coordinates_go_there_and_back():
+    scale = np.array([[2.0, 0.0], [1.0, 3.0]])
+    whitened = nuts.AffinePosterior(None, np.array([1.0, -1.0]), scale)
+    positions = np.array([[3.0, 6.0], [1.0, -1.0]])
+    x = whitened.to_x(positions)
+    np.testing.assert_allclose(x, [[1.0, 2.0], [0.0, 0.0]], atol=1e-12)
+    np.testing.assert_allclose(whitened.to_position(x), positions)
+
+
+def test_chains_start_about_every_mode_that_is_high_enough():
+    posterior = Posterior.from_model(gaussian, {}, "here")
+    modes = np.array([np.arange(5.0), np.arange(5.0) + 20, np.arange(5.0) - 20])
+    laplace = Laplace(modes[0], np.diag(GAUSSIAN_SD), modes, np.array([0.0, -1.0, -1e4]), "")
+    starts = nuts.starts_near_modes(posterior, laplace, KEY)
+    near = np.abs(starts[:, None] - modes).max(-1).argmin(-1)
+    assert near.tolist() == [0, 1, 0, 1]
+    assert (np.abs(starts[[0, 2]] - modes[0]) < 10 * GAUSSIAN_SD).all()
 
 
 @pytest.mark.slow
