@@ -61,7 +61,8 @@ def test_predictors_as_they_are_recorded_do_not_keep_chains_apart():
 
 def test_whitened_coordinates_go_there_and_back():
     scale = np.array([[2.0, 0.0], [1.0, 3.0]])
-    whitened = nuts.AffinePosterior(None, np.array([1.0, -1.0]), scale)
+    posterior = Posterior.from_model(gaussian, {}, "here")
+    whitened = nuts.AffinePosterior(posterior, np.array([1.0, -1.0]), scale)
     positions = np.array([[3.0, 6.0], [1.0, -1.0]])
     x = whitened.to_x(positions)
     np.testing.assert_allclose(x, [[1.0, 2.0], [0.0, 0.0]], atol=1e-12)
