@@ -188,7 +188,7 @@ def _describe_fits(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
 def _what_was_done(fits: xr.Dataset) -> Columns:
     """Steps, cost and end of each fit; of a cell that failed only the steps that were planned."""
     if "steps_used" not in fits:
-        return {"num_steps": fits.attrs["num_steps"]}
+        return {"num_steps": np.full(coordinate(fits, "seed").shape, fits.attrs["num_steps"])}
     steps_used, arrived = fit_first(fits["steps_used"]), fit_first(fits["arrived"])
     return {
         "num_steps": steps_used,
