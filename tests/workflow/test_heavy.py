@@ -45,7 +45,7 @@ def test_reduced(project, name):
     table = store.read_table(project.path / f"{FOLDER}/{name}/diagnostics/{CELLS[name]}.parquet")
     with xr.open_dataset(project.path / f"{FOLDER}/{name}/fits/{CELLS[name]}.nc") as fit:
         assert fit.attrs["device"]
-        assert len(table) == fit.sizes["seed"] * fit.sizes["step_size"] > 1
+        assert len(table) == fit.sizes["seed"] * fit.sizes["setting"] > 1
         assert np.isfinite(fit["loss"]).all()
     assert np.isfinite(table["elbo"]).all()
     # KL(q||p) = ln Z - ELBO: no less than 0, within five standard errors.
