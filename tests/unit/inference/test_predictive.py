@@ -8,6 +8,7 @@ from scipy import stats
 
 from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.predictive import mock_data
+from svi_atlas.inference.schedules import Setting
 
 NUM_MOCK = 2000
 
@@ -24,7 +25,7 @@ def guide(data):
 def test_both_ways_follow_the_exact_predictive():
     data, seeds = {"y": np.zeros(3, np.float32)}, (1, 2)
     last = {"loc": jnp.array([[0.0], [2.0]])}
-    drawer = Drawer(model, lambda: guide, data, seeds, (0.1,), NUM_MOCK)
+    drawer = Drawer(model, lambda: guide, data, seeds, (Setting("constant", 0.1),), NUM_MOCK)
     draws = drawer({"loc": last["loc"][None]})
     mock = mock_data(model, lambda: guide, data, last, draws, seeds, NUM_MOCK)
     assert list(mock) == ["mock_draws.y", "mock_guide.y"]
