@@ -16,7 +16,9 @@ EARLIER = xr.Dataset(
         "unconstrained.loc": ((*DIMS, "loc_0"), LOC),
         "unconstrained.net.0.w": ((*DIMS, "w_0"), NET),
         "loss": (("seed", "setting", "step"), np.zeros((2, 3, 5))),
-    }
+        "steps_used": (("seed", "setting"), np.full((2, 3), 20)),
+    },
+    {"snapshot_step": ("snapshot", [10, 20])},
 )
 
 
@@ -30,6 +32,24 @@ def test_the_last_snapshot_in_the_structure_of_the_parameters():
     np.testing.assert_array_equal(start["loc"], LOC[:, :, -1])
     np.testing.assert_array_equal(start["net"][0]["w"], NET[:, :, -1])
     assert start["loc"].dtype == np.float32
+
+
+def test_each_fit_ends_at_its_own_last_step():
+    """Fits that arrived after 10 steps have no snapshot after 20."""
+    early = EARLIER["steps_used"].copy(data=[[20, 10, 20], [10, 20, 20]])
+    kept = EARLIER["snapshot_step"] <= early
+    earlier = EARLIER.assign(
+        {"steps_used": early}
+        | {
+            name: EARLIER[name].where(kept)
+            for name in ("unconstrained.loc", "unconstrained.net.0.w")
+        }
+    )
+    start = start_from(earlier, like(loc=(2,), w=(4,)))
+    last = (early.to_numpy() > 10).astype(int)
+    expected = np.take_along_axis(LOC, last[:, :, None, None], axis=2)[:, :, 0]
+    np.testing.assert_array_equal(start["loc"], expected)
+    assert np.isfinite(start["net"][0]["w"]).all()
 
 
 @pytest.mark.parametrize(

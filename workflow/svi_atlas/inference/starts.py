@@ -20,7 +20,8 @@ def start_from(dataset: xr.Dataset, like: PyTree) -> PyTree[Float[np.ndarray, "s
     Parameters
     ----------
     dataset
-        The earlier fits: variables `unconstrained.<name>` (seed, setting, snapshot, *shape).
+        The earlier fits: variables `unconstrained.<name>` (seed, setting, snapshot, *shape), whose
+        snapshots after the end of a fit, `steps_used` (seed, setting), hold nothing.
     like
         Unconstrained parameters of the fits that are to start, a pytree of (seed, setting, *shape).
 
@@ -34,8 +35,16 @@ def start_from(dataset: xr.Dataset, like: PyTree) -> PyTree[Float[np.ndarray, "s
         If the earlier fits have other parameters, or parameters of other shapes.
     """
     prefix = "unconstrained."
+    last = {}
+    if "steps_used" in dataset:  # no fit of a cell that failed has any
+        last["snapshot"] = xr.DataArray(
+            np.searchsorted(dataset["snapshot_step"], dataset["steps_used"]),
+            dims=("seed", "setting"),
+        )
     ends = {
-        str(name).removeprefix(prefix): values.isel(snapshot=-1).to_numpy()
+        str(name).removeprefix(prefix): values.isel(last)
+        .transpose("seed", "setting", ...)
+        .to_numpy()
         for name, values in dataset.data_vars.items()
         if str(name).startswith(prefix)
     }
