@@ -20,7 +20,7 @@ from svi_atlas.analysis.statements._text import range_over_seeds
 from svi_atlas.formatting import MINUS, MISSING, count_of
 from svi_atlas.judgement.families import Family
 from svi_atlas.judgement.ranking import grid_fits
-from svi_atlas.results.inputs import Fits, References
+from svi_atlas.results.inputs import Fits, References, with_schedule
 
 FITS = {"excess_losses": {"label": ["particles-*"]}}
 """Which fits an analysis reads."""
@@ -103,7 +103,7 @@ def excess_losses(table: pd.DataFrame, fits: Fits, reference: References) -> pd.
 def _excess_of_guide(fits: Fits, family: Family, step_size: float, floor: float) -> pd.DataFrame:
     parts = []
     for count, label in sorted(family.labels.items()):
-        cell = fits[family.model, family.guide, label]
+        cell = with_schedule(fits[family.model, family.guide, label], family.schedule)
         if "message" in cell.attrs or step_size not in cell["step_size"]:
             continue
         edges = log_bins(cell.sizes["step"], NUM_BINS)

@@ -23,9 +23,12 @@ from svi_atlas.formatting import MISSING, count_of
 from svi_atlas.guide_traits import guide_traits
 from svi_atlas.judgement.families import Family, families
 from svi_atlas.judgement.ranking import best_settings, grid_fits
-from svi_atlas.results.inputs import Fits
+from svi_atlas.results.inputs import Fits, with_schedule
 
-FITS = {"arrivals": {"label": ["particles-*"]}, "guide_costs": {"label": ["particles-*"]}}
+FITS = {
+    "arrivals": {"label": ["particles-*", "search"]},
+    "guide_costs": {"label": ["particles-*", "search"]},
+}
 """Which fits an analysis reads."""
 
 ARRIVAL_TOLERANCE = 0.1
@@ -87,7 +90,7 @@ def arrivals(table: pd.DataFrame, fits: Fits, thresholds: Mapping[str, float]) -
         family = choice.family
         if choice.step_size is None:
             continue
-        cell = fits[family.model, family.guide, choice.label]
+        cell = with_schedule(fits[family.model, family.guide, choice.label], family.schedule)
         steps = _steps_needed(cell["loss"].sel(step_size=choice.step_size))
         seeds = family.of(known)
         seeds = seeds[seeds["label"] == choice.label]
@@ -140,7 +143,7 @@ def guide_costs(table: pd.DataFrame, fits: Fits, arrivals: pd.DataFrame) -> pd.D
         setting = family.of(fits_with_elbo(table))
         setting = setting[setting["label"] == choice.label]
         setting = setting[np.isclose(setting["step_size"], choice.step_size)]
-        cell = fits[family.model, family.guide, choice.label]
+        cell = with_schedule(fits[family.model, family.guide, choice.label], family.schedule)
         own = (arrivals["model"] == family.model) & (arrivals["guide"] == family.guide)
         steps = arrivals.loc[own & (arrivals["quantity"] == "steps"), "value"]
         rows.append(

@@ -16,7 +16,7 @@ from svi_atlas.analysis.statements._selection import (
 )
 from svi_atlas.analysis.statements._text import range_over_seeds
 from svi_atlas.judgement.families import Family
-from svi_atlas.results.inputs import Fits
+from svi_atlas.results.inputs import Fits, with_schedule
 
 FITS = {"loss_noise": {"label": ["particles-*"]}}
 """Which fits an analysis reads."""
@@ -57,7 +57,8 @@ def _noise_of_guide(table: pd.DataFrame, fits: Fits, family: Family) -> list[pd.
         step_sizes = sorted(step_size for other, step_size in settings if other == count)
         if not step_sizes:
             continue
-        cell = fits[family.model, family.guide, label].sel(step_size=step_sizes)
+        cell = with_schedule(fits[family.model, family.guide, label], family.schedule)
+        cell = cell.sel(step_size=step_sizes)
         loss = cell["loss"].transpose("step_size", "seed", "step")
         length = max(2, round(TAIL * cell.sizes["step"]))
         tail = loss.isel(step=slice(-length, None)).to_numpy()
