@@ -18,9 +18,10 @@ class Family:
     ----------
     block
         "grid" or "search".
+    title
+        The guide; its schedule, or "search", if there are several of these.
     name
-        The guide; its schedule, or "search", if there are several of these; its model if the experiment
-        has several.
+        The title on lines of its own, and the model if the experiment has several.
     labels
         The cell's label by number of particles.
     """
@@ -29,6 +30,7 @@ class Family:
     guide: str
     schedule: str
     block: str
+    title: str
     name: str
     labels: dict[int, str]
 
@@ -55,9 +57,11 @@ def families(table: pd.DataFrame) -> list[Family]:
         lines = [guide]
         if several_ways:
             lines.append("search" if block == "search" else schedule)
+        title = ", ".join(lines)
         if several_models:
             lines.append(f"on {model}")
-        found.append(Family(model, guide, schedule, block, "\n".join(lines), _labels(rows)))
+        name = "\n".join(lines)
+        found.append(Family(model, guide, schedule, block, title, name, _labels(rows)))
     return found
 
 

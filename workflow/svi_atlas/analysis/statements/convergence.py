@@ -18,8 +18,8 @@ from svi_atlas.analysis.statements._selection import (
 )
 from svi_atlas.analysis.statements._text import range_over_seeds
 from svi_atlas.formatting import MINUS, MISSING, count_of
-from svi_atlas.judgement.families import Family
-from svi_atlas.judgement.ranking import grid_fits
+from svi_atlas.judgement.families import Family, families
+from svi_atlas.judgement.ranking import FAMILY, grid_fits
 from svi_atlas.results.inputs import Fits, References, with_schedule
 
 FITS = {"excess_losses": {"label": ["particles-*"]}}
@@ -59,8 +59,8 @@ def share_changes(table: pd.DataFrame) -> pd.DataFrame:
     fits = fits_with_elbo(table)
     fits = fits[fits["guide"].isin([family.guide for family in sampled_families(table)])]
     rows = []
-    for (model, guide, step_size), setting in fits.groupby(
-        ["model", "guide", "step_size"], sort=False
+    for (model, guide, _, _, step_size), setting in fits.groupby(
+        [*FAMILY, "step_size"], sort=False
     ):
         adequate = (setting["verdict"] == "adequate").groupby(setting["num_particles"])
         share, count = adequate.mean().iloc[[0, -1]], adequate.count().iloc[[0, -1]]
@@ -148,9 +148,7 @@ def loss_levels(excess_losses: pd.DataFrame) -> pd.DataFrame:
     """
     columns = [*KEYS, "num_particles", "seed", "at_end", "at_draws"]
     parts = []
-    for _, losses in excess_losses[excess_losses["note"].isna()].groupby(
-        ["model", "guide"], sort=False
-    ):
+    for _, losses in excess_losses[excess_losses["note"].isna()].groupby("family", sort=False):
         fewest = losses[losses["num_particles"] == losses["num_particles"].min()]
         draws = fewest["draws"].max()
         for _, cell in losses.groupby("num_particles"):
@@ -168,7 +166,7 @@ def level_changes(loss_levels: pd.DataFrame) -> pd.DataFrame:
     One row per guide: `change` (nats) and its standard `error`.
     """
     rows = []
-    for (model, guide), levels in loss_levels.groupby(["model", "guide"], sort=False):
+    for (model, guide, _), levels in loss_levels.groupby(["model", "guide", "family"], sort=False):
         by_count = {
             int(cell["num_particles"].iloc[0]): cell["at_draws"]
             for _, cell in levels.groupby("num_particles")
@@ -184,15 +182,16 @@ def convergence_table(table: pd.DataFrame, loss_levels: pd.DataFrame) -> pd.Data
     """Each guide at its best step size, by number of particles: medians and ranges over the seeds."""
     fits = fits_with_elbo(table)
     rows = []
-    keys = ["model", "guide", "num_particles", "step_size"]
+    by_name = {family.name: family for family in families(table)}
+    keys = ["model", "family", "num_particles", "step_size"]
     for _, levels in loss_levels.groupby(keys, sort=False):
-        model, guide, count, step_size = levels[keys].iloc[0]
-        setting = fits[(fits["model"] == model) & (fits["guide"] == guide)]
+        model, name, count, step_size = levels[keys].iloc[0]
+        setting = by_name[name].of(fits)
         setting = setting[setting["num_particles"] == count]
         setting = setting[np.isclose(setting["step_size"], step_size)]
         rows.append(
             {
-                "guide": guide,
+                "guide": by_name[name].title,
                 "model": model,
                 "num_particles": int(count),
                 "step_size": step_size,
@@ -202,7 +201,7 @@ def convergence_table(table: pd.DataFrame, loss_levels: pd.DataFrame) -> pd.Data
                 "at_draws": range_over_seeds(levels["at_draws"]),
             }
         )
-    columns = ["guide", *keys[:1], *keys[2:], "adequate", "kl", "at_end", "at_draws"]
+    columns = ["guide", "model", *keys[2:], "adequate", "kl", "at_end", "at_draws"]
     return with_labels(
         pd.DataFrame(rows, columns=columns),
         {

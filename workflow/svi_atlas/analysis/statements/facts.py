@@ -10,7 +10,7 @@ from svi_atlas.analysis import _tables
 from svi_atlas.analysis.statements._text import share
 from svi_atlas.guide_traits import guide_traits
 from svi_atlas.judgement.families import families
-from svi_atlas.judgement.ranking import grid_fits
+from svi_atlas.judgement.ranking import FAMILY, grid_fits
 from svi_atlas.results.store import spec_of
 
 SQUARE_ROOT_EXPONENT = 0.5
@@ -39,7 +39,7 @@ def facts(
     A statement that the experiment cannot test has an empty text.
     """
     grid = grid_fits(table)
-    settings = grid.groupby(["model", "guide", "label", "step_size"]).size()
+    settings = grid.groupby([*FAMILY, "label", "step_size"]).size()
     return _tables.facts(
         experiment_page=f"{spec_of(table)['experiment']}.html",
         num_fits=f"{len(grid):,}",

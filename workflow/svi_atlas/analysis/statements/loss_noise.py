@@ -93,7 +93,7 @@ def loss_noise_ranges(loss_noise: pd.DataFrame) -> pd.DataFrame:
         )
     ranges = pd.DataFrame(rows, columns=[*KEYS, "low", "median", "high", "note"])
     ranges = ranges.sort_values("num_particles", kind="stable")
-    settings = ranges.groupby(["model", "guide", "step_size"], dropna=False)
+    settings = ranges.groupby(["family", "step_size"], dropna=False)
     first = settings[["num_particles", "median"]].transform("first")
     expected = first["median"] * np.sqrt(first["num_particles"] / ranges["num_particles"])
     return ranges.assign(expected=expected).sort_index()
@@ -106,8 +106,8 @@ def noise_exponents(loss_noise: pd.DataFrame) -> pd.DataFrame:
     noise as text for the page, and the `median` of the exponent with its standard `error`.
     """
     rows = []
-    for (model, guide, step_size), fits in loss_noise.groupby(
-        ["model", "guide", "step_size"], sort=False
+    for (model, guide, _, step_size), fits in loss_noise.groupby(
+        ["model", "guide", "family", "step_size"], sort=False
     ):
         noise = fits.pivot(index="seed", columns="num_particles", values="noise")
         fewest, most = int(noise.columns.min()), int(noise.columns.max())
