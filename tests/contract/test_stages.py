@@ -43,12 +43,28 @@ grid:
 study: {tuning: [blunt], held_out: [lopsided]}
 figures: [rates]
 """
-"""The finished run has jobs of every stage but one; this experiment adds that of error rates."""
 
-ONE_JOB_IS_ENOUGH = ("data", "reference", "fit", "diagnose", "sbc_refit")
+SEARCHED = """\
+title: A line whose fits are searched for
+problem: examples/own_model/line.py
+data: {observed: 1.5}
+heavy: true
+num_draws: 200
+num_snapshots: 20
+search: {seeds: 2, budget: 20000, guides: [AutoNormal]}
+nuts: {seeds: 2, budgets: [500]}
+"""
+"""The finished run has jobs of the other stages; these experiments add those of rates, search and NUTS."""
+
+ONE_JOB_IS_ENOUGH = ("data", "laplace", "reference", "fit", "diagnose", "sbc_refit")
 """Stages whose jobs differ only in their settings; of these the first one is run."""
 
-STUDY_FILES = ("results/study/rates.csv", "results/study/figures/rates.svg")
+MORE_FILES = (
+    "results/study/rates.csv",
+    "results/study/figures/rates.svg",
+    "results/searched/diagnostics.csv",
+    "results/searched/nuts/line.parquet",
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +72,9 @@ def project(finished, tmp_path_factory):
     """A finished run with jobs of every stage."""
     project = finished.copy(tmp_path_factory.mktemp("stages") / "project")
     project.write("config/experiments/study.yaml", STUDY)
-    project.write("config/config.yaml", CONFIG.replace("line]", "line, study]"))
-    project.run(*STUDY_FILES)
+    project.write("config/experiments/searched.yaml", SEARCHED)
+    project.write("config/config.yaml", CONFIG.replace("line]", "line, study, searched]"))
+    project.run(*MORE_FILES)
     return project
 
 
@@ -146,7 +163,7 @@ def assert_equal_results(one, other):
 @pytest.mark.slow
 def test_a_rule_gives_each_job_the_files_of_its_spec(project, jobs):
     process = project.snakemake(
-        "--detailed-summary", "--nolock", "--quiet", "all", "--", "all", *STUDY_FILES
+        "--detailed-summary", "--nolock", "--quiet", "all", "--", "all", *MORE_FILES
     )
     assert process.returncode == 0, process.stdout
     lines = [line.split("\t") for line in process.stdout.splitlines() if line.count("\t") > 5]

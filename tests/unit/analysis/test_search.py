@@ -65,14 +65,14 @@ def test_families_from_cheap_to_expressive(table, searches):
         "3 of 3",
     )
     assert second.whitened.startswith("no: uniform, since")
-    assert third.note == "not tried: AutoMultivariateNormal is adequate"
-    assert third.setting == "\N{EN DASH}"
+    assert third.setting == "not tried: AutoMultivariateNormal is adequate"
+    assert third.arrived == "\N{EN DASH}"
 
 
 def test_a_family_that_failed_has_its_message(table):
     searches = MadeUpFits({("m", MEAN_FIELD, "search"): dataset(message="ValueError: no")})
     (row,) = search_families(table, searches).itertuples()
-    assert row.note == "failed: ValueError: no"
+    assert row.setting == "failed: ValueError: no"
 
 
 def overview(*tables):

@@ -1,14 +1,19 @@
 """The search on posteriors whose families are known, and its own accounts."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+from numpyro.infer import SVI, Trace_ELBO
+from numpyro.optim import Adam
 
 from svi_atlas.inference import search as search_module
 from svi_atlas.inference.checkpoint import Checkpoint
+from svi_atlas.inference.guides import guide_factory
 from svi_atlas.inference.laplace import Laplace, to_dataset
+from svi_atlas.inference.schedules import SCHEDULES
 from svi_atlas.inference.search_cell import search_and_draw
 from svi_atlas.records import Problem
 
@@ -56,6 +61,33 @@ def test_all_seeds_arrive_at_the_posterior(found):
     np.testing.assert_allclose(dataset["site.x"].mean("draw")[0, ..., 0], 3.0, atol=0.2)
     scale = dataset["param.auto_scale_tril"].isel(iterate=0, setting=0).to_numpy()
     np.testing.assert_allclose(scale @ scale.swapaxes(1, 2), [COVARIANCE] * 5, atol=0.1)
+
+
+@pytest.mark.slow
+def test_its_fits_equal_svi_run_with_the_same_schedule(found):
+    """Rounds of twice as many steps, each a cosine from half the peak of the one before."""
+    dataset, _ = found
+    make_guide = guide_factory(
+        PROBLEM, "m", "AutoMultivariateNormal", {"class": "AutoMultivariateNormal", "whitened": True}, ROUGH
+    )  # fmt: skip
+    arrived = dataset["trial_arrived"] & (dataset["trial_num_particles"] == dataset.num_particles)
+    first = int(dataset["trial_num_steps"].where(arrived).max())
+    ends = first * (2 ** np.arange(1, 6) - 1)
+
+    def step_size(step):
+        number = jnp.searchsorted(jnp.asarray(ends), step, side="right")
+        begin = jnp.concatenate([jnp.zeros(1), jnp.asarray(ends, float)])[number]
+        share = (step - begin) / (first * 2.0**number)
+        return float(dataset["step_size"][0]) * 0.5**number * SCHEDULES["cosine"](share)
+
+    loss = Trace_ELBO(num_particles=dataset.attrs["num_particles"])
+    svi = SVI(correlated, make_guide(), Adam(step_size), loss)
+    for place in (0, int(np.argmax(dataset["steps_used"].to_numpy()[:, 0]))):
+        num_steps = int(dataset["steps_used"][place, 0])
+        key = jax.random.PRNGKey(SEEDS[place])
+        result = svi.run(key, num_steps, DATA, progress_bar=False, stable_update=True)
+        losses = dataset["loss"][place, 0].to_numpy()[:num_steps]
+        np.testing.assert_allclose(losses, result.losses, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.slow

@@ -21,18 +21,17 @@ LABELS = {
     "evaluations": "gradient evaluations of a fit",
     "trials": "trials",
     "trial_evaluations": "gradient evaluations of all trials",
-    "note": "note",
 }
 
 
 def search_families(table: pd.DataFrame, searches: Fits) -> pd.DataFrame:
     """One row per model and family, from cheap to expressive.
 
-    Columns: whether it was `whitened`, or why not; the `setting` that was found; how many of its fits
+    Columns: whether it was `whitened`, or why not; the `setting` that was found, or why there is none: the
+    family failed or was not tried; how many of its fits
     have `arrived` within the budget and are `adequate`, at the last or the averaged iterate, whichever
     is more; `evaluations`, the gradient evaluations of a fit (median); the number of `trials` and
-    `trial_evaluations`, the gradient evaluations of all of them; a `note` on a family that failed or
-    was not tried.
+    `trial_evaluations`, the gradient evaluations of all of them.
     """
     fits = table[table["block"] == "search"]
     rows = [
@@ -58,13 +57,13 @@ def _from_cheap_to_expressive(searches: Fits) -> Iterator[tuple[str, str, str]]:
 
 
 def _describe(fits: pd.DataFrame, dataset: xr.Dataset) -> dict:
-    row = dict.fromkeys(LABELS, MISSING) | {"note": ""}
+    row = dict.fromkeys(LABELS, MISSING)
     del row["guide"]
     if "skipped" in dataset.attrs:
-        return row | {"note": f"not tried: {dataset.attrs['skipped']}"}
+        return row | {"setting": f"not tried: {dataset.attrs['skipped']}"}
     row["whitened"] = "yes" if dataset.attrs["whitened"] else f"no: {dataset.attrs['start']}"
     if "message" in dataset.attrs:
-        return row | {"note": f"failed: {dataset.attrs['message']}"}
+        return row | {"setting": f"failed: {dataset.attrs['message']}"}
     adequate = (fits[["verdict", "verdict_averaged"]] == "adequate").sum().max()
     return row | {
         "setting": _setting(fits),
