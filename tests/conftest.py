@@ -4,8 +4,11 @@ On several threads JAX's triangular solve (full-rank guides) may wait for a thre
 it, and a test hangs: seen with jaxlib 0.10.2 on two cores.
 """
 
+import atexit
 import fcntl
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,13 @@ from support import Project
 from svi_atlas.jobs.runtime import limit_threads
 
 limit_threads(1)  # before JAX is imported
+
+COMPILED = "JAX_COMPILATION_CACHE_DIR"
+if COMPILED not in os.environ:  # of all processes of the tests: most of their time goes into compilation
+    folder = tempfile.mkdtemp(prefix="compiled-")
+    os.environ[COMPILED] = folder
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 SLOW = {
     "browser": ("pages",),

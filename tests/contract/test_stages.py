@@ -51,7 +51,7 @@ data: {observed: 1.5}
 heavy: true
 num_draws: 200
 num_snapshots: 20
-search: {seeds: 2, budget: 20000, guides: [AutoNormal]}
+search: {seeds: 2, budget: 20000, guides: [AutoDiagonalNormal]}
 nuts: {seeds: 2, budgets: [500]}
 """
 """The finished run has jobs of the other stages; these experiments add those of rates, search and NUTS."""
@@ -62,7 +62,7 @@ ONE_JOB_IS_ENOUGH = ("data", "laplace", "reference", "fit", "diagnose", "sbc_ref
 MORE_FILES = (
     "results/study/rates.csv",
     "results/study/figures/rates.svg",
-    "results/searched/diagnostics.csv",
+    "results/searched/table.parquet",
     "results/searched/nuts/line.parquet",
 )
 
