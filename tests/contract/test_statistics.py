@@ -62,6 +62,8 @@ def make_inputs(kind, scale=1):
                 draws={"x": draws},
                 reference_mean={"x": np.asarray(0.0)},
                 reference_sd={"x": np.asarray(1.0)},
+                reference_mean_se={},
+                reference_sd_se={"x": np.asarray(1e-3 / np.sqrt(scale))},
                 reference_draws={"x": rng.normal(size=50 * num_draws)},
                 mode_centres={"x": np.array([-1.0, 1.0])},
                 mode_masses=np.array([0.5, 0.5]),

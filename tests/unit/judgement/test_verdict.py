@@ -37,14 +37,36 @@ GOOD = {
     "missed_mode": "",
     "khat": 0.2,
     "tail_share": 0.2,
+    "elbo_gap": 0.0001,
+    "elbo_gap_se": 0.0001,
+    "elbo_gap_averaged": 0.0001,
+    "elbo_gap_se_averaged": 0.0001,
+    "gap_parameters": 2,
+    "elbo_deficit": 0.0,
+    "mass_elsewhere": 0.0,
+    "is_point": 0.0,
     "mean_error": 0.01,
     "mean_error_se": 0.016,
+    "mean_error_low": 0.0,
+    "mean_error_noise": 0.03,
+    "sd_error_low": 0.0,
+    "sd_error_noise": 0.02,
+    "psis_mean_error": 0.01,
+    "psis_mean_error_se": 0.01,
+    "psis_mean_error_low": 0.0,
+    "psis_mean_error_noise": 0.02,
+    "psis_sd_ratio": 1.01,
+    "psis_sd_ratio_se": 0.01,
+    "psis_sd_error_low": 0.0,
+    "psis_sd_error_noise": 0.02,
     "sd_ratio": 1.01,
     "sd_ratio_se": 0.011,
     "khat_averaged": 0.1,
     "tail_share_averaged": 0.1,
     "mean_error_averaged": 0.01,
+    "mean_error_low_averaged": 0.0,
     "sd_ratio_averaged": 1.0,
+    "sd_error_low_averaged": 0.0,
 }
 
 
@@ -69,7 +91,23 @@ def test_a_growing_fall_is_no_matter_where_the_evidence_bounds_the_loss():
     assert judged(loss_acceleration_z=4.0, evidence_violation_z=np.nan)["verdict"] == "adequate"
 
 
-BAD_AVERAGE = {"mean_error_averaged": 0.5, "sd_ratio_averaged": 0.5, "khat_averaged": 1.5}
+NO_REFERENCE = {
+    f"{name}{suffix}": np.nan
+    for name in ("mean_error", "mean_error_low", "mean_error_noise", "sd_ratio", "sd_error_low")
+    for suffix in ("", "_averaged")
+}
+"""Then what the fits say themselves counts."""
+
+UNKNOWN_GAP = {"elbo_gap": np.nan, "elbo_gap_se": np.nan}
+"""Then the signs of drift count."""
+
+BAD_AVERAGE = {
+    "mean_error_averaged": 0.5,
+    "mean_error_low_averaged": 0.4,
+    "sd_ratio_averaged": 0.5,
+    "sd_error_low_averaged": 0.4,
+    "khat_averaged": 1.5,
+}
 """The average is no better: the family is at fault, not the noise of the last iterate."""
 
 VIOLATIONS = [
@@ -94,12 +132,20 @@ VIOLATIONS = [
         "not_converged",
         ["0.003", "0.0005"],
     ),
-    ("rhat", {"rhat": 1.7}, "not_converged", ["1.70", "1.1"]),
-    ("rhat", {"rhat": np.inf, "ess": np.nan}, "not_converged", ["inf"]),
-    ("ess", {"ess": 11.0}, "not_converged", ["11", "25"]),
-    ("loss_drift", {"loss_drift": -0.3}, "not_converged", ["0.300"]),
-    ("averaging_gain", {"averaging_gain": 0.4}, "not_converged", ["0.400"]),
-    ("last_iterate", {"mean_error": 0.4}, "not_converged", ["0.40"]),
+    ("elbo_deficit", {"elbo_deficit": 2.5}, "not_converged", ["2.5", "local optimum"]),
+    ("rhat", {"rhat": 1.7, **UNKNOWN_GAP}, "not_converged", ["1.70", "1.1"]),
+    ("rhat", {"rhat": np.inf, "ess": np.nan, **UNKNOWN_GAP}, "not_converged", ["inf"]),
+    ("ess", {"ess": 11.0, **UNKNOWN_GAP}, "not_converged", ["11", "25"]),
+    ("loss_drift", {"loss_drift": -0.3, **UNKNOWN_GAP}, "not_converged", ["0.300"]),
+    ("averaging_gain", {"averaging_gain": 0.4, **UNKNOWN_GAP}, "not_converged", ["0.400"]),
+    (
+        "last_iterate",
+        {"mean_error": 0.4, "mean_error_low": 0.37, **UNKNOWN_GAP},
+        "not_converged",
+        ["0.40"],
+    ),
+    ("is_point", {"is_point": 1.0}, "inadequate", ["point"]),
+    ("mass_elsewhere", {"mass_elsewhere": 0.4}, "inadequate", ["40%"]),
     ("outside_support", {"outside_support": 0.04}, "inadequate", ["4.00%"]),
     (
         "missed_mass",
@@ -108,9 +154,26 @@ VIOLATIONS = [
         ["x = 3", "50%"],
     ),
     ("khat", {"khat": 0.95, **BAD_AVERAGE}, "inadequate", ["0.95"]),
-    ("mean_error", {"mean_error": 0.3, **BAD_AVERAGE}, "inadequate", ["0.30"]),
-    ("sd_ratio", {"sd_ratio": 0.6, **BAD_AVERAGE}, "inadequate", ["0.60"]),
-    ("sd_ratio", {"sd_ratio": 1.6, **BAD_AVERAGE}, "inadequate", ["1.60"]),
+    (
+        "mean_error",
+        {"mean_error": 0.3, "mean_error_low": 0.27, **BAD_AVERAGE},
+        "inadequate",
+        ["0.30"],
+    ),
+    ("sd_ratio", {"sd_ratio": 0.6, "sd_error_low": 0.37, **BAD_AVERAGE}, "inadequate", ["0.60"]),
+    ("sd_ratio", {"sd_ratio": 1.6, "sd_error_low": 0.56, **BAD_AVERAGE}, "inadequate", ["1.60"]),
+    (
+        "psis_mean_error",
+        {**NO_REFERENCE, "psis_mean_error": 0.3, "psis_mean_error_low": 0.27},
+        "inadequate",
+        ["0.30"],
+    ),
+    (
+        "psis_sd_ratio",
+        {**NO_REFERENCE, "psis_sd_ratio": 0.7, "psis_sd_error_low": 0.27},
+        "inadequate",
+        ["0.70"],
+    ),
 ]
 """(check, changes of a good fit that violate it, verdict, numbers that the reason names)."""
 
@@ -122,6 +185,7 @@ def test_a_planted_violation_is_found_and_named(statistic, changes, verdict, num
     assert result["deciding"] == statistic
     for number in numbers:
         assert number in result["reason"]
+    assert result["converged"] is not pd.NA
     assert result["converged"] == (verdict == "inadequate")
 
 
@@ -142,7 +206,7 @@ def test_indirect_checks_are_no_violation_where_the_optimality_gap_is_known():
 
 
 def test_the_reason_of_a_fit_that_has_not_converged_names_a_missed_mode_too():
-    result = judged(rhat=1.7, missed_mass=0.5, missed_mode="x = 3")
+    result = judged(rhat=1.7, missed_mass=0.5, missed_mode="x = 3", **UNKNOWN_GAP)
     assert result["deciding"] == "rhat"
     assert "x = 3" in result["reason"]
 
@@ -152,7 +216,12 @@ def test_every_check_has_a_planted_violation():
 
 
 def test_every_verdict_is_reached():
-    rows = [{"message": "ValueError: no"}, *(changes for _, changes, *_ in VIOLATIONS), {}]
+    rows = [
+        {"message": "ValueError: no"},
+        *(changes for _, changes, *_ in VIOLATIONS),
+        {},
+        UNKNOWN_GAP,
+    ]
     result = judge(pd.DataFrame([{**GOOD, **row} for row in rows]), THRESHOLDS)
     assert set(result["verdict"]) == set(VERDICTS)
 
@@ -160,14 +229,17 @@ def test_every_verdict_is_reached():
 def test_a_worse_verdict_hides_the_others():
     everything = {name: value for _, changes, *_ in VIOLATIONS for name, value in changes.items()}
     assert judged(**everything)["verdict"] == "diverged"
-    assert judged(rhat=2.0, sd_ratio=0.5, **BAD_AVERAGE)["verdict"] == "not_converged"
+    assert (
+        judged(rhat=2.0, sd_ratio=0.5, sd_error_low=0.4, **BAD_AVERAGE, **UNKNOWN_GAP)["verdict"]
+        == "not_converged"
+    )
 
 
 def test_converged_and_adequate_are_two_questions():
-    drifting = judged(rhat=2.0)
+    drifting = judged(elbo_gap=0.003)
     assert not drifting["converged"]
     assert drifting["adequate"]
-    wrong = judged(sd_ratio=0.5, **BAD_AVERAGE)
+    wrong = judged(sd_ratio=0.5, sd_error_low=0.4, **BAD_AVERAGE)
     assert wrong["converged"]
     assert not wrong["adequate"]
 
@@ -195,32 +267,50 @@ def test_failed_fits_beside_others_and_alone():
     assert alone["verdict"].tolist() == ["failed"]
 
 
+def test_without_a_reference_the_fits_are_their_own_check():
+    result = judged(**NO_REFERENCE, missed_mass=np.nan, reference_unreliable="R-hat of x is 1.2")
+    assert (result["verdict"], result["grade"]) == ("adequate", "self")
+    assert "no reference" in result["reason"]
+    assert judged()["grade"] == "reference"
+
+
+def test_with_a_reference_it_decides_and_not_the_importance_weights():
+    assert judged(psis_mean_error=0.5, psis_mean_error_low=0.4)["verdict"] == "adequate"
+
+
+WITHOUT = {name: np.nan for name in GOOD if name.startswith(("mean_error", "sd_", "psis", "khat"))}
+
+
 @pytest.mark.parametrize(
-    "missing",
+    ("changes", "deciding", "word"),
     [
-        ["mean_error", "sd_ratio", "mean_error_averaged", "sd_ratio_averaged"],
-        ["khat"],
-        [name for name in GOOD if name.startswith(("mean_error", "sd_ratio", "khat", "support"))],
+        (UNKNOWN_GAP, "gap_unknown", "could not be computed"),
+        ({"elbo_gap": 0.0003, "elbo_gap_se": 0.001}, "gap_unknown", "0.0003 ± 0.001"),
+        (WITHOUT, "not_computed", "khat"),
+        (
+            {**WITHOUT, "reference_unreliable": "R-hat is 1.2"},
+            "reference_unreliable",
+            "R-hat is 1.2",
+        ),
+        # The noise falls with the root of the number of draws.
+        ({"num_draws": 400, "mean_error_noise": 0.2}, "too_few_draws", "about 1600 are needed"),
+        ({**NO_REFERENCE, "psis_sd_error_noise": 0.3}, "too_few_draws", "36000"),
     ],
 )
-def test_without_a_reference_nothing_is_adequate(missing):
-    result = judged(**dict.fromkeys(missing, np.nan), missed_mass=np.nan)
+def test_what_cannot_be_decided_is_unjudged_and_says_why(changes, deciding, word):
+    result = judged(**changes)
+    assert (result["verdict"], result["deciding"]) == ("unjudged", deciding)
+    assert word in result["reason"]
     assert result["adequate"] is pd.NA
-    assert result["converged"]
-    assert result["verdict"] != "adequate"
-    assert result["deciding"] == "not_computed"
-    assert missing[0] in result["reason"] or "khat" in result["reason"]
 
 
-def test_an_unreliable_reference_is_named():
-    unknown = dict.fromkeys(["mean_error", "sd_ratio"], np.nan)
-    result = judged(**unknown, reference_unreliable="R-hat of x is 1.2")
-    assert result["deciding"] == "reference_unreliable"
-    assert "R-hat of x is 1.2" in result["reason"]
+@pytest.mark.parametrize("missing", [UNKNOWN_GAP, NO_REFERENCE, {"mean_error_noise": 0.2}])
+def test_what_is_missing_hides_no_violation(missing):
+    assert judged(**missing, outside_support=0.5)["verdict"] == "inadequate"
 
 
 def test_what_is_known_can_still_condemn():
-    result = judged(khat=1.2, mean_error=np.nan, sd_ratio=np.nan, **BAD_AVERAGE)
+    result = judged(**NO_REFERENCE, khat=1.2)
     assert result["verdict"] == "inadequate"
     assert result["adequate"] == False  # noqa: E712 (not missing)
     assert result["deciding"] == "khat"
@@ -230,17 +320,17 @@ def test_signs_of_drift_count_only_where_the_optimality_gap_is_not_known():
     drifting = {"rhat": 1.7, "ess": 3.0, "loss_drift": -0.3, "averaging_gain": 0.4}
     assert judged(**drifting, elbo_gap=0.0001, elbo_gap_se=0.0001)["verdict"] == "adequate"
     assert judged(**drifting, elbo_gap=0.0001, elbo_gap_se=0.01)["verdict"] == "not_converged"
-    assert judged(elbo_gap=0.0001, elbo_gap_se=0.01)["verdict"] == "adequate"
+    assert judged(elbo_gap=0.0001, elbo_gap_se=0.01)["verdict"] == "unjudged"
     assert judged(elbo_gap=0.1, elbo_gap_se=0.01)["verdict"] == "not_converged"
 
 
 @pytest.mark.parametrize(
     ("changes", "last", "averaged"),
     [
-        ({"mean_error": 0.4}, "not_converged", "adequate"),
-        ({"sd_ratio": 0.6, "khat": 0.9}, "not_converged", "adequate"),
-        ({"averaging_gain": 0.4}, "not_converged", "adequate"),
-        ({"mean_error_averaged": 0.4}, "adequate", "inadequate"),
+        ({"mean_error_low": 0.4, **UNKNOWN_GAP}, "not_converged", "adequate"),
+        ({"sd_error_low": 0.4, "khat": 0.9, **UNKNOWN_GAP}, "not_converged", "adequate"),
+        ({"averaging_gain": 0.4, **UNKNOWN_GAP}, "not_converged", "adequate"),
+        ({"mean_error_low_averaged": 0.4}, "adequate", "inadequate"),
         ({"khat_averaged": 0.9}, "adequate", "inadequate"),
         ({"outside_support": 0.04, "outside_support_averaged": 0.0}, "inadequate", "adequate"),
         # The optimality gap is known of each iterate.
@@ -265,7 +355,16 @@ def test_signs_of_drift_count_only_where_the_optimality_gap_is_not_known():
             "not_converged",
         ),
         # Both iterates are of one run.
-        ({"rhat": 1.7}, "not_converged", "not_converged"),
+        (
+            {
+                **UNKNOWN_GAP,
+                "elbo_gap_averaged": np.nan,
+                "elbo_gap_se_averaged": np.nan,
+                "rhat": 1.7,
+            },
+            "not_converged",
+            "not_converged",
+        ),
         ({"nonfinite": 0.2}, "diverged", "diverged"),
         ({"message": "ValueError: no"}, "failed", "failed"),
     ],
@@ -288,8 +387,9 @@ def test_unknown_evidence_and_modes_are_no_violation():
 
 
 def test_a_fall_within_its_error_is_no_drift():
-    assert judged(loss_drift=-0.3, loss_drift_se=0.2)["verdict"] == "adequate"
-    assert judged(loss_drift=-0.3, loss_drift_se=0.1)["verdict"] == "not_converged"
+    for error, verdict in ((0.2, "unjudged"), (0.1, "not_converged")):
+        result = judged(loss_drift=-0.3, loss_drift_se=error, **UNKNOWN_GAP)
+        assert result["verdict"] == verdict
 
 
 def test_a_rise_of_the_loss_is_no_fall():
@@ -303,8 +403,8 @@ def test_a_few_infinite_losses_are_mentioned():
 
 
 def test_a_statistic_within_its_error_of_the_limit_is_borderline():
-    assert judged(mean_error=0.09)["borderline"] == "mean_error"
-    assert judged(sd_ratio=1.105, **BAD_AVERAGE)["borderline"] == "sd_ratio"
+    assert judged(mean_error_low=0.09)["borderline"] == "mean_error"
+    assert judged(sd_error_low=0.105, **BAD_AVERAGE)["borderline"] == "sd_ratio"
     assert judged()["borderline"] == ""
 
 
@@ -318,25 +418,37 @@ def test_the_limit_of_khat_depends_on_the_draws(num_draws):
     ("name", "value", "changes"),
     [
         ("elbo_gap", 0.00005, {"elbo_gap": 0.0001, "elbo_gap_se": 0.00001}),
-        ("rhat", 1.005, {}),
-        ("ess", 500, {}),
-        ("mean_error", 0.005, BAD_AVERAGE),
-        ("sd_ratio", 0.005, BAD_AVERAGE),
+        ("rhat", 1.005, UNKNOWN_GAP),
+        ("ess", 500, UNKNOWN_GAP),
+        ("mean_error", 0.05, {"mean_error_low": 0.06, **BAD_AVERAGE}),
+        ("sd_ratio", 0.05, {"sd_error_low": 0.06, **BAD_AVERAGE}),
+        ("elbo_deficit", 0.1, {"elbo_deficit": 0.2}),
+        ("mass_elsewhere", 0.05, {"mass_elsewhere": 0.1}),
         ("khat", 0.1, BAD_AVERAGE),
         ("tail_share", 0.001, {"khat": 3.0, "tail_share": 0.004, **BAD_AVERAGE}),
         ("nonfinite", 0.001, {"nonfinite": 0.005}),
         ("outside_support", 0.0001, {"outside_support": 0.0005}),
-        ("averaging_gain", 0.00005, {}),
-        ("loss_drift", 0.00005, {"loss_drift_se": 0.00001}),
+        ("averaging_gain", 0.00005, UNKNOWN_GAP),
+        ("loss_drift", 0.00005, {"loss_drift_se": 0.00001, **UNKNOWN_GAP}),
         ("missed_mass", -0.01, {}),
         ("evidence_violation_z", 0.2, {}),
         ("loss_acceleration_z", 3.0, {"loss_acceleration_z": 4.0, "evidence_violation_z": np.nan}),
     ],
 )
 def test_each_threshold_matters(name, value, changes):
+    """A looser limit lets the fit pass, a stricter one does not."""
     row = pd.DataFrame([{**GOOD, **changes}])
-    assert judge(row, THRESHOLDS).iloc[0]["verdict"] == "adequate"
-    assert judge(row, {**THRESHOLDS, name: value}).iloc[0]["verdict"] != "adequate"
+    loose = {**THRESHOLDS, name: LOOSE.get(name, THRESHOLDS[name])}
+    passes = (
+        ("adequate", "unjudged")
+        if changes is UNKNOWN_GAP or name == "loss_drift"
+        else ("adequate",)
+    )
+    assert judge(row, loose).iloc[0]["verdict"] in passes
+    assert judge(row, {**THRESHOLDS, name: value}).iloc[0]["verdict"] not in passes
+
+
+LOOSE = {"elbo_deficit": 1.0, "mass_elsewhere": 0.5}
 
 
 def test_every_threshold_is_tested():

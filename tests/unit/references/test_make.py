@@ -8,7 +8,6 @@ import numpyro
 import numpyro.distributions as dist
 import pytest
 
-from svi_atlas.errors import InputError
 from svi_atlas.jobs.job import Job
 from svi_atlas.jobs.stages import data as data_stage
 from svi_atlas.jobs.stages import reference as reference_stage
@@ -49,11 +48,11 @@ def bad_models():
 def test_models_without_a_computable_posterior(name):
     model, words = bad_models()[name]
     problem = Problem("mine", "here", lambda key, settings: {}, {name: model}, {})
-    with pytest.raises(InputError) as caught:
-        make_references(problem, {}, {})
-    assert words in str(caught.value)
-    assert f"problem 'mine', model '{name}'" in str(caught.value)
-    assert str(caught.value).endswith("give the problem a function `reference` for this model)")
+    reference = make_references(problem, {}, {})[name]
+    assert words in reference.unreliable
+    assert f"problem 'mine', model '{name}'" in reference.unreliable
+    assert reference.unreliable.endswith("give the problem a function `reference` for this model)")
+    assert not reference.mean
 
 
 def line_model(data):
@@ -61,8 +60,54 @@ def line_model(data):
     numpyro.sample("y", dist.Normal(mean, 1.0), obs=data["y"])
 
 
+def given_reference(**changes):
+    parts = {
+        "draws": {"mean": np.zeros(10)},
+        "mean": {"mean": np.asarray(0.75)},
+        "sd": {"mean": np.asarray(0.5**0.5)},
+        "log_evidence": 0.0,
+        "method": "mine",
+    }
+    return Reference(**(parts | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"mean": {}}, "no mean of the site 'mean'"),
+        ({"mean": {}, "sd": {}, "draws": {}}, "no mean and no sd and no draws of the site 'mean'"),
+        ({"mean": {"mean": 0.75, "men": 1.0}}, "'men', which is none of the model's (mean)"),
+        ({"mean": {"mean": np.zeros(3)}}, "the shape of mean is (3,) and not ()"),
+        ({"draws": {"mean": np.zeros((10, 2))}}, "the shape of draws is (2,) and not ()"),
+        ({"sd": {"mean": np.asarray(np.nan)}}, "not finite in sd of the site 'mean'"),
+        ({"sd": {"mean": np.asarray(-1.0)}}, "negative sd of the site 'mean'"),
+    ],
+)
+def test_a_reference_that_is_not_that_of_the_model_is_not_trusted(changes, words):
+    problem = Problem(
+        "line", "here", lambda key, settings: {}, {"line": line_model}, {},
+        lambda data, settings: given_reference(**changes),
+    )  # fmt: skip
+    reference = make_references(problem, {"y": np.float32(1.5)}, {})["line"]
+    assert words in reference.unreliable
+    assert "men" not in reference.mean
+
+
+def test_a_function_that_raises_stops_no_other_model():
+    def broken(data, settings):
+        raise KeyError("nothing here")
+
+    problem = Problem(
+        "line", "here", lambda key, settings: {}, {"bad": line_model, "good": line_model}, {},
+        {"bad": broken},
+    )  # fmt: skip
+    references = make_references(problem, {"y": np.float32(1.5)}, {})
+    assert "`reference` raised KeyError: 'nothing here'" in references["bad"].unreliable
+    assert references["good"].unreliable == ""
+
+
 def test_a_missing_entry_is_computed_and_a_given_one_is_used():
-    given = Reference({}, {}, {}, 0.0, "mine")
+    given = given_reference()
     problem = Problem(
         "line",
         "here",
@@ -86,11 +131,11 @@ def test_models_that_share_a_function_share_its_reference():
 
     def make(data, settings):
         calls.append(settings)
-        return Reference({}, {}, {}, 0.0, "mine")
+        return given_reference()
 
     models = {"one": line_model, "two": line_model}
     problem = Problem("line", "here", lambda key, settings: {}, models, {}, make)
-    references = make_references(problem, {}, {"observed": 1.0})
+    references = make_references(problem, {"y": np.float32(1.5)}, {"observed": 1.0})
     assert references["one"] is references["two"]
     assert calls == [{"observed": 1.0}]
 

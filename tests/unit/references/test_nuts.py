@@ -15,6 +15,7 @@ from svi_atlas.inference.posterior import Posterior
 from svi_atlas.references import nuts
 
 KEY = purpose_key(0, "reference")
+ENDS = np.zeros((4, 1))
 GAUSSIAN_SD = np.array([1.0, 2.0, 0.5, 3.0, 1.0])
 
 
@@ -95,6 +96,24 @@ def test_two_modes_far_apart_are_unreliable(monkeypatch):
     assert "unreliable" in reference.method
 
 
+@pytest.mark.slow
+def test_labels_that_chains_have_found_once_are_not_forgotten():
+    """A mixture with exchangeable means: chains that disagreed start the second attempt where they ended."""
+    rng = np.random.default_rng(1)
+    observed = np.concatenate([rng.normal(-2, 1, 50), rng.normal(2, 1, 50)])
+
+    def model(data):
+        means = numpyro.sample("means", dist.Normal(0.0, 5.0).expand([2]).to_event(1))
+        parts = dist.Normal(means, 1.0)
+        mixture = dist.MixtureSameFamily(dist.Categorical(probs=jnp.ones(2) / 2), parts)
+        numpyro.sample("y", mixture.expand([100]).to_event(1), obs=observed)
+
+    reference = nuts.sample_posterior(
+        Posterior.from_model(model, {}, "here"), KEY, lambda line: None
+    )
+    assert "the chains do not agree" in reference.unreliable
+
+
 def test_starts_lie_in_both_modes():
     def model(data):
         mixing = dist.Categorical(probs=jnp.array([0.9, 0.1]))
@@ -109,15 +128,17 @@ def test_starts_lie_in_both_modes():
 def test_each_fault_is_named():
     rng = np.random.default_rng(0)
     good = rng.normal(size=(4, 1000, 1))
-    assert nuts.find_faults(nuts.Chains(good, ["x"], 0)) == []
-    assert nuts.find_faults(nuts.Chains(good, ["x"], 3)) == ["3 transitions (0.07%) diverged"]
+    assert nuts.find_faults(nuts.Chains(good, ["x"], 0, ENDS)) == []
+    assert nuts.find_faults(nuts.Chains(good, ["x"], 3, ENDS)) == ["3 transitions (0.07%) diverged"]
     walk = np.cumsum(good, axis=1)
-    words = "; ".join(nuts.find_faults(nuts.Chains(walk, ["walk[2]"], 0)))
+    words = "; ".join(nuts.find_faults(nuts.Chains(walk, ["walk[2]"], 0, ENDS)))
     for word in ("R-hat of walk[2]", "bulk effective", "tail effective"):
         assert word in words
     constant = np.concatenate([good, np.ones_like(good)], axis=2)
-    assert nuts.find_faults(nuts.Chains(constant, ["x", "one"], 0)) == []
-    assert nuts.find_faults(nuts.Chains(good * np.nan, ["x"], 0)) == ["some draws are not finite"]
+    assert nuts.find_faults(nuts.Chains(constant, ["x", "one"], 0, ENDS)) == []
+    assert nuts.find_faults(nuts.Chains(good * np.nan, ["x"], 0, ENDS)) == [
+        "some draws are not finite"
+    ]
 
 
 def test_a_density_that_is_zero_everywhere_has_no_starts():

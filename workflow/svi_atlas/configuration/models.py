@@ -98,12 +98,23 @@ class Thresholds(FileModel):
     )
     mean_error: Positive = Field(
         default=0.1,
-        description="Largest error of a posterior mean, in posterior standard deviations.",
+        description="Largest error of a posterior mean, in posterior standard deviations; it counts as "
+        "larger only where this is certain, given the noise of draws and reference.",
     )
     sd_ratio: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.1,
         description="Largest relative error of a posterior standard deviation (0.1 allows ratios "
         "from 0.9 to 1.1).",
+    )
+    elbo_deficit: Positive = Field(
+        default=0.1,
+        description="ELBO (nats) that another fit of the same guide may have more; above it, and above "
+        "the optimality gap that is allowed in all, the fit is at a local optimum.",
+    )
+    mass_elsewhere: Share = Field(
+        default=0.05,
+        description="Largest share of the posterior that may lie where other fits of the same guide "
+        "draw and this one does not.",
     )
     missed_mass: Share = Field(
         default=0.01,

@@ -77,7 +77,9 @@ class IterateInputs:
     draws
         The draws z by site.
     reference_mean, reference_sd
-        Posterior means and standard deviations by site.
+        Posterior means and standard deviations by site, None if there are none.
+    reference_mean_se, reference_sd_se
+        Their Monte Carlo standard errors, of sites where they are not exact.
     reference_draws
         Draws from the posterior by site, None if there are none.
     mode_centres, mode_masses
@@ -91,8 +93,10 @@ class IterateInputs:
     gap_parameters: int
     num_components: int
     draws: Mapping[str, Float[np.ndarray, "fit draw ..."]]
-    reference_mean: Mapping[str, Float[np.ndarray, " ..."]]
-    reference_sd: Mapping[str, Float[np.ndarray, " ..."]]
+    reference_mean: Mapping[str, Float[np.ndarray, " ..."]] | None
+    reference_sd: Mapping[str, Float[np.ndarray, " ..."]] | None
+    reference_mean_se: Mapping[str, Float[np.ndarray, " ..."]]
+    reference_sd_se: Mapping[str, Float[np.ndarray, " ..."]]
     reference_draws: Mapping[str, Float[np.ndarray, "reference_draw ..."]] | None
     mode_centres: Mapping[str, Float[np.ndarray, "mode ..."]] | None
     mode_masses: Float[np.ndarray, " mode"] | None
@@ -101,7 +105,7 @@ class IterateInputs:
 def read_fit_inputs(fits: xr.Dataset, reference: xr.Dataset) -> FitInputs:
     """Arrays of a cell as the fit stage wrote it, and of the posterior to compare with."""
     loss, point = fit_first(fits["loss"]), _is_point(fits)
-    last, averaged = (_log_weight(fits, iterate) for iterate in ITERATES)
+    last, averaged = (log_weight(fits, iterate) for iterate in ITERATES)
     return FitInputs(
         setting=coordinate(fits, "setting"),
         step_size=coordinate(fits, "step_size"),
@@ -122,25 +126,34 @@ def read_iterate_inputs(fits: xr.Dataset, reference: xr.Dataset, iterate: str) -
     sites = _sites(reference)
     has_modes = "mode_mass" in reference
     return IterateInputs(
-        log_weight=_log_weight(fits, iterate),
+        log_weight=log_weight(fits, iterate),
         log_evidence=float(reference.attrs["log_evidence"]),
         total_gap=fit_first(at_iterate["elbo_gap"]),
         total_gap_se=fit_first(at_iterate["elbo_gap_se"]),
         gap_parameters=int(fits.attrs["gap_parameters"]),
         num_components=_num_components(fits),
-        draws={site: fit_first(at_iterate[f"site.{site}"]) for site in sites},
-        reference_mean=_by_site(reference, "mean", sites),
-        reference_sd=_by_site(reference, "sd", sites),
+        draws=read_draws(fits, iterate),
+        reference_mean=_by_site(reference, "mean", sites) or None,
+        reference_sd=_by_site(reference, "sd", sites) or None,
+        reference_mean_se=_by_site(reference, "mean_se", sites),
+        reference_sd_se=_by_site(reference, "sd_se", sites),
         reference_draws=reference_draws(reference),
         mode_centres=_by_site(reference, "mode_centre", sites) if has_modes else None,
         mode_masses=reference["mode_mass"].to_numpy() if has_modes else None,
     )
 
 
+def read_draws(fits: xr.Dataset, iterate: str) -> dict[str, Float[np.ndarray, "fit draw ..."]]:
+    """Draws from the guide at one of ITERATES, by site."""
+    at_iterate = fits.isel(iterate=ITERATES.index(iterate))
+    sites = [str(name) for name in fits.data_vars if str(name).startswith("site.")]
+    return {name.removeprefix("site."): fit_first(at_iterate[name]) for name in sites}
+
+
 def reference_draws(reference: xr.Dataset) -> dict[str, np.ndarray] | None:
     """Draws from the posterior by site, (draw, ...); None if there are none."""
     sites = _sites(reference)
-    if any(f"draw.{site}" not in reference for site in sites):
+    if not sites or any(f"draw.{site}" not in reference for site in sites):
         return None
     return _by_site(reference, "draw", sites)
 
@@ -176,7 +189,7 @@ def coordinate(fits: xr.Dataset, name: str) -> Shaped[np.ndarray, " fit"]:
     return fit_first(fits[f"fit_{name}"])
 
 
-def _log_weight(fits: xr.Dataset, iterate: str) -> np.ndarray:
+def log_weight(fits: xr.Dataset, iterate: str) -> np.ndarray:
     at_iterate = fits[["log_joint", "log_guide"]].isel(iterate=ITERATES.index(iterate))
     return fit_first(at_iterate["log_joint"] - at_iterate["log_guide"])
 

@@ -55,7 +55,7 @@ def khat(log_weight: Float[np.ndarray, "fit draw"]) -> dict[str, Float[np.ndarra
     """
     quarter = log_weight.shape[-1] // 4
     shapes = _by_fit(_shape, log_weight)
-    error = (1 + shapes) / np.sqrt(_tail_size(log_weight.shape[-1]))
+    error = (1 + shapes) / np.sqrt(tail_size(log_weight.shape[-1]))
     return {
         "khat": shapes,
         "khat_se": np.where(np.isfinite(error), np.maximum(error, 0.0), np.nan),
@@ -81,7 +81,7 @@ def _shape(log_weight: np.ndarray) -> float:
     positive = weights[np.isfinite(weights)]
     if len(positive) == len(weights) and np.ptp(weights) < MAX_CONSTANT_RANGE_NATS:
         return float("-inf")
-    tail = _tail_size(len(weights))
+    tail = tail_size(len(weights))
     start, *_ = np.partition(weights, -tail)[-tail:]
     if start == weights.max():
         return float("-inf")
@@ -100,11 +100,12 @@ def _tail_share(log_weight: np.ndarray) -> float:
         weights = np.sort(np.exp(log_weight.astype(float) - log_weight.max()))
     if not np.isfinite(weights).all():
         return float("nan")
-    tail = weights[-_tail_size(len(weights)) :]
+    tail = weights[-tail_size(len(weights)) :]
     return float((tail - tail[0]).sum() / weights.sum())
 
 
-def _tail_size(num_draws: int) -> int:
+def tail_size(num_draws: int) -> int:
+    """Number of the largest weights that count as their tail (Vehtari et al. 2024)."""
     return int(np.ceil(min(num_draws / 5, 3 * np.sqrt(num_draws))))
 
 

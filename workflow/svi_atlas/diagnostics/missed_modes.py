@@ -42,8 +42,9 @@ def missed_modes(
     missed_mode
         Where the heaviest of them lies, such as "x = 3" ("" if none is missed).
     """
+    unit = {site: np.where(sd == 0, np.inf, sd) for site, sd in reference_sd.items()}
     distance = sum(
-        (((draws[site][:, :, None] - mode_centres[site]) / reference_sd[site]) ** 2)
+        (((draws[site][:, :, None] - mode_centres[site]) / unit[site]) ** 2)
         .reshape(*draws[site].shape[:2], len(mode_masses), -1)
         .sum(-1)
         for site in mode_centres

@@ -25,12 +25,15 @@ from svi_atlas.diagnostics.elbo import elbo
 from svi_atlas.diagnostics.elbo_gap import elbo_gap
 from svi_atlas.diagnostics.final_loss import final_loss
 from svi_atlas.diagnostics.funnel import find_funnel
+from svi_atlas.diagnostics.importance_moments import importance_moments
 from svi_atlas.diagnostics.inputs import (
     ITERATES,
     FitInputs,
     coordinate,
     fit_first,
+    log_weight,
     number_fits,
+    read_draws,
     read_fit_inputs,
     read_iterate_inputs,
     reference_draws,
@@ -40,6 +43,7 @@ from svi_atlas.diagnostics.loss_acceleration import loss_acceleration
 from svi_atlas.diagnostics.loss_drift import loss_drift
 from svi_atlas.diagnostics.missed_modes import missed_modes
 from svi_atlas.diagnostics.moments import moments
+from svi_atlas.diagnostics.other_fits import other_fits
 from svi_atlas.diagnostics.parameter_drift import parameter_drift
 from svi_atlas.diagnostics.reference_mask import mask_unreliable
 from svi_atlas.diagnostics.stopping_rules import stopping_rules
@@ -66,6 +70,7 @@ ITERATE_STATISTICS: tuple[Statistic, ...] = (
     elbo,
     khat,
     bounds,  # needs the columns of elbo and khat
+    importance_moments,
     moments,
     wasserstein,
     missed_modes,
@@ -115,10 +120,23 @@ def diagnose(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
     if "message" in fits.attrs:
         return table
     reference = mask_unreliable(reference)
-    groups = _of_equal_length(number_fits(fits))
-    columns = [_statistics(group, reference) for group in groups]
+    fits = number_fits(fits)
+    columns = [_statistics(group, reference) for group in _of_equal_length(fits)]
     funnel = find_funnel(reference_draws(reference) or {})
-    return table.join(pd.concat(columns)).assign(funnel_ratio=funnel.ratio, funnel_site=funnel.site)
+    return (
+        table.join(pd.concat(columns))
+        .join(_compare_fits(fits))
+        .assign(funnel_ratio=funnel.ratio, funnel_site=funnel.site)
+    )
+
+
+def _compare_fits(fits: xr.Dataset) -> pd.DataFrame:
+    """Columns of what the fits of a cell, of whatever length, say of one another."""
+    columns: Columns = {}
+    for iterate in ITERATES:
+        compared = other_fits(read_draws(fits, iterate), log_weight(fits, iterate))
+        columns |= {_of_iterate(name, iterate): values for name, values in compared.items()}
+    return pd.DataFrame(columns, index=coordinate(fits, "number"))
 
 
 def _of_equal_length(fits: xr.Dataset) -> Iterator[xr.Dataset]:
@@ -214,6 +232,7 @@ def _recorded_facts(fits: xr.Dataset, inputs: FitInputs) -> Columns:
         "first_nonfinite": fit_first(fits["first_nonfinite"]),
         "finite_parameters": np.isfinite(inputs.snapshots[:, -1]).all(-1).astype(float),
         "num_parameters": np.full(len(inputs.step_size), inputs.snapshots.shape[-1]),
+        "is_point": np.full(len(inputs.step_size), float(inputs.negative_elbo is None)),
         "gap_parameters": np.full(len(inputs.step_size), fits.attrs["gap_parameters"]),
     }
 
@@ -227,9 +246,12 @@ def _iterate_columns(fits: xr.Dataset, reference: xr.Dataset) -> Columns:
             **{name: fit_first(at_iterate[name]).astype(float) for name in DRAWN_STATISTICS},
             **compute(ITERATE_STATISTICS, vars(inputs)),
         }
-        suffix = "" if iterate == "last" else f"_{iterate}"
-        columns |= {f"{name}{suffix}": values for name, values in of_iterate.items()}
+        columns |= {_of_iterate(name, iterate): values for name, values in of_iterate.items()}
     return columns
+
+
+def _of_iterate(name: str, iterate: str) -> str:
+    return name if iterate == "last" else f"{name}_{iterate}"
 
 
 def _scalar_columns(fits: xr.Dataset, prefix: str) -> Columns:

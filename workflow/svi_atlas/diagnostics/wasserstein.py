@@ -41,8 +41,8 @@ def wasserstein(
     """
     distance = _distances(draws, reference_draws, reference_sd, slice(None))
     error = np.full_like(distance, np.nan)
-    num_draws = [len(reference_draws[site]) for site in draws]
-    num_draws += [values.shape[1] for values in draws.values()]
+    num_draws = [len(values) for values in reference_draws.values()]
+    num_draws += [draws[site].shape[1] for site in reference_draws]
     if min(num_draws) >= NUM_BATCHES:
         batches = [
             _distances(draws, reference_draws, reference_sd, slice(first, None, NUM_BATCHES))
@@ -65,11 +65,14 @@ def _distances(
 ) -> np.ndarray:
     """Distances (fit, component) by a part of the draws."""
     by_site = []
-    for site, values in draws.items():
-        exact = _quantiles(reference_draws[site][None, part])
-        fitted = _quantiles(values[:, part])
-        by_site.append(np.abs(fitted - exact).mean(1) / reference_sd[site])
-    return np.concatenate([one.reshape(len(one), -1) for one in by_site], axis=1)
+    for site, reference in reference_draws.items():
+        exact = _quantiles(reference[None, part])
+        fitted = _quantiles(draws[site][:, part])
+        distance = np.abs(fitted - exact).mean(1)
+        # A component that cannot vary is at a distance of 0 whatever its unit.
+        unit = np.where(reference_sd[site] == 0, 1.0, reference_sd[site])
+        by_site.append((distance / unit).reshape(len(distance), -1))
+    return np.concatenate(by_site, axis=1)
 
 
 def _quantiles(values: np.ndarray) -> np.ndarray:

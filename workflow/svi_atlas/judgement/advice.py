@@ -20,7 +20,7 @@ from svi_atlas.judgement.verdict import VERDICTS
 
 SETTING = [*FAMILY, "label", "num_particles", "step_size"]
 
-ARRIVED = ("adequate", "inadequate")
+ARRIVED = ("adequate", "unjudged", "inadequate")
 """Verdicts of fits that have reached the optimum of their guide's family."""
 
 MIN_GRADIENT_SCALE = 10.0

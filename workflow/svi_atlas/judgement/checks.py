@@ -40,6 +40,9 @@ class Check:
         fit, from the thresholds as `limit_<name>`, and from `loss_fall` (nats per 1,000 steps).
     indirect
         A sign of convergence that counts only where the optimality gap is not known.
+    grade
+        What the check rests on: "reference", "self" (the fits alone, where no reference can be
+        trusted), or "" for both.
     """
 
     question: str
@@ -48,6 +51,7 @@ class Check:
     excess: Excess
     sentence: str
     indirect: bool = False
+    grade: str = ""
 
 
 def elbo_gap_known(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
@@ -102,11 +106,44 @@ def _khat_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd
 
 
 def _mean_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
-    return table[f"mean_error{suffix}"] - limit["mean_error"]
+    """The error of a mean that is certain, beyond its limit."""
+    return table[f"mean_error_low{suffix}"] - limit["mean_error"]
 
 
 def _sd_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
-    return (table[f"sd_ratio{suffix}"] - 1).abs() - limit["sd_ratio"]
+    """The error of an sd that is certain, beyond its limit."""
+    return table[f"sd_error_low{suffix}"] - limit["sd_ratio"]
+
+
+def _elbo_deficit_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
+    """What another fit has more of ELBO, beyond what the optimality gap may be in all."""
+    allowed = np.maximum(limit["elbo_deficit"], limit["elbo_gap"] * table["gap_parameters"])
+    return table["elbo_deficit"] - allowed
+
+
+def _mass_elsewhere_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
+    return table["mass_elsewhere"] - limit["mass_elsewhere"]
+
+
+def _point_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
+    return table["is_point"].astype(float) - 0.5
+
+
+def noise_excess(table: pd.DataFrame, limit: Thresholds) -> pd.DataFrame:
+    """How far the noise of each comparison is beyond the limit it is compared with, (fit, comparison).
+
+    Positive where the draws, or the reference, are too few to decide anything.
+    """
+    return pd.DataFrame({name: table[name] - limit[key] for name, key in NOISE.items()})
+
+
+NOISE = {
+    "mean_error_noise": "mean_error",
+    "sd_error_noise": "sd_ratio",
+    "psis_mean_error_noise": "mean_error",
+    "psis_sd_error_noise": "sd_ratio",
+}
+"""Noise of each comparison -> the limit that it must not exceed."""
 
 
 def _last_iterate_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
@@ -169,6 +206,14 @@ CHECKS = (
     ),
     Check(
         "converged",
+        "elbo_deficit",
+        None,
+        _elbo_deficit_excess,
+        "another fit of the same guide has an ELBO that is higher by at least {elbo_deficit:.2g} nats: "
+        "this one is at a local optimum",
+    ),
+    Check(
+        "converged",
         "rhat",
         "rhat_se",
         _above("rhat"),
@@ -215,6 +260,13 @@ CHECKS = (
     ),
     Check(
         "adequate",
+        "is_point",
+        None,
+        _point_excess,
+        "the guide is a point: it has no spread",
+    ),
+    Check(
+        "adequate",
         "outside_support",
         None,
         _above("outside_support"),
@@ -226,6 +278,14 @@ CHECKS = (
         None,
         _above("missed_mass"),
         "the guide misses the mode at {missed_mode}, and with it {missed_mass:.0%} of the posterior mass",
+    ),
+    Check(
+        "adequate",
+        "mass_elsewhere",
+        None,
+        _mass_elsewhere_excess,
+        "other fits of the same guide have found at least {mass_elsewhere:.0%} of the posterior mass "
+        "where this one never draws",
     ),
     Check(
         "adequate",
@@ -242,6 +302,7 @@ CHECKS = (
         _mean_excess,
         "a posterior mean is off by {mean_error:.2f} posterior standard deviations, above the limit of "
         "{limit_mean_error:g}",
+        grade="reference",
     ),
     Check(
         "adequate",
@@ -250,16 +311,44 @@ CHECKS = (
         _sd_excess,
         "a standard deviation is {sd_ratio:.2f} times that of the posterior, outside the limits of "
         "1 ± {limit_sd_ratio:g}",
+        grade="reference",
+    ),
+    Check(
+        "adequate",
+        "psis_mean_error",
+        "psis_mean_error_se",
+        lambda table, limit: table["psis_mean_error_low"] - limit["mean_error"],
+        "importance weights move a mean by {psis_mean_error:.2f} posterior standard deviations, more "
+        "than the limit of {limit_mean_error:g}",
+        grade="self",
+    ),
+    Check(
+        "adequate",
+        "psis_sd_ratio",
+        "psis_sd_ratio_se",
+        lambda table, limit: table["psis_sd_error_low"] - limit["sd_ratio"],
+        "a standard deviation is {psis_sd_ratio:.2f} times the one that importance weights give, outside "
+        "the limits of 1 ± {limit_sd_ratio:g}",
+        grade="self",
     ),
 )
 """In the order in which they are named as the reason."""
 
-NEEDED = ("khat", "mean_error", "sd_ratio")
-"""Without these statistics nothing is called adequate."""
+NEEDED = {
+    "reference": ("khat", "mean_error", "sd_ratio"),
+    "self": ("khat", "psis_mean_error", "psis_sd_ratio"),
+}
+"""Without these statistics nothing is called adequate, by what the verdict rests on."""
 
 
 def with_all_statistics(table: pd.DataFrame) -> pd.DataFrame:
     """The table with every column that a check reads, NaN where it is missing: failed fits have none."""
     names = [name for check in CHECKS for name in (check.statistic, check.error) if name]
-    names += ["tail_share", *(f"{name}_averaged" for name in (*NEEDED, "tail_share"))]
-    return table.reindex(columns=table.columns.union(names, sort=False))
+    compared = [
+        f"{name.removesuffix('_noise')}_{part}" for name in NOISE for part in ("low", "noise")
+    ]
+    names += [*compared, "tail_share", "gap_parameters"]
+    averaged = (*NEEDED["reference"], "tail_share", "mean_error_low", "sd_error_low")
+    names += [f"{name}_averaged" for name in averaged]
+    table = table.reindex(columns=table.columns.union(names, sort=False))
+    return table.assign(is_point=table["is_point"].fillna(0.0))

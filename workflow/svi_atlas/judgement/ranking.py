@@ -44,7 +44,7 @@ def best_settings(table: pd.DataFrame) -> pd.DataFrame:
     missing = {"final_loss", "kl", "mean_error", "sd_ratio"} - set(grid)
     grid = grid.assign(
         is_adequate=grid["verdict"] == "adequate",
-        is_converged=grid["verdict"].isin(["adequate", "inadequate"]),
+        is_converged=grid["verdict"].isin(["adequate", "unjudged", "inadequate"]),
         **dict.fromkeys(missing),
     )
     keys = [*FAMILY, "label", "num_particles", "step_size"]

@@ -8,16 +8,39 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from svi_atlas.judgement.checks import CHECKS, NEEDED, Thresholds
+from svi_atlas.judgement.checks import CHECKS, NEEDED, NOISE, Thresholds
 
 SENTENCES = {check.statistic: check.sentence for check in CHECKS}
+
+ADEQUATE = {
+    "reference": "means, standard deviations and importance weights agree with the reference",
+    "self": "its importance weights correct no mean and no standard deviation by more than the limits, nor "
+    "have other fits found what it misses (there is no reference to compare with)",
+}
+"""What was found of an adequate fit, by what the verdict rests on."""
+
+UNJUDGED = {
+    "reference_unreliable": "there is no reference to be trusted{because}, and {unknown} could not be "
+    "computed",
+    "not_computed": "{unknown} could not be computed",
+    "too_few_draws": "{num_draws:.0f} draws are too few to compare so many components; about "
+    "{draws_needed:.0f} are needed (key `num_draws`)",
+    "no_gap": "how much ELBO is still to be gained within the family of the guide could not be computed",
+    "gap_unknown": "the optimality gap, {elbo_gap:.2g} ± {elbo_gap_se:.1g} nats per parameter, is not known "
+    "well enough to compare it with the limit of {limit_elbo_gap:g}",
+}
+"""What is missing to judge a fit."""
 
 ALSO_MISSED_MODE = "; and the guide misses the mode at {missed_mode}"
 """Added to the reason of a fit that has not converged: more steps would not help."""
 
 
 def explain(
-    table: pd.DataFrame, deciding: pd.Series, violated: pd.DataFrame, thresholds: Thresholds
+    table: pd.DataFrame,
+    deciding: pd.Series,
+    grade: pd.Series,
+    violated: pd.DataFrame,
+    thresholds: Thresholds,
 ) -> list[str]:
     """One sentence per fit.
 
@@ -27,6 +50,8 @@ def explain(
         The statistics, one row per fit.
     deciding
         The key of what decided each verdict (see `verdict.deciding_checks`).
+    grade
+        What each verdict rests on (see `verdict.judge`).
     violated
         Which checks each fit violates, one column per check.
     thresholds
@@ -37,8 +62,12 @@ def explain(
         [check.statistic for check in CHECKS if check.question == "converged"]
     )
     return [
-        _sentence(key, {**row, **limits, "loss_fall": -row["loss_drift"]}, also_missed)
-        for key, row, also_missed in zip(deciding, table.to_dict("records"), missed, strict=True)
+        _sentence(
+            key, {**row, **limits, "loss_fall": -row["loss_drift"], "grade": grade}, also_missed
+        )
+        for key, grade, row, also_missed in zip(
+            deciding, grade, table.to_dict("records"), missed, strict=True
+        )
     ]
 
 
@@ -47,19 +76,29 @@ def _sentence(key: str, values: Mapping[Any, Any], also_missed_mode: bool) -> st
         return f"The model or the guide raised {values['message']}"
     if key == "":
         return _adequate(values)
-    if key == "reference_unreliable":
-        why = values["reference_unreliable"]
-        return f"The fit cannot be judged: the reference is unreliable ({why})."
-    if key == "not_computed":
-        unknown = [name for name in NEEDED if np.isnan(values[name])]
-        return f"The fit cannot be judged: {' and '.join(unknown)} could not be computed."
+    if key in UNJUDGED:
+        return _unjudged(key, values)
     sentence = SENTENCES[key] + (ALSO_MISSED_MODE if also_missed_mode else "")
     filled = sentence.format(**values)
     return filled[0].upper() + filled[1:] + "."
 
 
+def _unjudged(key: str, values: Mapping[Any, Any]) -> str:
+    if key == "gap_unknown" and np.isnan(values["elbo_gap"]):
+        key = "no_gap"
+    noise = [values[name] / values[f"limit_{limit}"] for name, limit in NOISE.items()]
+    unreliable = values.get("reference_unreliable")
+    filled = {
+        **values,
+        "unknown": " and ".join(name for name in NEEDED["self"] if np.isnan(values[name])),
+        "draws_needed": values["num_draws"] * np.nanmax([0.0, *noise]) ** 2,
+        "because": f" ({unreliable})" if unreliable else "",
+    }
+    return f"The fit cannot be judged: {UNJUDGED[key].format(**filled)}."
+
+
 def _adequate(values: Mapping[Any, Any]) -> str:
-    sentence = "Converged, and close to the posterior by every statistic"
+    sentence = f"Converged, and {ADEQUATE[values['grade']]}"
     if values["nonfinite"] > 0:
         sentence += f", although a share of {values['nonfinite']:.1g} of the losses is not finite"
     return sentence + "."

@@ -8,7 +8,7 @@ import pandas as pd
 from svi_atlas.formatting import count_of
 from svi_atlas.judgement.advice import advise, gather
 from svi_atlas.judgement.ranking import FAMILY, grid_fits
-from svi_atlas.judgement.sufficient import MIN_ADEQUATE_SHARE
+from svi_atlas.judgement.sufficient import MIN_ADEQUATE_SHARE, adequate_share
 
 MAX_COST_DIFFERENCE = 0.1
 """Costs that differ by less than this share are equal: timings are noisy."""
@@ -39,7 +39,7 @@ def recommend(table: pd.DataFrame, min_adequate_share: float = MIN_ADEQUATE_SHAR
     -------
     pandas.DataFrame
         The recommended setting of each model first, then its ties. Columns: the setting, `fits` (number
-        of seeds), `adequate` (share), `seconds` (of one fit), `kl` (nats, median), `bootstrap_share`
+        of seeds that were judged), `adequate` (share of them), `seconds` (of one fit), `kl` (nats, median), `bootstrap_share`
         (share of the resamples in which it is cheapest). A model for which no setting qualifies has no
         row.
     """
@@ -81,7 +81,7 @@ def _summarise_settings(table: pd.DataFrame) -> pd.DataFrame:
     iterates = [
         grid.assign(
             iterate=iterate,
-            is_adequate=grid[f"verdict{suffix}"] == "adequate",
+            outcome=grid[f"verdict{suffix}"],
             kl=grid[f"kl{suffix}"],
         )
         for iterate, suffix in (("last", ""), ("averaged", "_averaged"))
@@ -89,11 +89,15 @@ def _summarise_settings(table: pd.DataFrame) -> pd.DataFrame:
     both = pd.concat(iterates, ignore_index=True)
     return both.groupby(SETTING, sort=False, as_index=False).agg(
         whitened=("whitened", "first"),
-        fits=("seed", "size"),
-        adequate=("is_adequate", "mean"),
+        fits=("outcome", _count_judged),
+        adequate=("outcome", adequate_share),
         seconds=("seconds", "median"),
         kl=("kl", "median"),
     )
+
+
+def _count_judged(verdicts: pd.Series) -> int:
+    return int((verdicts != "unjudged").sum())
 
 
 def _recommend_for_model(settings: pd.DataFrame, min_adequate_share: float) -> pd.DataFrame:
@@ -112,7 +116,7 @@ def _bootstrap_share(settings: pd.DataFrame, min_adequate_share: float) -> np.nd
     """Share of the resamples of the seeds in which each setting qualifies and is cheapest."""
     rng = np.random.default_rng(0)
     counts = rng.binomial(settings["fits"], settings["adequate"], (NUM_RESAMPLES, len(settings)))
-    qualifies = counts / settings["fits"].to_numpy() >= min_adequate_share
+    qualifies = counts / np.maximum(settings["fits"].to_numpy(), 1) >= min_adequate_share
     cost = np.where(qualifies, settings["seconds"], np.inf)
     cheapest = cost.min(axis=1, keepdims=True)
     selected = np.isfinite(cheapest) & (cost <= cheapest * (1 + MAX_COST_DIFFERENCE))

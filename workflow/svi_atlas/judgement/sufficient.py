@@ -28,6 +28,14 @@ def sufficient_family(cells: Sequence[pd.DataFrame], thresholds: Mapping[str, fl
     return None
 
 
+def adequate_share(verdicts: pd.Series) -> float:
+    """Share of the judged fits that are adequate; 0 if fewer than half of the fits could be judged."""
+    judged = verdicts[verdicts != "unjudged"]
+    if 2 * len(judged) < len(verdicts):
+        return 0.0
+    return float((judged == "adequate").mean())
+
+
 def _adequate_share(cell: pd.DataFrame, thresholds: Mapping[str, float]) -> float:
     verdicts = judge(cell, thresholds)[["verdict", "verdict_averaged"]]
-    return float((verdicts == "adequate").mean().max())
+    return max(adequate_share(verdicts[name]) for name in verdicts)

@@ -1,7 +1,9 @@
 """From statistics and thresholds to one verdict per fit, with its evidence.
 
 Two questions, never one: has the optimiser reached the best member of the guide's family (converged),
-and is what it reached close to the posterior (adequate)?
+and is what it reached close to the posterior (adequate)? The second is answered by the reference where there
+is one to be trusted, and else by what the fits say themselves: their importance weights, and one another.
+Where neither suffices the fit is unjudged, which is nobody's failure.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ from svi_atlas.judgement.checks import (
     NEEDED,
     Thresholds,
     elbo_gap_known,
+    noise_excess,
     with_all_statistics,
 )
 from svi_atlas.judgement.reasons import explain
 
 MEANINGS = {
     "adequate": "converged and close to the posterior",
+    "unjudged": "not shown to be wrong, but the evidence does not suffice to call it adequate",
     "inadequate": "converged, but not close to the posterior",
     "not_converged": "still drifting, or fluctuating about the optimum",
     "diverged": "losses or parameters are not finite, or the loss falls without bound",
@@ -47,20 +51,20 @@ def judge(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        `converged` and `adequate`, the answers to the two questions (missing if unknown); `verdict`,
-        one of VERDICTS; `reason`, one sentence; `borderline`, the statistics within one standard error
+        `converged` and `adequate`, the answers to the two questions (missing if unknown); `grade`, what
+        the second rests on, "reference" or "self", "" if on nothing; `verdict`, one of VERDICTS; `reason`, one sentence; `borderline`, the statistics within one standard error
         of their limit; `verdict_averaged`, the verdict of the averaged iterate; `better_iterate`, "last"
         or "averaged" if their ELBOs differ by more than two standard errors, else "".
     """
     table = with_all_statistics(table)
     excess = _excess(table, thresholds)
-    answers = _answers(table, excess)
-    deciding = _deciding_checks(table, answers["verdict"], excess > 0)
+    answers = _answers(table, excess, thresholds)
+    deciding = _deciding_checks(table, answers["verdict"], excess > 0, thresholds)
     averaged = _averaged_as_last(table)
     return answers.assign(
-        reason=explain(table, deciding, excess > 0, thresholds),
+        reason=explain(table, deciding, answers["grade"], excess > 0, thresholds),
         borderline=_borderline(table, excess),
-        verdict_averaged=_answers(averaged, _excess(averaged, thresholds))["verdict"],
+        verdict_averaged=_answers(averaged, _excess(averaged, thresholds), thresholds)["verdict"],
         better_iterate=_better_iterate(table),
     )
 
@@ -76,12 +80,13 @@ def violations(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
 def deciding_checks(table: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
     """What decided each verdict, (fit,): the key of the first violated check of its question.
 
-    "" for adequate fits, "failed" for those that failed; "reference_unreliable" or "not_computed" where
-    no check is violated but the fit cannot be judged.
+    "" for adequate fits, "failed" for those that failed. For unjudged ones "gap_unknown",
+    "too_few_draws", "reference_unreliable" or "not_computed": what is missing.
     """
     table = with_all_statistics(table)
     excess = _excess(table, thresholds)
-    return _deciding_checks(table, _answers(table, excess)["verdict"], excess > 0)
+    verdict = _answers(table, excess, thresholds)["verdict"]
+    return _deciding_checks(table, verdict, excess > 0, thresholds)
 
 
 def within_limits(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
@@ -94,16 +99,45 @@ def within_limits(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
 
 def _excess(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     """How far each statistic is beyond its limit, (fit, check), as the verdict counts it."""
-    known = elbo_gap_known(table, thresholds)
+    known, grade = elbo_gap_known(table, thresholds), _grade(table)
     excess = {}
     for check in CHECKS:
         own = check.excess(table, thresholds).astype(float)
-        excess[check.statistic] = own.mask(known, -np.inf) if check.indirect else own
+        if check.indirect:
+            own = own.mask(known, -np.inf)
+        if check.grade:
+            own = own.mask((grade != "") & (grade != check.grade), -np.inf)
+        excess[check.statistic] = own
     return pd.DataFrame(excess)
 
 
-def _answers(table: pd.DataFrame, excess: pd.DataFrame) -> pd.DataFrame:
-    """Columns `converged`, `adequate` and `verdict`."""
+def _grade(table: pd.DataFrame) -> pd.Series:
+    """What the answer to the second question rests on, (fit,): "reference", "self" or ""."""
+    grade = pd.Series("", index=table.index)
+    for name in ("self", "reference"):  # so that the reference wins
+        grade = grade.mask(table[list(NEEDED[name])].notna().all(axis=1), name)
+    return grade
+
+
+def _unjudged(table: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
+    """What is missing to call a fit adequate, (fit,): a key, "" if nothing is."""
+    grade = _grade(table)
+    unreliable = pd.Series("", index=table.index)
+    if "reference_unreliable" in table:
+        unreliable = table["reference_unreliable"].fillna("")
+    noise = noise_excess(table, thresholds) > 0
+    by_self = noise.columns.str.startswith("psis_")
+    noisy = noise.loc[:, by_self].any(axis=1) & (grade == "self")
+    noisy |= noise.loc[:, ~by_self].any(axis=1) & (grade == "reference")
+    missing = pd.Series("", index=table.index)
+    missing = missing.mask(~elbo_gap_known(table, thresholds), "gap_unknown")
+    missing = missing.mask(noisy, "too_few_draws")
+    missing = missing.mask(grade == "", "not_computed")
+    return missing.mask((grade == "") & (unreliable != ""), "reference_unreliable")
+
+
+def _answers(table: pd.DataFrame, excess: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
+    """Columns `converged`, `adequate`, `grade` and `verdict`."""
     violated, known = excess > 0, excess.notna()
     failed = table["message"].notna()
 
@@ -113,23 +147,26 @@ def _answers(table: pd.DataFrame, excess: pd.DataFrame) -> pd.DataFrame:
         return passed.astype("boolean").mask(~known[names].any(axis=1) | failed, pd.NA)
 
     diverged = ~answer("diverged").fillna(True) & ~failed
-    converged = answer("converged").mask(diverged, False)
-    unjudged = ~known[list(NEEDED)].all(axis=1)
-    adequate = answer("adequate")
-    adequate = adequate.mask(diverged | (adequate.fillna(False) & unjudged), pd.NA)
+    converged, adequate = answer("converged"), answer("adequate")
+    gap_known = elbo_gap_known(table, thresholds)
+    converged = converged.mask(converged.fillna(False) & ~gap_known, pd.NA).mask(diverged, False)
+    unjudged = _unjudged(table, thresholds) != ""
+    adequate = adequate.mask(diverged | (adequate.fillna(True) & unjudged), pd.NA)
     verdict = pd.Series("adequate", index=table.index)
-    verdict = verdict.mask(~adequate.fillna(False), "inadequate")
-    verdict = verdict.mask(~converged.fillna(False), "not_converged")
+    verdict = verdict.mask(unjudged, "unjudged")
+    verdict = verdict.mask(~adequate.fillna(True), "inadequate")
+    verdict = verdict.mask(~converged.fillna(True), "not_converged")
     verdict = verdict.mask(diverged, "diverged").mask(failed, "failed")
-    return pd.DataFrame({"converged": converged, "adequate": adequate, "verdict": verdict})
+    grade = _grade(table).mask(~verdict.isin(["adequate", "inadequate"]), "")
+    return pd.DataFrame(
+        {"converged": converged, "adequate": adequate, "grade": grade, "verdict": verdict}
+    )
 
 
-def _deciding_checks(table: pd.DataFrame, verdict: pd.Series, violated: pd.DataFrame) -> pd.Series:
-    unreliable = pd.Series("", index=table.index)
-    if "reference_unreliable" in table:
-        unreliable = table["reference_unreliable"].fillna("")
-    deciding = pd.Series("not_computed", index=table.index)
-    deciding = deciding.mask(unreliable != "", "reference_unreliable")
+def _deciding_checks(
+    table: pd.DataFrame, verdict: pd.Series, violated: pd.DataFrame, thresholds: Thresholds
+) -> pd.Series:
+    deciding = _unjudged(table, thresholds)
     for check in reversed(CHECKS):  # so that the first one stands
         asked = verdict.map(QUESTIONS) == check.question
         deciding = deciding.mask(asked & violated[check.statistic], check.statistic)

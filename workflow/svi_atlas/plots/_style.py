@@ -70,6 +70,7 @@ GUIDE_COLOURS = {
 
 VERDICT_COLOURS = {
     "adequate": "#009E73",
+    "unjudged": "#B8B8B8",
     "inadequate": "#CC79A7",
     "not_converged": "#F0C75E",
     "diverged": "#D55E00",

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import chain
 from typing import Any
+
+import numpy as np
 
 from svi_atlas.errors import InputError
 from svi_atlas.inference.keys import purpose_key
@@ -30,13 +34,9 @@ def make_references(
 
     Returns
     -------
-    references : by name of the model. Models that share a function `reference` share its result.
-
-    Raises
-    ------
-    InputError
-        For a model without a reference of its own whose posterior cannot be computed, such as one
-        with discrete latent sites.
+    references : by name of the model. Models that share a function `reference` share its result. A model
+        whose reference cannot be made, or does not match it, has one that is marked unreliable and says
+        why; the others go on.
     """
     made: dict[MakeReference, Reference] = {}
     references = {}
@@ -48,11 +48,89 @@ def make_references(
             reference = _compute(problem, model, data, report)
         else:
             if make not in made:
-                made[make] = make(data, settings)
-            reference = made[make]
+                made[make] = _call(make, data, settings)
+            reference = _match(made[make], problem.models[model], data, model)
         references[model] = reference
         report(f"{model}: {reference.method}, log evidence {reference.log_evidence:.6f}")
+        if reference.unreliable:
+            report(f"{model}: no fit is compared with it: {reference.unreliable}")
     return references
+
+
+def _call(make: MakeReference, data: dict[str, Any], settings: dict[str, Any]) -> Reference:
+    """What the problem's own function returns; if it raises, no reference, with the error as the reason."""
+    try:
+        return make(data, settings)
+    except Exception as error:
+        return _none(f"the problem's function `reference` raised {type(error).__name__}: {error}")
+
+
+def _match(reference: Reference, model: Callable, data: dict[str, Any], name: str) -> Reference:
+    """The reference, marked unreliable if it is not one of the model's latent sites."""
+    if reference.unreliable:
+        return reference
+    try:
+        shapes = Posterior.from_model(model, data, name).shapes
+    except InputError:  # such as discrete sites: only the problem knows them
+        return reference
+    faults = mismatches(reference, shapes)
+    if not faults:
+        return reference
+
+    def keep(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {site: array for site, array in values.items() if site not in faults}
+
+    return replace(
+        reference,
+        draws=keep(reference.draws),
+        mean=keep(reference.mean),
+        sd=keep(reference.sd),
+        mean_se=keep(reference.mean_se),
+        sd_se=keep(reference.sd_se),
+        unreliable="; ".join(faults.values()),
+    )
+
+
+def mismatches(reference: Reference, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """What keeps a reference from being the posterior of a model, in words, by site.
+
+    Parameters
+    ----------
+    reference : as the problem's function returned it.
+    shapes : of the model's latent sites.
+    """
+    parts = {"mean": reference.mean, "sd": reference.sd, "draws": reference.draws}
+    sites = dict.fromkeys([*shapes, *chain.from_iterable(parts.values())])
+    faults = {}
+    for site in sites:
+        absent = [part for part, values in parts.items() if site not in values]
+        if site not in shapes:
+            known = ", ".join(shapes)
+            faults[site] = f"it has a site {site!r}, which is none of the model's ({known})"
+        elif absent:
+            faults[site] = f"it has no {' and no '.join(absent)} of the site {site!r}"
+        else:
+            arrays = {part: np.asarray(values[site], float) for part, values in parts.items()}
+            if fault := _fault_of_arrays(arrays, shapes[site]):
+                faults[site] = f"{fault} of the site {site!r}"
+    return faults
+
+
+def _fault_of_arrays(arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> str:
+    for part, array in arrays.items():
+        own = array.shape[1:] if part == "draws" else array.shape
+        if own != shape:
+            return f"the shape of {part} is {own} and not {shape}, that"
+        if not np.isfinite(array).all():
+            return f"there are values that are not finite in {part}"
+    return "there is a negative sd" if (arrays["sd"] < 0).any() else ""
+
+
+def _none(why: str) -> Reference:
+    """No reference at all."""
+    return Reference(
+        draws={}, mean={}, sd={}, log_evidence=float("nan"), method="none", unreliable=why
+    )
 
 
 def _compute(
@@ -62,11 +140,11 @@ def _compute(
     key = purpose_key(0, "reference", model)
     try:
         posterior = Posterior.from_model(problem.models[model], data, where)
+        report(f"{model}: no exact reference is given; {posterior.dim} dimensions")
+        reference = integrate_posterior(posterior, key, report)
+        if isinstance(reference, Reference):
+            return reference
+        report(f"{model}: no quadrature: {reference}")
+        return sample_posterior(posterior, key, report)
     except InputError as error:
-        raise InputError(f"{error} {REMEDY}") from error
-    report(f"{model}: no exact reference is given; {posterior.dim} dimensions")
-    reference = integrate_posterior(posterior, key, report)
-    if isinstance(reference, Reference):
-        return reference
-    report(f"{model}: no quadrature: {reference}")
-    return sample_posterior(posterior, key, report)
+        return _none(f"{error} {REMEDY}")

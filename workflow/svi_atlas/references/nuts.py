@@ -59,11 +59,13 @@ class Chains:
     draws : (chain, draw, component)
     names : of the components, such as "x" or "x[2]".
     divergences : number of transitions that diverged.
+    ends : (chain, coordinate) where the chains ended, unconstrained.
     """
 
     draws: Float[np.ndarray, "chain draw component"]
     names: list[str]
     divergences: int
+    ends: Float[np.ndarray, "chain coordinate"]
 
 
 def sample_posterior(
@@ -102,6 +104,8 @@ def sample_posterior(
         report(f"checks: {'; '.join(faults) or 'passed'}")
         if not faults:
             break
+        # Chains that settled on different modes start the next attempt there, and disagree again.
+        starts = chains.ends
     return _reference(posterior, chains, "; ".join(faults))
 
 
@@ -225,7 +229,12 @@ def _sample(
             report(f"{progress}, after {seconds:.0f} s, {divergences} divergences")
     joined = whitened.to_position(np.concatenate(positions, axis=1))
     _, sites = posterior.evaluate(joined.reshape(-1, posterior.dim))
-    return Chains(sites.reshape(*joined.shape[:2], -1), _component_names(posterior), divergences)
+    return Chains(
+        draws=sites.reshape(*joined.shape[:2], -1),
+        names=_component_names(posterior),
+        divergences=divergences,
+        ends=joined[:, -1],
+    )
 
 
 def _component_names(posterior: Posterior) -> list[str]:

@@ -60,6 +60,27 @@ _CELL_SETTINGS = _written(
     Column("optimizer", "", "Optimiser, one of NumPyro's or optax's"),
 )
 
+
+def _certainty(name: str, unit: str, what: str) -> tuple[Column, Column]:
+    """Columns of what is certain of the largest error, and of its noise."""
+    return (
+        Column(
+            f"{name}_low",
+            unit,
+            f"Largest {what} that is certain, given its noise and the number of components",
+            per_iterate=True,
+            optional=True,
+        ),
+        Column(
+            f"{name}_noise",
+            unit,
+            f"What noise alone may make of the largest {what}",
+            per_iterate=True,
+            optional=True,
+        ),
+    )
+
+
 FITS = (
     *_CELL_SETTINGS,
     *_written(
@@ -89,6 +110,7 @@ FITS = (
         Column("loss_first", "nats", "Loss of the first step (or mean of the first stored losses)"),
         Column("finite_parameters", "1", "1 if all parameters are finite at the end, else 0"),
         Column("num_parameters", "1", "Scalar parameters of the guide"),
+        Column("is_point", "1", "1 if the guide is a point, else 0"),
         Column(
             "gap_parameters",
             "1",
@@ -301,12 +323,52 @@ FITS = (
             "Largest error of a posterior mean",
             has_error=True,
             per_iterate=True,
+            optional=True,
         ),
         Column(
             "sd_ratio",
             "1",
             "Standard deviation of the guide over that of the posterior, where it is farthest from 1",
             has_error=True,
+            per_iterate=True,
+            optional=True,
+        ),
+        *_certainty("mean_error", "posterior sd", "error of a mean"),
+        *_certainty("sd_error", "1", "relative error of an sd"),
+    ),
+    *_written(
+        "diagnose",
+        "svi_atlas.diagnostics.importance_moments; Vehtari et al. 2024",
+        Column(
+            "psis_mean_error",
+            "posterior sd",
+            "Largest correction of a mean by Pareto smoothed importance sampling",
+            has_error=True,
+            per_iterate=True,
+        ),
+        Column(
+            "psis_sd_ratio",
+            "1",
+            "Standard deviation of the guide over the corrected one, where it is farthest from 1",
+            has_error=True,
+            per_iterate=True,
+        ),
+        *_certainty("psis_mean_error", "posterior sd", "correction of a mean"),
+        *_certainty("psis_sd_error", "1", "relative correction of an sd"),
+    ),
+    *_written(
+        "diagnose",
+        "svi_atlas.diagnostics.other_fits",
+        Column(
+            "elbo_deficit",
+            "nats",
+            "What another fit of the same guide has more of ELBO for certain",
+            per_iterate=True,
+        ),
+        Column(
+            "mass_elsewhere",
+            "1",
+            "Least share of the posterior that lies where other fits draw and this one does not",
             per_iterate=True,
         ),
     ),
