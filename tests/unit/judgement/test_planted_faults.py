@@ -126,12 +126,25 @@ def test_too_few_steps():
     not_converged(result)
 
 
-def test_a_reference_that_has_not_mixed(plane_fits):
-    result = judged(plane_fits, plane_reference(unreliable="R-hat of x is 1.2"), 0.002)
-    assert (result["verdict"] == "inadequate").all()
-    assert result["adequate"].isna().all()
-    assert (result["deciding"] == "reference_unreliable").all()
-    assert result["reason"].str.contains("R-hat of x is 1.2", regex=False).all()
+def test_without_a_reference_to_be_trusted_the_fits_are_their_own_check(plane_fits):
+    unmixed = plane_reference(unreliable="R-hat of x is 1.2")
+    result = judged(plane_fits, unmixed, 0.002)
+    assert (result["verdict"] == "adequate").all(), result["reason"].tolist()
+    assert (result["grade"] == "self").all()
+    assert (result["reference_unreliable"] == "R-hat of x is 1.2").all()
+    not_converged(judged(plane_fits, unmixed, 1e-5))
+
+
+def test_mean_field_without_a_reference():
+    """Importance weights find what the family cannot fit."""
+    result = verdicts(
+        plane,
+        lambda: autoguide.AutoNormal(plane),
+        plane_reference(unreliable="there is none"),
+        step_size=0.003,
+        num_steps=5000,
+    )
+    assert (result["verdict"] == "inadequate").all(), result["reason"].tolist()
 
 
 def test_mean_field_on_a_correlated_posterior():

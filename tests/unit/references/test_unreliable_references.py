@@ -1,7 +1,6 @@
 """A reference that cannot be trusted judges nothing."""
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from svi_atlas.configuration.load import load_config
@@ -61,9 +60,15 @@ def test_a_reference_that_has_not_mixed_judges_nothing():
     assert table["reference_unreliable"].tolist() == [reason]
     for column in ("mean_error", "sd_ratio", "kl", "evidence_violation_z"):
         assert table[column].isna().all(), column
-    assert verdict["adequate"] is pd.NA
-    assert verdict["verdict"] != "adequate"
-    assert f"the reference is unreliable ({reason})" in verdict["reason"]
+    assert (verdict["verdict"], verdict["grade"]) == ("adequate", "self")
+    assert "there is no reference" in verdict["reason"]
+
+
+def test_a_model_without_any_reference_is_judged_by_its_fits():
+    nothing = Reference({}, {}, {}, np.nan, "none", unreliable="ValueError: no")
+    table, verdict = perfect_fit(nothing)
+    assert "mean_error" not in table
+    assert (verdict["verdict"], verdict["grade"]) == ("adequate", "self")
 
 
 def test_modes_of_an_unreliable_reference_are_not_missed():

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from svi_atlas.guide_traits import guide_traits
-from svi_atlas.judgement.verdict import within_limits
+from svi_atlas.judgement.verdict import judge, within_limits
 from svi_atlas.records import FamilyOptimum
 
 RULES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
@@ -101,6 +101,7 @@ def rates(
     """
     within = within_limits(table, thresholds)
     rules = {name: rule(table) for name, rule in RULES.items()}
+    rules["verdict without the reference"] = _without_reference(table, thresholds) == "adequate"
     rules |= {f"{name} alone": within[name] for name in within if not within[name].all()}
     rows = []
     for rule, called in rules.items():
@@ -114,6 +115,16 @@ def rates(
                 row |= _rate(positive, count, f"{name}_rate")
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _without_reference(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Series:
+    """The verdicts of the same fits by what they say themselves."""
+    known = [name for name in table if str(name).startswith(OF_THE_REFERENCE)]
+    return judge(table.assign(**dict.fromkeys(known, np.nan)), thresholds)["verdict"]
+
+
+OF_THE_REFERENCE = ("mean_error", "sd_ratio", "sd_error", "missed_mass", "evidence_violation_z")
+"""Beginnings of the names of columns that a reference is needed for."""
 
 
 def _rate(positive: int, count: int, name: str) -> dict[str, float]:
