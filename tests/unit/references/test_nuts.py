@@ -15,7 +15,6 @@ from svi_atlas.inference.posterior import Posterior
 from svi_atlas.references import nuts
 
 KEY = purpose_key(0, "reference")
-ENDS = np.zeros((4, 1))
 GAUSSIAN_SD = np.array([1.0, 2.0, 0.5, 3.0, 1.0])
 
 
@@ -127,18 +126,24 @@ def test_starts_lie_in_both_modes():
 
 def test_each_fault_is_named():
     rng = np.random.default_rng(0)
+    energy = rng.normal(size=(4, 1000))
+
+    def faults(draws, names, divergences=0, energy=energy):
+        return nuts.find_faults(nuts.Chains(draws, names, divergences, np.zeros((4, 1)), energy))
+
     good = rng.normal(size=(4, 1000, 1))
-    assert nuts.find_faults(nuts.Chains(good, ["x"], 0, ENDS)) == []
-    assert nuts.find_faults(nuts.Chains(good, ["x"], 3, ENDS)) == ["3 transitions (0.07%) diverged"]
+    assert faults(good, ["x"]) == []
+    assert faults(good, ["x"], 3) == ["3 transitions (0.07%) diverged"]
     walk = np.cumsum(good, axis=1)
-    words = "; ".join(nuts.find_faults(nuts.Chains(walk, ["walk[2]"], 0, ENDS)))
+    words = "; ".join(faults(walk, ["walk[2]"]))
     for word in ("R-hat of walk[2]", "bulk effective", "tail effective"):
         assert word in words
+    slow = faults(good, ["x"], energy=np.cumsum(energy, axis=1))
+    assert len(slow) == 1
+    assert "E-BFMI" in slow[0]
     constant = np.concatenate([good, np.ones_like(good)], axis=2)
-    assert nuts.find_faults(nuts.Chains(constant, ["x", "one"], 0, ENDS)) == []
-    assert nuts.find_faults(nuts.Chains(good * np.nan, ["x"], 0, ENDS)) == [
-        "some draws are not finite"
-    ]
+    assert faults(constant, ["x", "one"]) == []
+    assert faults(good * np.nan, ["x"]) == ["some draws are not finite"]
 
 
 def test_a_density_that_is_zero_everywhere_has_no_starts():

@@ -107,7 +107,9 @@ def _smooth(log_weight: Float[np.ndarray, " draw"]) -> Float[np.ndarray, " draw"
         return np.ones(len(log_weight))
     tail = tail_size(len(log_weight))
     logs = np.maximum(log_weight - log_weight.max(), -MAX_RANGE_NATS)
-    if np.partition(logs, -tail)[-tail] > -MAX_CONSTANT_RANGE_NATS:  # an equal tail needs no smoothing
+    if (
+        np.partition(logs, -tail)[-tail] > -MAX_CONSTANT_RANGE_NATS
+    ):  # an equal tail needs no smoothing
         weights = np.exp(logs)
         return weights / weights.mean()
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -119,7 +119,7 @@ def rates(
 
 def _without_reference(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Series:
     """The verdicts of the same fits by what they say themselves."""
-    known = [name for name in table if str(name).startswith(OF_THE_REFERENCE)]
+    known = [name for name in map(str, table) if name.startswith(OF_THE_REFERENCE)]
     return judge(table.assign(**dict.fromkeys(known, np.nan)), thresholds)["verdict"]
 
 

@@ -15,6 +15,7 @@ from svi_atlas.inference.posterior import Posterior
 from svi_atlas.records import MakeReference, Problem, Reference
 from svi_atlas.references.nuts import REMEDY, sample_posterior
 from svi_atlas.references.quadrature import integrate_posterior
+from svi_atlas.references.tails import missing_moments
 
 
 def make_references(
@@ -142,9 +143,10 @@ def _compute(
         posterior = Posterior.from_model(problem.models[model], data, where)
         report(f"{model}: no exact reference is given; {posterior.dim} dimensions")
         reference = integrate_posterior(posterior, key, report)
-        if isinstance(reference, Reference):
-            return reference
-        report(f"{model}: no quadrature: {reference}")
-        return sample_posterior(posterior, key, report)
+        if isinstance(reference, str):
+            report(f"{model}: no quadrature: {reference}")
+            reference = sample_posterior(posterior, key, report)
     except InputError as error:
         return _none(f"{error} {REMEDY}")
+    faults = [fault for fault in (reference.unreliable, missing_moments(reference.draws)) if fault]
+    return replace(reference, unreliable="; ".join(faults))

@@ -34,6 +34,9 @@ TARGET_ACCEPTANCE = (0.9, 0.99)
 
 MAX_RHAT, MIN_ESS = 1.01, 400.0
 
+MIN_BFMI = 0.3
+"""Smallest estimated Bayesian fraction of missing information of a chain (Betancourt 2016)."""
+
 MAX_DRAWS = 10_000
 """Draws kept; more are thinned."""
 
@@ -60,12 +63,14 @@ class Chains:
     names : of the components, such as "x" or "x[2]".
     divergences : number of transitions that diverged.
     ends : (chain, coordinate) where the chains ended, unconstrained.
+    energy : (chain, draw) of the Hamiltonian, nats.
     """
 
     draws: Float[np.ndarray, "chain draw component"]
     names: list[str]
     divergences: int
     ends: Float[np.ndarray, "chain coordinate"]
+    energy: Float[np.ndarray, "chain draw"]
 
 
 def sample_posterior(
@@ -206,7 +211,7 @@ def _sample(
 
     def one_step(state, _):
         state = kernel.sample(state, (), {})
-        return state, (state.z, state.diverging)
+        return state, (state.z, state.diverging, state.energy)
 
     @jax.jit
     def advance(state):
@@ -215,14 +220,15 @@ def _sample(
     started = time.perf_counter()
     posterior, total = whitened.posterior, NUM_PARTS * part
     report(f"NUTS: {NUM_CHAINS} chains of {warmup:,} + {total:,} steps, aiming at {acceptance}")
-    positions, divergences = [], 0
+    positions, energies, divergences = [], [], 0
     with posterior.precision():
         keys = jax.random.split(key, NUM_CHAINS)
         state = kernel.init(keys, warmup, jnp.asarray(whitened.to_x(starts)), (), {})
         for done in range(1 - warmup // part, NUM_PARTS + 1):
-            state, (position, diverging) = advance(state)
+            state, (position, diverging, energy) = advance(state)
             if done > 0:
                 positions.append(np.swapaxes(np.asarray(position, float), 0, 1))
+                energies.append(np.asarray(energy, float).T)
                 divergences += int(np.sum(diverging))
             progress = f"{done * part:,} of {total:,} draws" if done > 0 else "warming up"
             seconds = time.perf_counter() - started
@@ -234,6 +240,7 @@ def _sample(
         names=_component_names(posterior),
         divergences=divergences,
         ends=joined[:, -1],
+        energy=np.concatenate(energies, axis=1),
     )
 
 
@@ -261,6 +268,12 @@ def find_faults(chains: Chains) -> list[str]:
         )
         if fault
     ]
+    fraction = np.asarray(array_stats.bfmi(chains.energy))
+    if fraction.min() < MIN_BFMI:
+        faults.append(
+            f"a chain hardly changes its energy, its E-BFMI is {fraction.min():.2g} "
+            f"({MIN_BFMI:g} are needed)"
+        )
     if chains.divergences:
         share = chains.divergences / chains.draws[:, :, 0].size
         faults.append(f"{chains.divergences} transitions ({share:.2%}) diverged")
