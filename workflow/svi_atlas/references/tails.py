@@ -46,9 +46,9 @@ def missing_moments(draws: Mapping[str, Float[np.ndarray, "draw ..."]]) -> str:
 
 
 def _shape_of_tails(column: Float[np.ndarray, " draw"]) -> float:
-    """Shape of the heavier tail; minus infinity for a constant, or for fewer than 4 draws a chain."""
+    """Shape of the heavier tail; zero for a constant, or for fewer than 4 draws a chain."""
     length = len(column) // NUM_CHAINS
     chains = column[: NUM_CHAINS * length].reshape(NUM_CHAINS, length)
     if length < NUM_CHAINS or np.ptp(chains) == 0:
-        return -np.inf
+        return 0.0
     return float(array_stats.pareto_khat(chains.astype(float)))
