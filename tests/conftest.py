@@ -19,7 +19,9 @@ from svi_atlas.jobs.runtime import limit_threads
 limit_threads(1)  # before JAX is imported
 
 COMPILED = "JAX_COMPILATION_CACHE_DIR"
-if COMPILED not in os.environ:  # of all processes of the tests: most of their time goes into compilation
+if (
+    COMPILED not in os.environ
+):  # of all processes of the tests: most of their time goes into compilation
     folder = tempfile.mkdtemp(prefix="compiled-")
     os.environ[COMPILED] = folder
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
