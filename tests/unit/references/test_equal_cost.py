@@ -66,12 +66,12 @@ def test_seconds_grow_with_the_budget_and_compilation_is_shared(table):
 
 @pytest.mark.slow
 def test_chains_that_lag_far_behind_are_given_up(monkeypatch):
-    """A lead of 0.2: all chains are given up when one of them has spent a fifth of the budget."""
-    monkeypatch.setattr(equal_cost, "LEAD", 0.2)
+    """A lead of 0.5: all chains are given up when one of them has spent half of the budget."""
+    monkeypatch.setattr(equal_cost, "LEAD", 0.5)
     posterior = Posterior.from_model(gaussian, {}, "here")
     table = equal_cost.run_nuts(posterior, MEAN, SD, [20_000], SEEDS, lambda line: None)
-    assert table["gradient_evaluations"].max() >= 4000
-    assert (table["gradient_evaluations"] < 10_000).all()
+    assert table["gradient_evaluations"].max() >= 10_000
+    assert (table["gradient_evaluations"] < 15_000).all()
     assert table["mean_error"].notna().all()
 
 
