@@ -128,8 +128,14 @@ def test_it_is_deterministic_and_resumes(found, tmp_path, monkeypatch):
         np.testing.assert_array_equal(resumed[name], dataset[name], err_msg=name)
 
 
+@pytest.fixture
+def one_program(monkeypatch):
+    """One number of particles: half as much to compile."""
+    monkeypatch.setattr(search_module, "NUM_PARTICLES", (8,))
+
+
 @pytest.mark.slow
-def test_a_guide_that_starts_as_the_posterior_arrives_at_the_first_rung():
+def test_a_guide_that_starts_as_the_posterior_arrives_at_the_first_rung(one_program):
     dataset, lines = run(laplace=EXACT)
     assert dataset["arrived"].to_numpy().all()
     cost = dataset["trial_num_steps"] * dataset["trial_num_particles"]
@@ -138,7 +144,7 @@ def test_a_guide_that_starts_as_the_posterior_arrives_at_the_first_rung():
 
 
 @pytest.mark.slow
-def test_without_a_laplace_approximation_it_starts_plainly_and_says_so():
+def test_without_a_laplace_approximation_it_starts_plainly_and_says_so(one_program):
     dataset, _ = run(laplace=UNUSABLE)
     assert dataset.attrs["whitened"] == 0
     assert "a funnel" in dataset.attrs["start"]

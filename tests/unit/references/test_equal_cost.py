@@ -64,6 +64,17 @@ def test_seconds_grow_with_the_budget_and_compilation_is_shared(table):
     assert (table["seconds_total"] > table["seconds_run"]).all()
 
 
+@pytest.mark.slow
+def test_chains_that_lag_far_behind_are_given_up(monkeypatch):
+    """A lead of 0.5: all chains are given up when one of them has spent half of the budget."""
+    monkeypatch.setattr(equal_cost, "LEAD", 0.5)
+    posterior = Posterior.from_model(gaussian, {}, "here")
+    table = equal_cost.run_nuts(posterior, MEAN, SD, [20_000], SEEDS, lambda line: None)
+    assert table["gradient_evaluations"].max() >= 10_000
+    assert (table["gradient_evaluations"] < 15_000).all()
+    assert table["mean_error"].notna().all()
+
+
 def test_errors_from_sums_are_those_of_the_draws():
     draws = np.random.default_rng(0).normal([0.1, -0.4], [1.0, 0.7], (50, 2))
     sums = equal_cost.Sums(

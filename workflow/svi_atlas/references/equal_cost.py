@@ -26,6 +26,10 @@ WARMUPS = (1000, 300, 100)
 BLOCK_STEPS = 50
 """Steps that are made between two looks at what was spent; a divisor of every warm-up."""
 
+LEAD = 10
+"""Chains move side by side, each step as long as the longest trajectory. One that is stuck, and turns down
+every step after one or two evaluations, is given up when another has spent this many times the budget."""
+
 START_RADIUS = 2.0
 """Chains start uniformly within this distance of 0 in each coordinate, as NumPyro's do."""
 
@@ -72,7 +76,8 @@ def run_nuts(
     One row per budget and seed: `seed`, `budget`, `num_warmup`, `num_draws`, `gradient_evaluations`,
     `mean_error` (posterior sds, largest over the components), `sd_ratio` (of the component where it is
     farthest from 1), `seconds_run` and `seconds_total` (the latter with this chain's share of the
-    compilation). The errors are missing where the budget ends before the second draw.
+    compilation). The errors are missing where the budget ends before the second draw. A chain that is stuck
+    may have spent less than its budget (see LEAD).
     """
     left = sorted(set(budgets))
     parts: list[pd.DataFrame] = []
@@ -116,9 +121,11 @@ class _Chains:
         return np.asarray(self.carry[1])
 
     def sample(self, budgets: list[int], report: Callable[[str], None]) -> pd.DataFrame:
-        """Draw until every chain has spent the largest of the budgets."""
-        while (spent := np.asarray(self.carry[1])).min() < max(budgets):
+        """Draw until every chain has spent the largest of the budgets, or one LEAD times as much."""
+        spent = np.asarray(self.carry[1])
+        while spent.min() < max(budgets) and spent.max() < LEAD * max(budgets):
             self._advance()
+            spent = np.asarray(self.carry[1])
             if len(self.seconds) % 200 == 0:
                 report(f"{np.median(spent):,.0f} gradient evaluations, {self.seconds[-1]:.0f} s")
         places = [int(np.flatnonzero(self.budgets == budget)[0]) for budget in budgets]
