@@ -130,13 +130,14 @@ def test_rates_are_counted_by_split_with_exact_intervals():
             "verdict": ["adequate"] * 3 + ["inadequate"] * 17 + ["adequate"] * 19 + ["not_converged"]
             + ["adequate"] * 5 + ["inadequate"] * 5,
             "converged": True, "plateau_change": 0.5, "stan_change": 0.5, "pymc_change": 0.5,
-            "rhat": 1.0, "ess": 100.0, "khat": 0.2, "num_draws": 1000,
+            "rhat": 1.0, "ess": 100.0, "khat": 0.2, "num_draws": 1000, "message": None,
         }
     )  # fmt: skip
     right = pd.Series([False] * 20 + [True] * 20 + [True] * 10)
     limits = dict.fromkeys(
         ("nonfinite", "elbo_gap", "rhat", "ess", "loss_drift", "averaging_gain", "outside_support",
-         "missed_mass", "khat", "mean_error", "sd_ratio", "tail_share", "evidence_violation_z", "loss_acceleration_z"), 1.0,
+         "missed_mass", "khat", "mean_error", "sd_ratio", "tail_share", "evidence_violation_z", "loss_acceleration_z",
+         "elbo_deficit", "mass_elsewhere"), 1.0,
     )  # fmt: skip
     result = rates(table, right, {"tuning": ("a",), "held_out": ("b",)}, limits)
     row = result[(result["rule"] == "verdict") & (result["split"] == "tuning")].iloc[0]

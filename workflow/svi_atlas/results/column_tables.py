@@ -436,9 +436,14 @@ FITS = (
         Column("converged", "1", "Whether the fit reached the optimum of its guide's family"),
         Column("adequate", "1", "Whether that is close to the posterior, missing if unknown"),
         Column(
+            "grade",
+            "",
+            'What a verdict on adequacy rests on, "reference" or "self" (see docs/decisions/verdicts.md)',
+        ),
+        Column(
             "verdict",
             "",
-            "failed, diverged, not_converged, inadequate or adequate",
+            "failed, diverged, not_converged, inadequate, unjudged or adequate",
             per_iterate=True,
         ),
         Column("reason", "", "One sentence on what decided the verdict"),
