@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from svi_atlas.guide_traits import guide_traits
-from svi_atlas.judgement.verdict import judge, within_limits
+from svi_atlas.judgement.verdict import verdicts, within_limits
 from svi_atlas.records import FamilyOptimum
 
 RULES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
@@ -120,7 +120,7 @@ def rates(
 def _without_reference(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Series:
     """The verdicts of the same fits by what they say themselves."""
     known = [name for name in map(str, table) if name.startswith(OF_THE_REFERENCE)]
-    return judge(table.assign(**dict.fromkeys(known, np.nan)), thresholds)["verdict"]
+    return verdicts(table.assign(**dict.fromkeys(known, np.nan)), thresholds)
 
 
 OF_THE_REFERENCE = ("mean_error", "sd_ratio", "sd_error", "missed_mass", "evidence_violation_z")

@@ -69,6 +69,12 @@ def judge(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     )
 
 
+def verdicts(table: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
+    """The verdict of the last iterate of each fit alone, (fit,)."""
+    table = with_all_statistics(table)
+    return _answers(table, _excess(table, thresholds), thresholds)["verdict"]
+
+
 def violations(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     """Which checks each fit violates, one boolean column per check, as the verdict counts them.
 
