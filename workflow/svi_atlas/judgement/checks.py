@@ -98,11 +98,21 @@ def _loss_fall_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
 
 
 def _khat_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
-    """The shape of the tail beyond its limit, where the tail carries more than its limit."""
+    """The shape of the tail beyond its limit, where the tail carries more than its limit.
+
+    Beside a reference, which shows errors directly, the shape counts where it is certain. Without one
+    the corrections of importance sampling rest on it, and it counts as it is.
+    """
     bounds = table["num_draws"].map(lambda draws: khat_limit(int(draws), limit["khat"]))
-    excess = table[f"khat{suffix}"] - bounds
+    noise = NUM_KHAT_ERRORS * table[f"khat_se{suffix}"].fillna(0.0)
+    compared = table[f"mean_error{suffix}"].notna()
+    excess = table[f"khat{suffix}"] - noise.where(compared, 0.0) - bounds
     heavy = ~(table[f"tail_share{suffix}"] <= limit["tail_share"])
     return excess.where(heavy | (excess < 0), -np.inf)
+
+
+NUM_KHAT_ERRORS = 1.645
+"""Standard errors of k-hat, for a level of 5 %."""
 
 
 def _mean_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
@@ -348,7 +358,7 @@ def with_all_statistics(table: pd.DataFrame) -> pd.DataFrame:
         f"{name.removesuffix('_noise')}_{part}" for name in NOISE for part in ("low", "noise")
     ]
     names += [*compared, "tail_share", "gap_parameters"]
-    averaged = (*NEEDED["reference"], "tail_share", "mean_error_low", "sd_error_low")
+    averaged = (*NEEDED["reference"], "khat_se", "tail_share", "mean_error_low", "sd_error_low")
     names += [f"{name}_averaged" for name in averaged]
     table = table.reindex(columns=table.columns.union(names, sort=False))
     return table.assign(is_point=table["is_point"].fillna(0.0))
