@@ -21,8 +21,8 @@ page = Page(spec)
 # %% [markdown]
 # ## Which way to fit arrives
 #
-# All fits of the grid use a Normal with a full covariance matrix, 8 particles, Adam and 10,000 steps; only
-# "flow" is an inverse autoregressive flow. With a constant step size a fit is either still on its way, or it
+# All fits of the grid use a Normal with a full covariance matrix, 8 particles, Adam and 5,000 steps; only
+# "flow" is an inverse autoregressive flow, with 10,000. With a constant step size a fit is either still on its way, or it
 # keeps jumping about the optimum: the step size has to fall. "Cosine" lets it fall from the given peak to
 # nearly zero along half a cosine wave. "Whitened" starts at the mode and measures each direction by the
 # curvature there, so that a step has the same meaning for an income as for an intercept. "Search" is what
