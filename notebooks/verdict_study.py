@@ -41,6 +41,10 @@ page.table("verdict_study.truth_by_guide")
 # R-hat is at most 1.1 and the effective sample size is above 25 (Welandawe et al. 2022). "Alone" is one
 # statistic of the verdict with its own limit. All but the verdict ask only one of the two questions, and
 # it shows: they cannot tell a settled fit from a right one.
+#
+# The comparison is not one of equals. The verdict is given the exact answer as its reference, which the
+# other rules never see. "Verdict without the reference" judges the same fits by what they say themselves:
+# their optimality gap, their importance weights and the other seeds.
 
 # %%
 page.figure("rates")

@@ -69,3 +69,24 @@ def test_the_best_is_named_with_what_to_try_next():
         block="search", label="search", whitened=True, start="laplace"
     )
     assert why_none_qualifies(searched).startswith("no family is adequate for 95 % of its seeds")
+
+
+def unjudged(table, count):
+    """The same fits, the last `count` of which could not be judged."""
+    rows = table.index[-count:]
+    table.loc[rows, ["verdict", "verdict_averaged"]] = "unjudged"
+    return table.assign(reason="The fit cannot be judged: too few draws.")
+
+
+def test_fits_that_cannot_be_judged_count_neither_for_nor_against():
+    """Of 20 fits 12 are adequate, and 8 unjudged."""
+    rows = recommended(unjudged(setting(1e-2, 12, 1.0), 8))
+    assert rows[["fits", "adequate"]].to_numpy().tolist() == [[12, 1.0]]
+
+
+def test_with_fewer_than_half_of_the_fits_judged_nothing_is_recommended():
+    table = unjudged(setting(1e-2, 9, 1.0), 11)
+    assert recommended(table).empty
+    text = why_none_qualifies(table.assign(start="uniform"))
+    assert "11 of 20 could not be judged" in text
+    assert "too few draws" in text

@@ -65,6 +65,12 @@ def why_none_qualifies(table: pd.DataFrame) -> str:
     share = f"{100 * MIN_ADEQUATE_SHARE:g} %"
     adequate = count_of((closest["verdict"] == "adequate").sum(), len(closest))
     what = "family" if (closest["block"] == "search").all() else "setting"
+    unjudged = closest[closest["verdict"] == "unjudged"]
+    if 2 * len(unjudged) > len(closest):
+        return (
+            f"no {what} can be relied on; of the fits of the best, of `{evidence.guide}`, "
+            f"{count_of(len(unjudged), len(closest))} could not be judged. {unjudged['reason'].iloc[0]}"
+        )
     return (
         f"no {what} is adequate for {share} of its seeds; the best, of `{evidence.guide}`, is for "
         f"{adequate}. What to try next: {advise(evidence)}"
