@@ -11,10 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from numpyro import handlers
+from numpyro.infer.autoguide import AutoGuide
 from numpyro.infer.initialization import init_to_uniform
 
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.model_error import ModelError
+from svi_atlas.inference.reparametrisation import not_reparametrised
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Finding:
 
 
 def check_guide(model: Callable, guide: Callable, data: Mapping[str, Any]) -> list[Finding]:
-    """Find sites that are missing, extra or of the wrong shape, and factor sites.
+    """Find sites that are missing, extra or of the wrong shape, factor sites, and parameters that the loss
+    does not optimise.
 
     Sites marked `infer={'is_auxiliary': True}` may be in one of the two alone. A model or guide that
     raises is a warning only: the fit raises the same and keeps its whole message.
@@ -49,8 +52,12 @@ def check_guide(model: Callable, guide: Callable, data: Mapping[str, Any]) -> li
     def trace(key):
         findings.extend(_compare_sites(*_traces(model, guide, arrays, *jax.random.split(key))))
 
+    key = purpose_key(0, "guide_check")
     try:
-        jax.eval_shape(trace, purpose_key(0, "guide_check"))
+        jax.eval_shape(trace, key)
+        if not isinstance(guide, AutoGuide):  # which remember the trace that they were set up in
+            for name, site in not_reparametrised(guide, arrays, key).items():
+                findings.append(Finding("warning", _without_gradient(name, site)))
     except (MemoryError, OSError):
         raise
     except Exception as error:
@@ -118,6 +125,14 @@ def _compare_sites(guide_trace, model_trace) -> list[Finding]:
                 )
             )
     return findings
+
+
+def _without_gradient(name: str, site: str) -> str:
+    return (
+        f"the parameter {name!r} is not optimised: the draws of the site {site!r} do not depend on it "
+        "smoothly, and NumPyro's Trace_ELBO has no score-function term, so that it walks at random about "
+        "its start. Fix its value, or choose a guide without it"
+    )
 
 
 def _latent(trace) -> dict[str, Any]:
