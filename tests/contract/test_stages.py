@@ -62,7 +62,7 @@ ONE_JOB_IS_ENOUGH = ("data", "laplace", "reference", "fit", "diagnose", "sbc_ref
 MORE_FILES = (
     "results/study/rates.csv",
     "results/study/figures/rates.svg",
-    "results/searched/table.parquet",
+    "results/searched/fits.parquet",
     "results/searched/nuts/line.parquet",
 )
 
