@@ -474,3 +474,19 @@ def test_every_threshold_is_tested():
 def test_where_the_optimality_gap_is_known_at_a_limit_of_half_a_nat(gap, error, known):
     table = pd.DataFrame({"elbo_gap": [gap], "elbo_gap_se": [error]})
     assert elbo_gap_known(table, {"elbo_gap": 0.5}).tolist() == [known]
+
+
+@pytest.mark.parametrize(
+    ("error", "certain", "verdict"),
+    [
+        (0.12, 0.07, "adequate"),
+        (0.15, 0.09, "adequate"),
+        (0.16, 0.09, "inadequate"),
+        (0.12, 0.11, "inadequate"),
+    ],
+)
+def test_noise_widens_a_limit_by_half_of_it_at_most(error, certain, verdict):
+    bad = {"mean_error": error, "mean_error_low": certain, **BAD_AVERAGE}
+    assert judged(**bad)["verdict"] == verdict
+    bad = {"sd_ratio": 1 - error, "sd_error_low": certain, **BAD_AVERAGE}
+    assert judged(**bad)["verdict"] == verdict

@@ -91,15 +91,15 @@ class Thresholds(FileModel):
         "as well (Vehtari et al. 2024).",
     )
     tail_share: Share = Field(
-        default=0.005,
+        default=0.02,
         description="Share of the sum of the importance weights that their tail must carry for a "
         "large k-hat to count; the shape of a tail that carries less changes no answer by more "
         "than that.",
     )
     mean_error: Positive = Field(
         default=0.1,
-        description="Largest error of a posterior mean, in posterior standard deviations; it counts as "
-        "larger only where this is certain, given the noise of draws and reference.",
+        description="Largest error of a posterior mean, in posterior standard deviations; the noise "
+        "of draws and reference widens the limit, by half of it at most.",
     )
     sd_ratio: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.1,

@@ -98,31 +98,43 @@ def _loss_fall_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
 
 
 def _khat_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
-    """The shape of the tail beyond its limit, where the tail carries more than its limit.
-
-    Beside a reference, which shows errors directly, the shape counts where it is certain. Without one
-    the corrections of importance sampling rest on it, and it counts as it is.
-    """
+    """The shape of the tail beyond its limit, where the tail carries more than its limit."""
     bounds = table["num_draws"].map(lambda draws: khat_limit(int(draws), limit["khat"]))
-    noise = NUM_KHAT_ERRORS * table[f"khat_se{suffix}"].fillna(0.0)
-    compared = table[f"mean_error{suffix}"].notna()
-    excess = table[f"khat{suffix}"] - noise.where(compared, 0.0) - bounds
+    excess = table[f"khat{suffix}"] - bounds
     heavy = ~(table[f"tail_share{suffix}"] <= limit["tail_share"])
     return excess.where(heavy | (excess < 0), -np.inf)
 
 
-NUM_KHAT_ERRORS = 1.645
-"""Standard errors of k-hat, for a level of 5 %."""
+MAX_WIDENING = 0.5
+"""Share of a limit by which noise may widen it: with more an error of twice the limit could pass."""
 
 
 def _mean_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
-    """The error of a mean that is certain, beyond its limit."""
-    return table[f"mean_error_low{suffix}"] - limit["mean_error"]
+    """The error of a mean beyond its limit, widened by its noise."""
+    error = table[f"mean_error{suffix}"]
+    return _beyond(error, table[f"mean_error_low{suffix}"], limit["mean_error"])
 
 
 def _sd_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
-    """The error of an sd that is certain, beyond its limit."""
-    return table[f"sd_error_low{suffix}"] - limit["sd_ratio"]
+    """The error of an sd beyond its limit, widened by its noise."""
+    error = (table[f"sd_ratio{suffix}"] - 1).abs()
+    return _beyond(error, table[f"sd_error_low{suffix}"], limit["sd_ratio"])
+
+
+def _psis_mean_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
+    return _beyond(table["psis_mean_error"], table["psis_mean_error_low"], limit["mean_error"])
+
+
+def _psis_sd_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
+    error = (table["psis_sd_ratio"] - 1).abs()
+    return _beyond(error, table["psis_sd_error_low"], limit["sd_ratio"])
+
+
+def _beyond(error: pd.Series, certain: pd.Series, limit: float) -> pd.Series:
+    """How far an error is beyond its limit: for certain, or by more than noise may excuse."""
+    return (
+        certain.where(certain > error - MAX_WIDENING * limit, error - MAX_WIDENING * limit) - limit
+    )
 
 
 def _elbo_deficit_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
@@ -327,7 +339,7 @@ CHECKS = (
         "adequate",
         "psis_mean_error",
         "psis_mean_error_se",
-        lambda table, limit: table["psis_mean_error_low"] - limit["mean_error"],
+        _psis_mean_excess,
         "importance weights move a mean by {psis_mean_error:.2f} posterior standard deviations, more "
         "than the limit of {limit_mean_error:g}",
         grade="self",
@@ -336,7 +348,7 @@ CHECKS = (
         "adequate",
         "psis_sd_ratio",
         "psis_sd_ratio_se",
-        lambda table, limit: table["psis_sd_error_low"] - limit["sd_ratio"],
+        _psis_sd_excess,
         "a standard deviation is {psis_sd_ratio:.2f} times the one that importance weights give, outside "
         "the limits of 1 ± {limit_sd_ratio:g}",
         grade="self",
@@ -358,7 +370,7 @@ def with_all_statistics(table: pd.DataFrame) -> pd.DataFrame:
         f"{name.removesuffix('_noise')}_{part}" for name in NOISE for part in ("low", "noise")
     ]
     names += [*compared, "tail_share", "gap_parameters"]
-    averaged = (*NEEDED["reference"], "khat_se", "tail_share", "mean_error_low", "sd_error_low")
+    averaged = (*NEEDED["reference"], "tail_share", "mean_error_low", "sd_error_low")
     names += [f"{name}_averaged" for name in averaged]
     table = table.reindex(columns=table.columns.union(names, sort=False))
     return table.assign(is_point=table["is_point"].fillna(0.0))
