@@ -480,7 +480,7 @@ def test_where_the_optimality_gap_is_known_at_a_limit_of_half_a_nat(gap, error, 
     ("error", "certain", "verdict"),
     [
         (0.12, 0.07, "adequate"),
-        (0.15, 0.09, "adequate"),
+        (0.149, 0.09, "adequate"),
         (0.16, 0.09, "inadequate"),
         (0.12, 0.11, "inadequate"),
     ],
