@@ -104,7 +104,7 @@ class IterateInputs:
 
 def read_fit_inputs(fits: xr.Dataset, reference: xr.Dataset) -> FitInputs:
     """Arrays of a cell as the fit stage wrote it, and of the posterior to compare with."""
-    loss, point = fit_first(fits["loss"]), _is_point(fits)
+    loss, point = fit_first(fits["loss"]), fitted_as_point(fits)
     last, averaged = (log_weight(fits, iterate) for iterate in ITERATES)
     return FitInputs(
         setting=coordinate(fits, "setting"),
@@ -218,7 +218,7 @@ def _by_site(reference: xr.Dataset, prefix: str, sites: list[str]) -> dict[str, 
     }
 
 
-def _is_point(fits: xr.Dataset) -> bool:
+def fitted_as_point(fits: xr.Dataset) -> bool:
     """Whether a point was fitted, by the guide itself or as the class of an autoguide with options."""
     autoguide = json.loads(fits.attrs.get("spec", "{}")).get("autoguide") or {}
     return guide_traits(fits.attrs["guide"], autoguide).point

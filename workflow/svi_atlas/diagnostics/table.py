@@ -31,6 +31,7 @@ from svi_atlas.diagnostics.inputs import (
     FitInputs,
     coordinate,
     fit_first,
+    fitted_as_point,
     log_weight,
     number_fits,
     read_draws,
@@ -135,6 +136,8 @@ def _compare_fits(fits: xr.Dataset) -> pd.DataFrame:
     columns: Columns = {}
     for iterate in ITERATES:
         compared = other_fits(read_draws(fits, iterate), log_weight(fits, iterate))
+        if fitted_as_point(fits):  # whose loss is not the ELBO, and may well leave some of it
+            compared["elbo_deficit"] = np.full_like(compared["elbo_deficit"], np.nan)
         columns |= {_of_iterate(name, iterate): values for name, values in compared.items()}
     return pd.DataFrame(columns, index=coordinate(fits, "number"))
 
@@ -232,9 +235,16 @@ def _recorded_facts(fits: xr.Dataset, inputs: FitInputs) -> Columns:
         "first_nonfinite": fit_first(fits["first_nonfinite"]),
         "finite_parameters": np.isfinite(inputs.snapshots[:, -1]).all(-1).astype(float),
         "num_parameters": np.full(len(inputs.step_size), inputs.snapshots.shape[-1]),
-        "is_point": np.full(len(inputs.step_size), float(inputs.negative_elbo is None)),
+        "is_point": _without_spread(fits),
         "gap_parameters": np.full(len(inputs.step_size), fits.attrs["gap_parameters"]),
     }
+
+
+def _without_spread(fits: xr.Dataset) -> np.ndarray:
+    """1 where all draws of the last iterate are the same, else 0, (fit,)."""
+    draws = read_draws(fits, "last").values()
+    spread = [np.ptp(values, axis=1).reshape(len(values), -1).max(1) for values in draws]
+    return (np.max(spread, axis=0) == 0).astype(float)
 
 
 def _iterate_columns(fits: xr.Dataset, reference: xr.Dataset) -> Columns:
