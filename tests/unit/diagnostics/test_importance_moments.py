@@ -47,3 +47,13 @@ def test_draws_where_the_density_is_zero_weigh_nothing(rng):
     shift = expected.mean() / expected.std()
     assert columns["psis_mean_error"] == pytest.approx(shift, abs=0.05)
     assert columns["psis_sd_ratio"] == pytest.approx(1 / expected.std(), rel=0.05)
+
+
+def test_one_weight_beyond_all_others_is_no_error(rng):
+    """Nothing can be said of such a fit; above all it is not accepted."""
+    for gap in (50.0, 2000.0):
+        draws = rng.normal(size=(1, 4000, 3))
+        log_weight = np.zeros((1, 4000))
+        log_weight[0, 7] = gap
+        columns = importance_moments({"x": draws}, log_weight)
+        assert not columns["psis_mean_error"][0] < 0.1

@@ -46,10 +46,13 @@ def importance_moments(
         See `components.largest_error`.
     """
     values = np.concatenate([flatten(draws[site]) for site in sorted(draws)], axis=-1)
-    rows = [
-        _compare(one.astype(float), weights.astype(float))
-        for one, weights in zip(values, log_weight, strict=True)
-    ]
+    with np.errstate(
+        divide="ignore", invalid="ignore", over="ignore"
+    ):  # one weight beyond all others
+        rows = [
+            _compare(one.astype(float), weights.astype(float))
+            for one, weights in zip(values, log_weight, strict=True)
+        ]
     return {name: np.array([row[name] for row in rows]) for name in NAMES}
 
 
