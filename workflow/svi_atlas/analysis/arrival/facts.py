@@ -18,7 +18,7 @@ def facts(table: pd.DataFrame, ways: pd.DataFrame) -> pd.DataFrame:
     sufficient = _sufficient(ways)
     return _tables.facts(
         num_posteriors=str(ways["problem"].nunique()),
-        num_seeds=plural(int(ways["seeds"].max()), "seed") if len(ways) else "",
+        num_seeds=plural(int(ways["seeds"].mode().iloc[0]), "seed") if len(ways) else "",
         by_search=_by_search(sufficient),
         by_settings=_by_settings(sufficient),
         raw_regression=_raw_regression(ways),
