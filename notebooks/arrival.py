@@ -22,9 +22,9 @@ page = Page(spec)
 # ## Which way to fit arrives
 #
 # All fits of the grid use a Normal with a full covariance matrix, 8 particles, Adam and 5,000 steps; only
-# "flow" is an inverse autoregressive flow, with 10,000. With a constant step size a fit is either still on its way, or it
-# keeps jumping about the optimum: the step size has to fall. "Cosine" lets it fall from the given peak to
-# nearly zero along half a cosine wave. "Whitened" starts at the mode and measures each direction by the
+# "flow" is an inverse autoregressive flow, with 10,000. With a constant step size a fit is either still on
+# its way, or it keeps jumping about the optimum: the step size has to fall. "Cosine" lets it fall from the
+# given peak to nearly zero along half a cosine wave. "Whitened" starts at the mode and measures each direction by the
 # curvature there, so that a step has the same meaning for an income as for an intercept. "Search" is what
 # the pipeline does for an experiment without a grid: it has no setting.
 
@@ -49,7 +49,7 @@ page.figure("arrival.cost")
 page.table("arrival.searches")
 
 # %% [markdown]
-# ## Where a search must fail
+# ## Where no Normal can arrive
 #
 # In the centred form of the eight schools the spread of the effects and the effects themselves make a
 # funnel: where the spread is small, so must be the effects. No scale fits both its mouth and its neck, and

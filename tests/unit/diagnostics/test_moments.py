@@ -59,6 +59,13 @@ def test_an_error_is_certain_beyond_the_noise_of_the_reference(rng):
         assert columns["mean_error_low"][0] == pytest.approx(certain, abs=0.03)
 
 
+def test_a_narrow_component_far_from_zero_is_no_constant(rng):
+    """A mean of ten million sds: an error of half an sd counts."""
+    draws = {"a": 1e7 + 0.5 + rng.normal(size=(1, 4000))}
+    columns = moments(draws, {"a": np.asarray(1e7)}, {"a": np.asarray(1.0)}, {}, {})
+    assert columns["mean_error"][0] == pytest.approx(0.5, abs=0.1)
+
+
 def test_components_that_cannot_vary_are_left_out(rng):
     """The Cholesky factor of a correlation matrix: a one in its corner, a zero above the diagonal."""
     correlation = np.tanh(0.3 * rng.normal(size=(2, 4000)))

@@ -81,6 +81,10 @@ def given_reference(**changes):
         ({"draws": {"mean": np.zeros((10, 2))}}, "the shape of draws is (2,) and not ()"),
         ({"sd": {"mean": np.asarray(np.nan)}}, "not finite in sd of the site 'mean'"),
         ({"sd": {"mean": np.asarray(-1.0)}}, "negative sd of the site 'mean'"),
+        (
+            {"sd": {"mean": np.asarray(0.0)}, "draws": {"mean": np.arange(10.0)}},
+            "sd of zero for draws that vary of the site 'mean'",
+        ),
     ],
 )
 def test_a_reference_that_is_not_that_of_the_model_is_not_trusted(changes, words):

@@ -16,8 +16,8 @@ from scipy.special import ndtri
 LEVEL = 0.05
 """Probability that noise alone makes an error of any component certain."""
 
-RESOLUTION = 1e-6
-"""A component whose sd is a smaller share of its mean is a constant: draws are kept in 32 bits."""
+ROUNDING = 1e-12
+"""A component whose sd is a smaller share of its mean is a constant: equal numbers have an sd of rounding."""
 
 
 class Largest(NamedTuple):
@@ -44,7 +44,19 @@ def varying(
     mean: Float[np.ndarray, "*shape"], sd: Float[np.ndarray, "*shape"]
 ) -> Bool[np.ndarray, " component"]:
     """Which components of a site can vary; an sd that is not a number counts as one that can."""
-    return ~(np.ravel(sd) <= RESOLUTION * np.abs(np.ravel(mean)))
+    return ~(np.ravel(sd) <= ROUNDING * np.abs(np.ravel(mean)))
+
+
+def unit_of(
+    places: Float[np.ndarray, "place ..."], sd: Float[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    """The sd of each component of a site, infinite for constants: nothing is far in their direction.
+
+    places: draws from the posterior, or centres of its modes.
+    """
+    largest = np.asarray(np.abs(places).max(0), float)
+    varies = varying(largest, sd).reshape(np.shape(sd))
+    return np.where(varies, sd, np.inf)
 
 
 def flatten(values: Float[np.ndarray, "fit draw ..."]) -> Float[np.ndarray, "fit draw component"]:

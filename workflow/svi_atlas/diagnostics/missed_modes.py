@@ -10,6 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from svi_atlas.diagnostics.components import unit_of
+
 MIN_MASS_RATIO = 0.1
 """A mode is missed if the guide gives it less than this share of its mass."""
 
@@ -42,7 +44,7 @@ def missed_modes(
     missed_mode
         Where the heaviest of them lies, such as "x = 3" ("" if none is missed).
     """
-    unit = {site: np.where(sd == 0, np.inf, sd) for site, sd in reference_sd.items()}
+    unit = {site: unit_of(mode_centres[site], reference_sd[site]) for site in mode_centres}
     distance = sum(
         (((draws[site][:, :, None] - mode_centres[site]) / unit[site]) ** 2)
         .reshape(*draws[site].shape[:2], len(mode_masses), -1)

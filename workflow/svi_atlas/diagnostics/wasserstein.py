@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
+from svi_atlas.diagnostics.components import unit_of
+
 LEVELS = (np.arange(1000) + 0.5) / 1000
 """Levels of the quantiles that are compared: in one dimension the 1-Wasserstein distance is the mean
 distance of the quantiles."""
@@ -69,9 +71,9 @@ def _distances(
         exact = _quantiles(reference[None, part])
         fitted = _quantiles(draws[site][:, part])
         distance = np.abs(fitted - exact).mean(1)
-        # A component that cannot vary is at a distance of 0 whatever its unit.
-        unit = np.where(reference_sd[site] == 0, 1.0, reference_sd[site])
-        by_site.append((distance / unit).reshape(len(distance), -1))
+        by_site.append(
+            (distance / unit_of(reference, reference_sd[site])).reshape(len(distance), -1)
+        )
     return np.concatenate(by_site, axis=1)
 
 

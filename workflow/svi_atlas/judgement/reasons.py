@@ -23,8 +23,8 @@ UNJUDGED = {
     "reference_unreliable": "there is no reference to be trusted{because}, and {unknown} could not be "
     "computed",
     "not_computed": "{unknown} could not be computed",
-    "too_few_draws": "{num_draws:.0f} draws are too few to compare so many components; about "
-    "{draws_needed:.0f} are needed (key `num_draws`)",
+    "too_few_draws": "{num_draws:.0f} draws, or those of the reference, are too few to compare so many "
+    "components; beside an exact reference about {draws_needed:.0f} are needed (key `num_draws`)",
     "no_gap": "how much ELBO is still to be gained within the family of the guide could not be computed",
     "gap_unknown": "the optimality gap, {elbo_gap:.2g} ± {elbo_gap_se:.1g} nats per parameter, is not known "
     "well enough to compare it with the limit of {limit_elbo_gap:g}",
@@ -86,7 +86,12 @@ def _sentence(key: str, values: Mapping[Any, Any], also_missed_mode: bool) -> st
 def _unjudged(key: str, values: Mapping[Any, Any]) -> str:
     if key == "gap_unknown" and np.isnan(values["elbo_gap"]):
         key = "no_gap"
-    noise = [values[name] / values[f"limit_{limit}"] for name, limit in NOISE.items()]
+    by_self = np.isnan(values["mean_error"])
+    noise = [
+        values[name] / values[f"limit_{limit}"]
+        for name, limit in NOISE.items()
+        if name.startswith("psis_") == by_self
+    ]
     unreliable = values.get("reference_unreliable")
     filled = {
         **values,

@@ -24,7 +24,7 @@ from svi_atlas.judgement.reasons import explain
 MEANINGS = {
     "adequate": "converged and close to the posterior",
     "unjudged": "not shown to be wrong, but the evidence does not suffice to call it adequate",
-    "inadequate": "converged, but not close to the posterior",
+    "inadequate": "not close to the posterior, and not for want of steps",
     "not_converged": "still drifting, or fluctuating about the optimum",
     "diverged": "losses or parameters are not finite, or the loss falls without bound",
     "failed": "the model or the guide raised an error; its message is kept",

@@ -124,7 +124,12 @@ def _fault_of_arrays(arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -
             return f"the shape of {part} is {own} and not {shape}, that"
         if not np.isfinite(array).all():
             return f"there are values that are not finite in {part}"
-    return "there is a negative sd" if (arrays["sd"] < 0).any() else ""
+    if (arrays["sd"] < 0).any():
+        return "there is a negative sd"
+    constant = np.ptp(arrays["draws"], axis=0) == 0
+    return (
+        "there is an sd of zero for draws that vary" if (arrays["sd"] == 0)[~constant].any() else ""
+    )
 
 
 def _none(why: str) -> Reference:
