@@ -95,22 +95,30 @@ def test_two_modes_far_apart_are_unreliable(monkeypatch):
     assert "unreliable" in reference.method
 
 
-@pytest.mark.slow
-def test_labels_that_chains_have_found_once_are_not_forgotten():
-    """A mixture with exchangeable means: chains that disagreed start the second attempt where they ended."""
-    rng = np.random.default_rng(1)
-    observed = np.concatenate([rng.normal(-2, 1, 50), rng.normal(2, 1, 50)])
+@pytest.mark.parametrize(
+    ("shift", "unreliable"), [(6.0, True), (0.3, False)], ids=["other modes", "slow mixing"]
+)
+def test_places_that_chains_have_found_once_are_not_forgotten(monkeypatch, shift, unreliable):
+    """Chains that ended apart start the second attempt there, and their disagreement is kept."""
+    rng = np.random.default_rng(0)
+    offset = np.array([0.0, 0.0, shift, shift])[:, None, None]
+    ends = np.arange(20.0).reshape(4, 5)
+    attempts = [
+        nuts.Chains(draws, list("abcde"), 0, ends, rng.normal(size=(4, 1000)))
+        for draws in (rng.normal(size=(4, 1000, 5)) + offset, rng.normal(size=(4, 1000, 5)))
+    ]
+    starts = []
 
-    def model(data):
-        means = numpyro.sample("means", dist.Normal(0.0, 5.0).expand([2]).to_event(1))
-        parts = dist.Normal(means, 1.0)
-        mixture = dist.MixtureSameFamily(dist.Categorical(probs=jnp.ones(2) / 2), parts)
-        numpyro.sample("y", mixture.expand([100]).to_event(1), obs=observed)
+    def sample(whitened, key, start, length, acceptance, report):
+        starts.append(start)
+        return attempts[length - 1]
 
-    reference = nuts.sample_posterior(
-        Posterior.from_model(model, {}, "here"), KEY, lambda line: None
-    )
-    assert "the chains do not agree" in reference.unreliable
+    monkeypatch.setattr(nuts, "_sample", sample)
+    posterior = Posterior.from_model(gaussian, {}, "here")
+    reference = nuts.sample_posterior(posterior, KEY, lambda line: None)
+    np.testing.assert_array_equal(starts[1], ends)
+    assert ("chains of the first attempt ended apart" in reference.unreliable) == unreliable
+    assert bool(reference.unreliable) == unreliable
 
 
 def test_starts_lie_in_both_modes():

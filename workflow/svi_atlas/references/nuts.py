@@ -34,6 +34,9 @@ TARGET_ACCEPTANCE = (0.9, 0.99)
 
 MAX_RHAT, MIN_ESS = 1.01, 400.0
 
+MAX_LUCK = 1.1
+"""Chains whose R-hat is larger have not merely mixed slowly: they are in different places."""
+
 MIN_BFMI = 0.3
 """Smallest estimated Bayesian fraction of missing information of a chain (Betancourt 2016)."""
 
@@ -101,6 +104,7 @@ def sample_posterior(
         report(f"the Laplace approximation is not usable: {laplace.why}")
         scale, centre = np.eye(posterior.dim), np.zeros(posterior.dim)
         starts = find_starts(posterior, key)
+    disagreement: list[str] = []
     for attempt, acceptance in enumerate(TARGET_ACCEPTANCE, start=1):
         attempt_key = jax.random.fold_in(key, attempt)
         whitened = AffinePosterior(posterior, centre, scale)
@@ -108,9 +112,16 @@ def sample_posterior(
         faults = find_faults(chains)
         report(f"checks: {'; '.join(faults) or 'passed'}")
         if not faults:
+            faults = disagreement
             break
-        # Chains that settled on different modes start the next attempt there, and disagree again.
+        # Chains that settled on different modes start the next attempt there. That they then agree would be
+        # luck, and no reason to forget the modes that they have found.
         starts = chains.ends
+        worst = largest_rhat(chains)
+        if worst > MAX_LUCK:
+            disagreement = [
+                f"chains of the first attempt ended apart, with an R-hat of {worst:.3g}"
+            ]
     return _reference(posterior, chains, "; ".join(faults))
 
 
@@ -278,6 +289,12 @@ def find_faults(chains: Chains) -> list[str]:
         share = chains.divergences / chains.draws[:, :, 0].size
         faults.append(f"{chains.divergences} transitions ({share:.2%}) diverged")
     return faults
+
+
+def largest_rhat(chains: Chains) -> float:
+    """Largest R-hat of a component that varies."""
+    varying = [column for column in np.moveaxis(chains.draws, -1, 0) if np.ptp(column) > 0]
+    return max((float(array_stats.rhat(column)) for column in varying), default=1.0)
 
 
 def _rhat_fault(components: list[np.ndarray], names: list[str]) -> str:
