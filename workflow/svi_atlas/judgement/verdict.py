@@ -3,7 +3,7 @@
 Two questions, never one: has the optimiser reached the best member of the guide's family (converged),
 and is what it reached close to the posterior (adequate)? The second is answered by the reference where there
 is one to be trusted, and else by what the fits say themselves: their importance weights, and one another.
-Where neither suffices the fit is unjudged, which is nobody's failure.
+Where neither suffices the fit is unjudged, which counts against no family.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def _certainty(name: str, unit: str, what: str) -> tuple[Column, Column]:
         Column(
             f"{name}_noise",
             unit,
-            f"What noise alone may make of the largest {what}",
+            f"How large the largest {what} may be by noise alone",
             per_iterate=True,
             optional=True,
         ),
@@ -362,13 +362,13 @@ FITS = (
         Column(
             "elbo_deficit",
             "nats",
-            "What another fit of the same guide has more of ELBO for certain",
+            "By how much the ELBO of another fit of the same guide is certainly higher",
             per_iterate=True,
         ),
         Column(
             "mass_elsewhere",
             "1",
-            "Least share of the posterior that lies where other fits draw and this one does not",
+            "Lower bound on the share of the posterior where other fits draw and this one does not",
             per_iterate=True,
         ),
     ),
