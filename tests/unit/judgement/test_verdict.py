@@ -304,6 +304,13 @@ def test_what_cannot_be_decided_is_unjudged_and_says_why(changes, deciding, word
     assert result["adequate"] is pd.NA
 
 
+def test_a_guide_fitted_as_a_point_needs_no_gap_but_must_rest():
+    """The Laplace approximation: the loss of its point is no ELBO, and has no noise."""
+    laplace = {**UNKNOWN_GAP, "fitted_as_point": 1.0}
+    assert judged(**laplace)["verdict"] == "adequate"
+    assert judged(**laplace, rhat=1.7)["verdict"] == "not_converged"
+
+
 @pytest.mark.parametrize("missing", [UNKNOWN_GAP, NO_REFERENCE, {"mean_error_noise": 0.2}])
 def test_what_is_missing_hides_no_violation(missing):
     assert judged(**missing, outside_support=0.5)["verdict"] == "inadequate"

@@ -235,6 +235,7 @@ def _recorded_facts(fits: xr.Dataset, inputs: FitInputs) -> Columns:
         "first_nonfinite": fit_first(fits["first_nonfinite"]),
         "finite_parameters": np.isfinite(inputs.snapshots[:, -1]).all(-1).astype(float),
         "num_parameters": np.full(len(inputs.step_size), inputs.snapshots.shape[-1]),
+        "fitted_as_point": np.full(len(inputs.step_size), float(fitted_as_point(fits))),
         "is_point": _without_spread(fits),
         "gap_parameters": np.full(len(inputs.step_size), fits.attrs["gap_parameters"]),
     }

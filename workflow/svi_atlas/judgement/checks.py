@@ -369,8 +369,9 @@ def with_all_statistics(table: pd.DataFrame) -> pd.DataFrame:
     compared = [
         f"{name.removesuffix('_noise')}_{part}" for name in NOISE for part in ("low", "noise")
     ]
-    names += [*compared, "tail_share", "gap_parameters"]
+    names += [*compared, "tail_share", "gap_parameters", "fitted_as_point"]
     averaged = (*NEEDED["reference"], "tail_share", "mean_error_low", "sd_error_low")
     names += [f"{name}_averaged" for name in averaged]
     table = table.reindex(columns=table.columns.union(names, sort=False))
-    return table.assign(is_point=table["is_point"].fillna(0.0))
+    flags = {name: table[name].fillna(0.0) for name in ("is_point", "fitted_as_point")}
+    return table.assign(**flags)

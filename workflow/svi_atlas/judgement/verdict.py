@@ -125,6 +125,14 @@ def _grade(table: pd.DataFrame) -> pd.Series:
     return grade
 
 
+def _convergence_unknown(table: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
+    """Where the optimality gap would be needed and is not known, (fit,).
+
+    A guide fitted as a point, such as the Laplace approximation, has no gap: its parameters come to rest.
+    """
+    return ~elbo_gap_known(table, thresholds) & (table["fitted_as_point"] == 0)
+
+
 def _unjudged(table: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
     """What is missing to call a fit adequate, (fit,): a key, "" if nothing is."""
     grade = _grade(table)
@@ -136,7 +144,7 @@ def _unjudged(table: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
     noisy = noise.loc[:, by_self].any(axis=1) & (grade == "self")
     noisy |= noise.loc[:, ~by_self].any(axis=1) & (grade == "reference")
     missing = pd.Series("", index=table.index)
-    missing = missing.mask(~elbo_gap_known(table, thresholds), "gap_unknown")
+    missing = missing.mask(_convergence_unknown(table, thresholds), "gap_unknown")
     missing = missing.mask(noisy, "too_few_draws")
     missing = missing.mask(grade == "", "not_computed")
     return missing.mask((grade == "") & (unreliable != ""), "reference_unreliable")
@@ -154,8 +162,8 @@ def _answers(table: pd.DataFrame, excess: pd.DataFrame, thresholds: Thresholds) 
 
     diverged = ~answer("diverged").fillna(True) & ~failed
     converged, adequate = answer("converged"), answer("adequate")
-    gap_known = elbo_gap_known(table, thresholds)
-    converged = converged.mask(converged.fillna(False) & ~gap_known, pd.NA).mask(diverged, False)
+    unknown = _convergence_unknown(table, thresholds)
+    converged = converged.mask(converged.fillna(False) & unknown, pd.NA).mask(diverged, False)
     unjudged = _unjudged(table, thresholds) != ""
     adequate = adequate.mask(diverged | (adequate.fillna(True) & unjudged), pd.NA)
     verdict = pd.Series("adequate", index=table.index)

@@ -110,7 +110,12 @@ FITS = (
         Column("loss_first", "nats", "Loss of the first step (or mean of the first stored losses)"),
         Column("finite_parameters", "1", "1 if all parameters are finite at the end, else 0"),
         Column("num_parameters", "1", "Scalar parameters of the guide"),
-        Column("is_point", "1", "1 if the guide is a point, else 0"),
+        Column(
+            "fitted_as_point",
+            "1",
+            "1 if only a point is fitted, as for the Laplace approximation, so that there is no ELBO to gain",
+        ),
+        Column("is_point", "1", "1 if all draws of the guide are the same, else 0"),
         Column(
             "gap_parameters",
             "1",
