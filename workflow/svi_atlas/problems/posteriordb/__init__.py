@@ -1,0 +1,1 @@
+"""Posteriors of posteriordb, read from a local copy."""
