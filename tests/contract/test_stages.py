@@ -4,6 +4,7 @@ Each job is run in a folder that holds nothing but its spec, the files that this
 problem file where the stage needs it; it must succeed there and write what the whole run wrote.
 """
 
+import hashlib
 import importlib
 import inspect
 import json
@@ -36,14 +37,18 @@ num_steps: 100
 num_draws: 100
 num_snapshots: 20
 grid:
-  - models: [blunt, lopsided]
+  - models: [log_gamma_4_1, student_6_1]
     guides: [AutoNormal]
     num_particles: [1]
     step_sizes: [0.01]
     seeds: 2
-study: {tuning: [blunt], held_out: [lopsided]}
+study:
+  posteriors: config/studies/small.csv
+  sha256: DIGEST
 figures: [rates]
 """
+
+POSTERIORS = "experiment,model\nstudy,log_gamma_4_1\nstudy,student_6_1\n"
 
 SEARCHED = """\
 title: A line whose fits are searched for
@@ -57,7 +62,7 @@ nuts: {seeds: 2, budgets: [500]}
 """
 """The finished run has jobs of the other stages; these experiments add those of rates, search and NUTS."""
 
-ONE_JOB_IS_ENOUGH = ("data", "laplace", "reference", "fit", "diagnose", "sbc_refit")
+ONE_JOB_IS_ENOUGH = ("data", "laplace", "reference", "fit", "diagnose", "truth", "sbc_refit")
 """Stages whose jobs differ only in their settings; of these the first one is run."""
 
 MORE_FILES = (
@@ -72,7 +77,9 @@ MORE_FILES = (
 def project(finished, tmp_path_factory):
     """A finished run with jobs of every stage."""
     project = finished.copy(tmp_path_factory.mktemp("stages") / "project")
-    project.write("config/experiments/study.yaml", STUDY)
+    digest = hashlib.sha256(POSTERIORS.encode()).hexdigest()
+    project.write("config/studies/small.csv", POSTERIORS)
+    project.write("config/experiments/study.yaml", STUDY.replace("DIGEST", digest))
     project.write("config/experiments/searched.yaml", SEARCHED)
     project.write("config/config.yaml", CONFIG.replace("line]", "line, study, searched]"))
     project.run(*MORE_FILES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,8 @@ class Reference:
     modes : where the posterior has several, so that a fit that misses one is noticed.
     mean_se, sd_se : site -> Monte Carlo standard errors of mean and sd, where they have any.
     unreliable : why nothing may be judged against it, "" if it can be trusted.
+    without_moments : which component has no standard deviation, in words; its mean and sd are NaN, and
+        its quantiles are compared instead.
     """
 
     draws: dict[str, np.ndarray]
@@ -55,20 +57,7 @@ class Reference:
     mean_se: dict[str, np.ndarray] = field(default_factory=dict)
     sd_se: dict[str, np.ndarray] = field(default_factory=dict)
     unreliable: str = ""
-
-
-@dataclass(frozen=True)
-class FamilyOptimum:
-    """The Gaussian of a guide's family that is nearest to the posterior, over the single site `x`.
-
-    Attributes
-    ----------
-    mean : (dimension,)
-    covariance : (dimension, dimension)
-    """
-
-    mean: np.ndarray
-    covariance: np.ndarray
+    without_moments: str = ""
 
 
 MakeReference = Callable[[Data, Mapping[str, Any]], Reference]
@@ -96,8 +85,6 @@ class Problem:
     schedules : name -> factor of the peak step size as a function of the share of the steps that are
         done, in [0, 1), written with jax.numpy; optional. Used like the schedules that every problem
         has: constant, cosine, exponential, warmup_cosine.
-    optimum : (model, guide) -> the exact optima of the guide's family, several where they are equally
-        near; optional. A study of the verdict's error rates needs it.
     """
 
     name: str
@@ -109,4 +96,3 @@ class Problem:
     data_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
     derived: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     schedules: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
-    optimum: Callable[[str, str], Sequence[FamilyOptimum]] | None = None

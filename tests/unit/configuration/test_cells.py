@@ -326,7 +326,6 @@ BAD = {
     "a start at two places": (GOOD, "num_steps: 100", "autoguides: {mine: {class: AutoNormal, start: {value: {x: 1}, experiment: b}}}", "one_of_two", "autoguides.mine.start"),
     "a start at a word": (GOOD, "num_steps: 100", "autoguides: {mine: {class: AutoNormal, start: {value: {x: [1, a]}}}}", "wrong_type", "autoguides.mine.start.value.x"),
     "refits without a number of steps": (GOOD + SBC, "num_steps: 100", "num_steps: {at_most: 100}", "fixed_steps", "sbc.good"),
-    "a study without optima": (GOOD, "num_steps: 100", "study: {tuning: [headstails], held_out: [tails]}", "no_optimum", "study"),
     "a negative count": (GOOD, "heads: 12", "heads: -1", "too_small", "data.heads"),
     "half a count": (GOOD, "tails: 8", "tails: half", "wrong_type", "data.tails"),
     "unknown data": (GOOD, "tails: 8", "tails: 8, edges: 1", "unknown_key", "data.edges"),
@@ -395,25 +394,9 @@ def test_a_start_at_the_value_of_an_unknown_site(refused, planned):
     planned(AT_VALUE, info=replace(INFO, sites={}))
 
 
-STUDY = replace(INFO, models=("headstails", "other"), has_optimum=True)
-
-
-def test_a_study_names_its_models(planned):
-    text = GOOD + "study: {tuning: [other], held_out: [headstails]}\n"
-    assert planned(text, info=STUDY).study == {"tuning": ["other"], "held_out": ["headstails"]}
-
-
-@pytest.mark.parametrize(
-    ("study", "code", "key"),
-    [
-        ("{tuning: [other], held_out: [tails]}", "unknown_name", "study.held_out"),
-        ("{tuning: [tails], held_out: [other]}", "unknown_name", "study.tuning"),
-        ("{tuning: [other], held_out: [other]}", "in_both_splits", "study"),
-    ],
-)
-def test_bad_studies(refused, study, code, key):
-    (problem,) = refused(f"{GOOD}study: {study}\n", info=STUDY).problems
-    assert (problem.code, problem.key) == (code, key)
+def test_a_study_names_its_list_of_posteriors(planned):
+    study = planned(GOOD + "study: {posteriors: list.csv, sha256: ab12, also: [other]}\n").study
+    assert study == {"posteriors": "list.csv", "sha256": "ab12", "also": ["other"]}
 
 
 def test_planning_needs_no_jax():

@@ -52,8 +52,6 @@ RENAMED_IN_EXPERIMENT = {
     "named": ("named: {}", "single"),
     "calibration": ("calibration: {}", "sbc"),
     "budget_mb": ("budget_mb: 64", "max_stored_mb"),
-    "study.choose": ("study: {choose: [headstails], held_out: [tails]}", "tuning"),
-    "study.report": ("study: {tuning: [headstails], report: [tails]}", "held_out"),
 }
 
 

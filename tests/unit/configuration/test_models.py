@@ -165,7 +165,7 @@ BAD = {
     "a single fit like a cell": ("num_steps: 100", "single: {particles-1: {guide: beta, num_particles: 1, step_size: 0.1, seed: 1}}", "wrong_pattern", "single.particles-1"),
     "a single fit that is a number": ("num_steps: 100", "single: {mine: 3}", "wrong_type", "single.mine"),
     "no mock data sets": ("num_steps: 100", "single: {mine: {guide: beta, num_particles: 1, step_size: 0.1, seed: 1, num_mock: 0}}", "too_small", "single.mine.num_mock"),
-    "half a study": ("num_steps: 100", "study: {tuning: [headstails]}", "missing_key", "study.held_out"),
+    "half a study": ("num_steps: 100", "study: {posteriors: list.csv}", "missing_key", "study.sha256"),
     "a number for a key": ("num_steps: 100", "1: 2", "unknown_key", "1"),
     "a number for a name": ("num_steps: 100", "single: {1: {guide: beta, num_particles: 1, step_size: 0.1, seed: 1}}", "wrong_type", "single.1"),
     "null for a name": ("num_steps: 100", "single: {null: {guide: beta, num_particles: 1, step_size: 0.1, seed: 1}}", "wrong_type", "single.None"),
@@ -266,7 +266,7 @@ def test_bad_expected_values(expected_rows, changes, code, key):
 
 FULL = {
     "title": "A coin", "problem": "coin", "data": {"heads": 12, "tails": 8},
-    "study": {"tuning": ["a"], "held_out": ["b"]},
+    "study": {"posteriors": "list.csv", "sha256": "ab12", "also": ["b"]},
     "grid": [{"models": ["a"], "guides": ["beta"], "num_particles": [1], "step_sizes": [0.1],
               "seeds": [1], "num_steps": 5, "optimizer": "Adam", "schedules": ["cosine"]}],
     "num_steps": {"at_most": 5}, "optimizer": {"name": "SGD", "options": {"a": 1}},

@@ -3,72 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from good_fit import GOOD, THRESHOLDS
 
-from svi_atlas.configuration.load import load_config
 from svi_atlas.judgement.checks import CHECKS, elbo_gap_known
 from svi_atlas.judgement.verdict import VERDICTS, deciding_checks, judge, violations, within_limits
-
-THRESHOLDS = load_config({"experiments": ["coin"]}).thresholds.model_dump()
-
-GOOD = {
-    "model": "headstails",
-    "guide": "beta",
-    "block": "grid",
-    "label": "particles-1",
-    "num_draws": 4000,
-    "message": None,
-    "guide_factors": "",
-    "nonfinite": 0.0,
-    "first_nonfinite": np.nan,
-    "finite_parameters": 1.0,
-    "loss_first": 18.0,
-    "final_loss": 14.79,
-    "evidence_violation_z": 0.3,
-    "rhat": 1.01,
-    "ess": 400.0,
-    "window": 5000,
-    "loss_acceleration_z": -0.5,
-    "loss_drift": -0.0001,
-    "loss_drift_se": 0.001,
-    "averaging_gain": 0.0001,
-    "averaging_gain_se": 0.0001,
-    "outside_support": 0.0,
-    "missed_mass": 0.0,
-    "missed_mode": "",
-    "khat": 0.2,
-    "tail_share": 0.2,
-    "elbo_gap": 0.0001,
-    "elbo_gap_se": 0.0001,
-    "elbo_gap_averaged": 0.0001,
-    "elbo_gap_se_averaged": 0.0001,
-    "gap_parameters": 2,
-    "elbo_deficit": 0.0,
-    "mass_elsewhere": 0.0,
-    "is_point": 0.0,
-    "mean_error": 0.01,
-    "mean_error_se": 0.016,
-    "mean_error_low": 0.0,
-    "mean_error_noise": 0.03,
-    "sd_error_low": 0.0,
-    "sd_error_noise": 0.02,
-    "psis_mean_error": 0.01,
-    "psis_mean_error_se": 0.01,
-    "psis_mean_error_low": 0.0,
-    "psis_mean_error_noise": 0.02,
-    "psis_sd_ratio": 1.01,
-    "psis_sd_ratio_se": 0.01,
-    "psis_sd_error_low": 0.0,
-    "psis_sd_error_noise": 0.02,
-    "sd_ratio": 1.01,
-    "sd_ratio_se": 0.011,
-    "khat_averaged": 0.1,
-    "tail_share_averaged": 0.1,
-    "mean_error_averaged": 0.01,
-    "mean_error_low_averaged": 0.0,
-    "sd_ratio_averaged": 1.0,
-    "sd_error_low_averaged": 0.0,
-}
-
 
 def judged(**changes):
     """The verdict of a good fit with these changes, its evidence, and the key of what decided it."""
@@ -93,7 +31,9 @@ def test_a_growing_fall_is_no_matter_where_the_evidence_bounds_the_loss():
 
 NO_REFERENCE = {
     f"{name}{suffix}": np.nan
-    for name in ("mean_error", "mean_error_low", "mean_error_noise", "sd_ratio", "sd_error_low")
+    for name in GOOD
+    if name.startswith(("mean_error", "sd_ratio", "sd_error", "combination_", "quantile_error", "kl"))
+    and not name.endswith("_averaged")
     for suffix in ("", "_averaged")
 }
 """Then what the fits say themselves counts."""
@@ -161,6 +101,25 @@ VIOLATIONS = [
         ["0.30"],
     ),
     ("sd_ratio", {"sd_ratio": 0.6, "sd_error_low": 0.37, **BAD_AVERAGE}, "inadequate", ["0.60"]),
+    (
+        "combination_sd_ratio",
+        {"combination_sd_ratio": 0.7, "combination_sd_error_low": 0.27, **BAD_AVERAGE},
+        "inadequate",
+        ["0.70", "correlations"],
+    ),
+    (
+        "combination_mean_error",
+        {"combination_mean_error": 0.4, "combination_mean_error_low": 0.37, **BAD_AVERAGE},
+        "inadequate",
+        ["0.40", "linear combination"],
+    ),
+    (
+        "quantile_error",
+        {"quantile_error": 0.5, "quantile_error_low": 0.4, **BAD_AVERAGE},
+        "inadequate",
+        ["0.50", "0.2"],
+    ),
+    ("kl", {"kl": 1.6, "num_components": 10}, "inadequate", ["1.6", "0.1", "10"]),
     ("sd_ratio", {"sd_ratio": 1.6, "sd_error_low": 0.56, **BAD_AVERAGE}, "inadequate", ["1.60"]),
     (
         "psis_mean_error",
@@ -429,6 +388,8 @@ def test_the_limit_of_khat_depends_on_the_draws(num_draws):
         ("ess", 500, UNKNOWN_GAP),
         ("mean_error", 0.05, {"mean_error_low": 0.06, **BAD_AVERAGE}),
         ("sd_ratio", 0.05, {"sd_error_low": 0.06, **BAD_AVERAGE}),
+        ("quantile_error", 0.05, {"quantile_error_low": 0.07, **BAD_AVERAGE}),
+        ("kl", 0.01, {"kl": 0.05}),
         ("elbo_deficit", 0.1, {"elbo_deficit": 0.2}),
         ("mass_elsewhere", 0.05, {"mass_elsewhere": 0.1}),
         ("khat", 0.1, BAD_AVERAGE),

@@ -182,17 +182,17 @@ def test_an_experiment_without_expected_values(verification):
 
 def test_error_rates_are_compared_where_there_are_any():
     rates = pd.DataFrame(
-        {"rule": ["verdict", "eye"], "split": "held_out", "wrong_rate": [0.01, 0.7]}
+        {"rule": ["verdict", "eye"], "size": "all", "false_rate": [0.01, 0.7]}
     )
     row = {
-        **ROW, "table": "rates", "where": {"rule": "verdict", "split": "held_out"},
-        "column": "wrong_rate", "expect": 0, "tolerance": 0.02, "kind": "promised",
+        **ROW, "table": "rates", "where": {"rule": "verdict", "size": "all"},
+        "column": "false_rate", "expect": 0, "tolerance": 0.02, "kind": "promised",
     }  # fmt: skip
     (row,) = checked(row)
     (result,) = compare({"fits": TABLE, "rates": rates}, [row], "file").itertuples()
     assert (result.value, result.ok) == (0.01, True)
     (out,) = compare(
-        {"fits": TABLE, "rates": rates.assign(wrong_rate=0.03)}, [row], "f"
+        {"fits": TABLE, "rates": rates.assign(false_rate=0.03)}, [row], "f"
     ).itertuples()
     assert not out.ok
     with pytest.raises(InputError, match="key 'table': the experiment has no 'study'"):

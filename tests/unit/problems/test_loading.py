@@ -18,6 +18,7 @@ def test_every_built_in_problem_is_listed():
         "full_rank",
         "hierarchical_regression",
         "logistic_regression",
+        "posteriordb",
         "rotated_gaussian",
         "verdict_study",
     ]

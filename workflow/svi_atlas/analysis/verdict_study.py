@@ -4,44 +4,62 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from svi_atlas.analysis import _tables
 from svi_atlas.analysis._tables import with_labels
 from svi_atlas.formatting import number
+from svi_atlas.judgement.error_rates import RIGHT_ERROR, RIGHT_GAP, WRONG_ERROR
 
-MAX_WRONG, MIN_RIGHT = 0.02, 0.9
-"""What the verdict promises: shares of wrong fits, and of right fits, that are called adequate."""
+TARGETS = {"reference": (0.02, 0.9), "self": (0.05, 0.8)}
+"""What the verdict is to reach by grade: shares of wrong and of right fits that are called adequate."""
 
 MAX_ROWS = 20
 """Wrong verdicts that the page lists."""
 
+ERROR_EDGES = (0.0, 0.03, 0.05, 0.07, 0.1, 0.13, 0.16, 0.2, 0.3, 0.5, 1.0, np.inf)
+"""Edges of the groups of true errors."""
 
-def facts(table: pd.DataFrame, truth: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
+
+def facts(pooled: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
     """What the page says of the verdict's error rates, as texts for the slots of its notebook."""
-    held_out = rates[rates["split"] == "held_out"].set_index("rule")
-    verdict = held_out.loc["verdict"]
-    num_wrong = len(_wrong_verdicts(table, truth))
-    if num_wrong > MAX_ROWS:
-        list_of_wrong = f"The first {MAX_ROWS} of {num_wrong} fits are listed."
-    else:
-        list_of_wrong = "" if num_wrong else "It is wrong for no fit of this run."
+    texts = {}
+    for grade, (max_false, min_true) in TARGETS.items():
+        row = _headline(rates, grade)
+        texts |= {
+            f"{grade}_wrong": f"{row['wrong']:,}",
+            f"{grade}_wrong_called": f"{row['wrong_called_adequate']:,}",
+            f"{grade}_false": _rate(row, "false"),
+            f"{grade}_max_false": f"{100 * max_false:g} %",
+            f"{grade}_false_met": _met(row["false_rate"] <= max_false),
+            f"{grade}_right": f"{row['right']:,}",
+            f"{grade}_right_called": f"{row['right_called_adequate']:,}",
+            f"{grade}_true": _rate(row, "true"),
+            f"{grade}_min_true": f"{100 * min_true:g} %",
+            f"{grade}_true_met": _met(row["true_rate"] >= min_true),
+        }
+    posteriors = pooled[["experiment", "model"]].drop_duplicates()
     return _tables.facts(
-        num_fits=f"{len(table):,}",
-        num_guides=str(table["guide"].nunique()),
-        num_densities=str(table["model"].nunique()),
-        wrong=f"{verdict['wrong']:,}",
-        wrong_called_adequate=f"{verdict['wrong_called_adequate']:,}",
-        wrong_rate=_rate(verdict, "wrong"),
-        max_wrong=f"{100 * MAX_WRONG:g} %",
-        max_wrong_is_met=_met(verdict["wrong_rate"] <= MAX_WRONG),
-        right=f"{verdict['right']:,}",
-        right_called_adequate=f"{verdict['right_called_adequate']:,}",
-        right_rate=_rate(verdict, "right"),
-        min_right=f"{100 * MIN_RIGHT:g} %",
-        min_right_is_met=_met(verdict["right_rate"] >= MIN_RIGHT),
-        list_of_wrong=list_of_wrong,
+        num_fits=f"{len(pooled) // 2:,}",
+        num_posteriors=str(len(posteriors)),
+        num_with_data=str((posteriors["experiment"] == "verdict_study_posteriordb").sum()),
+        right_error=f"{RIGHT_ERROR:g}",
+        wrong_error=f"{WRONG_ERROR:g}",
+        right_gap=f"{RIGHT_GAP:g}",
+        **texts,
     )
+
+
+def _headline(rates: pd.DataFrame, grade: str) -> Any:
+    """The verdict of the averaged iterate over guides of all sizes."""
+    rows = rates[
+        (rates["rule"] == "verdict")
+        & (rates["grade"] == grade)
+        & (rates["size"] == "all")
+        & (rates["iterate"] == "averaged")
+    ]
+    return rows.iloc[0]
 
 
 def _met(holds: Any) -> str:
@@ -49,85 +67,112 @@ def _met(holds: Any) -> str:
 
 
 def _rate(row: Any, kind: str) -> str:
-    """A rate with its exact 95 % interval, in percent; `kind`: "wrong" or "right"."""
-    rate, low, high = (100 * row[f"{kind}_rate{end}"] for end in ("", "_low", "_high"))
+    """A rate with its 95 % interval, in percent; `kind`: "false" or "true"."""
+    rate, low, high = (100 * row[f"{kind}_{end}"] for end in ("rate", "low", "high"))
     return f"{number(rate)} % ({number(low, 2)} to {number(high, 2)})"
 
 
-def truth_by_guide(table: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """How many fits are right and how many are called adequate: one row per density and guide."""
-    groups = _with_truth(table, truth).groupby(["model", "guide"], sort=False)
-    counts = groups.agg(
-        fits=("seed", "size"),
-        is_converged=("is_converged", "sum"),
-        is_adequate=("is_adequate", "first"),
-        is_right=("is_right", "sum"),
-        called_adequate=("verdict", lambda verdict: (verdict == "adequate").sum()),
-    )
-    labels = {
-        "model": "density",
-        "guide": "guide",
-        "fits": "fits",
-        "is_converged": "converged",
-        "is_adequate": "family adequate?",
-        "is_right": "right",
-        "called_adequate": "called adequate",
-    }
-    return with_labels(counts.reset_index(), labels)
+def rules(rates: pd.DataFrame) -> pd.DataFrame:
+    """The verdict beside other rules, over guides of all sizes."""
+    return _rates_table(rates[rates["size"] == "all"], ["rule", "grade", "iterate"])
 
 
-def held_out_rates(rates: pd.DataFrame) -> pd.DataFrame:
-    """The rates of every rule on the held-out densities."""
-    return _rates_table(rates, "held_out")
+def sizes(rates: pd.DataFrame) -> pd.DataFrame:
+    """The verdict alone, by size of the guide."""
+    return _rates_table(rates[rates["rule"] == "verdict"], ["grade", "size", "iterate"])
 
 
-def tuning_rates(rates: pd.DataFrame) -> pd.DataFrame:
-    """The rates of every rule on the densities on which the thresholds were tuned."""
-    return _rates_table(rates, "tuning")
-
-
-def _rates_table(rates: pd.DataFrame, split: str) -> pd.DataFrame:
-    rates = rates[rates["split"] == split]
+def _rates_table(rates: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     texts = {
         f"{kind}_text": [_rate(row, kind) for _, row in rates.iterrows()]
-        for kind in ("wrong", "right")
+        for kind in ("false", "true")
     }
     labels = {
-        "rule": "rule",
+        **{key: key for key in keys},
         "wrong": "wrong",
         "wrong_called_adequate": "called adequate",
-        "wrong_text": "rate",
+        "false_text": "rate",
         "right": "right",
         "right_called_adequate": "called adequate ",
-        "right_text": "rate ",
+        "true_text": "rate ",
     }
-    return with_labels(rates.assign(**texts), labels)
+    words = {"reference": "with a reference", "self": "by self-check"}
+    sizes = {"all": "all", "to_64": "up to 64 parameters", "above_64": "more than 64 parameters"}
+    return with_labels(
+        rates.assign(**texts, grade=rates["grade"].map(words), size=rates["size"].map(sizes)),
+        labels,
+    )
 
 
-def wrong_verdicts(table: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """The first fits whose verdict is wrong, with the exact and the estimated optimality gap."""
+def by_posterior(pooled: pd.DataFrame) -> pd.DataFrame:
+    """Fits of the averaged iterate and their verdicts, one row per posterior."""
+    fits = pooled[pooled["iterate"] == "averaged"]
+    rows = []
+    for key, group in fits.groupby(["experiment", "model"], sort=False):
+        row: dict[str, Any] = {"posterior": key[1], "fits": len(group)}
+        for kind in ("right", "wrong"):
+            chosen = group[group[f"is_{kind}"]]
+            row |= {
+                kind: len(chosen),
+                f"{kind}_reference": int(chosen["called:reference:verdict"].sum()),
+                f"{kind}_self": int(chosen["called:self:verdict"].sum()),
+            }
+        rows.append(row)
     labels = {
-        "model": "density",
+        "posterior": "posterior",
+        "fits": "fits",
+        "right": "right",
+        "right_reference": "adequate",
+        "right_self": "adequate by self-check",
+        "wrong": "wrong",
+        "wrong_reference": "adequate ",
+        "wrong_self": "adequate by self-check ",
+    }
+    return with_labels(pd.DataFrame(rows), labels)
+
+
+def by_error(pooled: pd.DataFrame) -> pd.DataFrame:
+    """Share of the fits that are called adequate, by their true error: one row per iterate and group."""
+    groups = pd.cut(pooled["error"], list(ERROR_EDGES), right=True)
+    grouped = pooled.groupby(["iterate", groups], observed=True)
+    shares = {
+        "fits": grouped["error"].size(),
+        "median_error": grouped["error"].median(),
+        "reference": grouped["called:reference:verdict"].mean(),
+        "self": grouped["called:self:verdict"].mean(),
+    }
+    table = pd.DataFrame(shares).reset_index()
+    table["error"] = [f"{part.left:g} to {part.right:g}" for part in table["error"]]
+    labels = {
+        "iterate": "iterate",
+        "error": "true error (sd)",
+        "fits": "fits",
+        "reference": "share adequate",
+        "self": "share adequate by self-check",
+    }
+    return with_labels(table, labels)
+
+
+def wrong_verdicts(pooled: pd.DataFrame) -> pd.DataFrame:
+    """Wrong fits that are called adequate, the largest errors first, and right ones that are not."""
+    false = pooled[pooled["is_wrong"] & pooled["called:reference:verdict"]]
+    missed = pooled[pooled["is_right"] & ~pooled["called:reference:verdict"]]
+    rows = pd.concat(
+        [
+            false.sort_values("error", ascending=False).head(MAX_ROWS),
+            missed.groupby(["model", "guide"], sort=False).head(1).head(MAX_ROWS),
+        ]
+    )
+    labels = {
+        "model": "posterior",
         "guide": "guide",
-        "num_particles": "particles",
+        "schedule": "schedule",
         "step_size": "step size",
         "seed": "seed",
-        "is_right": "right?",
-        "distance": "gap, exact",
-        "elbo_gap": "gap, estimated",
-        "elbo_gap_se": "its standard error",
+        "iterate": "iterate",
+        "error": "true error",
+        "true_gap": "true gap (nats)",
+        "verdict": "verdict",
         "reason": "reason",
     }
-    rows = _wrong_verdicts(table, truth).head(MAX_ROWS).reindex(columns=list(labels))
     return with_labels(rows.astype({"step_size": float}), labels)
-
-
-def _wrong_verdicts(table: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    fits = _with_truth(table, truth)
-    return fits[(fits["verdict"] == "adequate") != fits["is_right"]]
-
-
-def _with_truth(table: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """The fits with what is known of each; both tables have one row per fit, in one order."""
-    known = ["is_converged", "is_adequate", "is_right", "distance"]
-    return table.reset_index(drop=True).assign(**truth[known].reset_index(drop=True))

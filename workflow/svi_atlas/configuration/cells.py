@@ -104,7 +104,7 @@ class SbcSettings:
 class Experiment:
     """One experiment with its cells written out.
 
-    `study` holds the models under "tuning" and "held_out"; `autoguides` the class, the options,
+    `study` holds the keys of `experiment_models.Study`; `autoguides` the class, the options,
     `whitened` and `start` of each label. The cells of a search come last, those of a model from
     cheap to expressive families.
     """
@@ -116,7 +116,7 @@ class Experiment:
     data: dict[str, Any]
     num_snapshots: int
     max_stored_mb: float
-    study: dict[str, list[str]] | None
+    study: dict[str, Any] | None
     autoguides: dict[str, dict[str, Any]]
     cells: tuple[AnyCell, ...]
     sbc: tuple[SbcSettings, ...]

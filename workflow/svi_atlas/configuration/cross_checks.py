@@ -45,7 +45,6 @@ def cross_problems(
         yield from _entry_problems(file, path, refit, experiment, info)
         yield from _simulation_problems(file, path, refit.model or info.models[0], info)
         yield from _refit_problems(file, path, refit, experiment)
-    yield from _study_problems(experiment, info, file)
     if "sbc" in experiment.figures and not experiment.sbc:
         text = "the figure 'sbc' needs the key 'sbc'; add it or remove the figure"
         yield messages.message("needs_sbc", file, ("figures",), text)
@@ -188,27 +187,6 @@ def _simulation_problems(
             "proper priors and sample statements, or remove the key"
         )
         yield messages.message("not_simulated", file, path, text)
-
-
-def _study_problems(
-    experiment: ExperimentFile, info: ProblemInfo, file: str
-) -> Iterator[InputProblem]:
-    study = experiment.study
-    if study is None:
-        return
-    if not info.has_optimum:
-        text = (
-            "the problem does not know the optima of its families; give its PROBLEM an `optimum`, "
-            "or remove the key"
-        )
-        yield messages.message("no_optimum", file, ("study",), text)
-    for split, models in (("tuning", study.tuning), ("held_out", study.held_out)):
-        for model in models:
-            yield from _name_problems(file, ("study", split), "model", model, info.models)
-    both = sorted(set(study.tuning) & set(study.held_out))
-    if both:
-        text = f"{', '.join(both)} is in both `tuning` and `held_out`; remove it from one"
-        yield messages.message("in_both_splits", file, ("study",), text)
 
 
 def _name_problems(

@@ -203,12 +203,17 @@ class Nuts(FileModel):
 
 
 class Study(FileModel):
-    """Models that tuned the thresholds, and models kept back to measure error rates."""
+    """Posteriors on which the error rates of the verdict are measured, fixed beforehand."""
 
-    tuning: UniqueFilled[str] = Field(description="Models on which the thresholds were tuned.")
-    held_out: UniqueFilled[str] = Field(
-        description="Held-out models: error rates are reported on these; no threshold was tuned on "
-        "them."
+    posteriors: Text = Field(
+        description="CSV file with the columns `experiment` and `model`, relative to the project: every "
+        "posterior of the study. The experiment's models must be those that it lists."
+    )
+    sha256: Text = Field(description="SHA-256 of that file, as it was before the first fit.")
+    also: list[Name] = Field(
+        default=[],
+        description="Other experiments of the study, whose fits are counted as well where they are part "
+        "of the run.",
     )
 
 
@@ -255,8 +260,6 @@ class ExperimentFile(FileModel):
         "named": "single",
         "calibration": "sbc",
         "budget_mb": "max_stored_mb",
-        "study.choose": "tuning",
-        "study.report": "held_out",
     }
 
     title: Text = Field(description="One line that names the experiment on its page.")
@@ -293,9 +296,8 @@ class ExperimentFile(FileModel):
     )
     study: IfGiven[Study] = Field(
         default=None,
-        description="For a problem that knows the optima of its families: writes rates.csv, how "
-        "often the verdict and other rules are wrong, for the models on which thresholds were "
-        "tuned and for held-out models.",
+        description="Measures the true error of every fit with many fresh draws and writes rates.csv: "
+        "how often the verdict and other rules are wrong.",
     )
     grid: Annotated[list[GridBlock], Field(min_length=1)] = Field(
         default_factory=list,

@@ -104,7 +104,18 @@ class Thresholds(FileModel):
     sd_ratio: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.1,
         description="Largest relative error of a posterior standard deviation (0.1 allows ratios "
-        "from 0.9 to 1.1).",
+        "from 0.9 to 1.1). This limit and `mean_error` hold for linear combinations of the components "
+        "as well.",
+    )
+    quantile_error: Positive = Field(
+        default=0.2,
+        description="Largest error of a 5 or 95 % quantile, in posterior standard deviations (a mean "
+        "off by 0.1 sd and an sd off by 10 % may together move it by 0.26).",
+    )
+    kl: Positive = Field(
+        default=0.1,
+        description="Largest Kullback-Leibler divergence of the guide from the posterior, in nats per "
+        "component, where the evidence is known.",
     )
     elbo_deficit: Positive = Field(
         default=0.1,

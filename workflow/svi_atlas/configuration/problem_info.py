@@ -17,8 +17,6 @@ class ProblemInfo:
         Their names, in the order of the problem file.
     data_schema
         JSON Schema of the experiment's key `data`.
-    has_optimum
-        Whether the problem knows the best member of its guides' families.
     not_simulated
         Why no data can be drawn from a model, for each model where this is known.
     schedules
@@ -30,7 +28,6 @@ class ProblemInfo:
     models: tuple[str, ...]
     guides: tuple[str, ...]
     data_schema: Mapping[str, Any]
-    has_optimum: bool = False
     not_simulated: Mapping[str, str] = field(default_factory=dict)
     schedules: tuple[str, ...] = ()
     sites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -7,6 +7,7 @@ components together (Bonferroni).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +58,68 @@ def unit_of(
     largest = np.asarray(np.abs(places).max(0), float)
     varies = varying(largest, sd).reshape(np.shape(sd))
     return np.where(varies, sd, np.inf)
+
+
+NUM_DIRECTIONS = 50
+"""Linear combinations of the components that are compared."""
+
+
+def directions(num_components: int) -> Float[np.ndarray, "component direction"]:
+    """Weights of random linear combinations, always the same; none of fewer than two components."""
+    if num_components < 2:
+        return np.zeros((num_components, 0))
+    weights = np.random.default_rng(0).standard_normal((num_components, NUM_DIRECTIONS))
+    scaled: np.ndarray = weights / np.linalg.norm(weights, axis=0)
+    return scaled
+
+
+def with_moments(
+    mean: Mapping[str, Float[np.ndarray, " ..."]],
+    sd: Mapping[str, Float[np.ndarray, " ..."]],
+    sites: Sequence[str],
+) -> Bool[np.ndarray, " component"]:
+    """Which components of the sites vary and have a finite standard deviation."""
+    kept = [varying(mean[site], sd[site]) & np.isfinite(np.ravel(sd[site])) for site in sites]
+    return np.concatenate(kept)
+
+
+def standardise(
+    draws: Mapping[str, Float[np.ndarray, "fit draw ..."]],
+    mean: Mapping[str, Float[np.ndarray, " ..."]],
+    sd: Mapping[str, Float[np.ndarray, " ..."]],
+    sites: Sequence[str],
+) -> Float[np.ndarray, "fit draw component"]:
+    """Draws of the sites in units of the reference."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled = [flatten((draws[site].astype(float) - mean[site]) / sd[site]) for site in sites]
+    return np.concatenate(scaled, axis=-1)
+
+
+def relative_to_sd(
+    errors: Mapping[str, Float[np.ndarray, " ..."]],
+    sd: Mapping[str, Float[np.ndarray, " ..."]],
+    sites: Sequence[str],
+) -> Float[np.ndarray, " component"]:
+    """Standard errors of a reference in posterior standard deviations; zero where it is exact."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = [
+            np.ravel(np.broadcast_to(errors.get(site, 0.0), np.shape(sd[site])) / sd[site])
+            for site in sites
+        ]
+    return np.concatenate(relative)
+
+
+def sd_error(
+    standardised: Float[np.ndarray, "fit draw component"],
+) -> Float[np.ndarray, "fit component"]:
+    """Standard error of the standard deviations, from the kurtosis of the draws."""
+    centred = standardised - standardised.mean(1, keepdims=True)
+    variance = (centred**2).mean(1)
+    kurtosis = (centred**4).mean(1) / variance**2
+    error: np.ndarray = np.sqrt(
+        variance * np.maximum(kurtosis - 1, 0) / (4 * standardised.shape[1])
+    )
+    return error
 
 
 def flatten(values: Float[np.ndarray, "fit draw ..."]) -> Float[np.ndarray, "fit draw component"]:

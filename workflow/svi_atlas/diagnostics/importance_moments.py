@@ -17,7 +17,7 @@ import numpy as np
 from arviz_stats.base import array_stats
 from jaxtyping import Float
 
-from svi_atlas.diagnostics.components import flatten, largest_error, varying
+from svi_atlas.diagnostics.components import directions, flatten, largest_error, varying
 from svi_atlas.diagnostics.khat import tail_size
 
 
@@ -26,6 +26,8 @@ def importance_moments(
     log_weight: Float[np.ndarray, "fit draw"],
 ) -> dict[str, Float[np.ndarray, " fit"]]:
     """The largest correction of a mean and of a standard deviation by Pareto smoothed importance sampling.
+
+    Compared are all components of all sites, and linear combinations of them (`components.directions`).
 
     Parameters
     ----------
@@ -84,6 +86,9 @@ def _compare(
     centred = values - mean
     sd = np.sqrt(weights @ centred**2 / len(weights))
     standard = centred / sd
+    combined = standard @ directions(standard.shape[1])
+    combined /= np.sqrt(weights @ combined**2 / len(weights))
+    standard = np.concatenate([standard, combined], axis=1)
     # Differences are means over the draws, of terms that vanish where all weights are 1.
     shift = standard.mean(0)
     of_mean = largest_error(

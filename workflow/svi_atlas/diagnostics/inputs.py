@@ -131,7 +131,7 @@ def read_iterate_inputs(fits: xr.Dataset, reference: xr.Dataset, iterate: str) -
         total_gap=fit_first(at_iterate["elbo_gap"]),
         total_gap_se=fit_first(at_iterate["elbo_gap_se"]),
         gap_parameters=int(fits.attrs["gap_parameters"]),
-        num_components=_num_components(fits),
+        num_components=num_components(fits),
         draws=read_draws(fits, iterate),
         reference_mean=_by_site(reference, "mean", sites) or None,
         reference_sd=_by_site(reference, "sd", sites) or None,
@@ -204,7 +204,7 @@ def _snapshots(fits: xr.Dataset) -> Real[np.ndarray, "fit snapshot parameter"]:
     return np.concatenate(flat, axis=-1)
 
 
-def _num_components(fits: xr.Dataset) -> int:
+def num_components(fits: xr.Dataset) -> int:
     """Scalar components of the draws; sites have the dimensions iterate, seed, setting, draw, ..."""
     sites = [fits[name] for name in fits.data_vars if str(name).startswith("site.")]
     return sum(int(np.prod(values.shape[4:])) for values in sites)

@@ -21,6 +21,7 @@ import xarray as xr
 from svi_atlas.diagnostics.averaging_gain import averaging_gain
 from svi_atlas.diagnostics.between_seeds import between_seeds
 from svi_atlas.diagnostics.bounds import bounds
+from svi_atlas.diagnostics.combinations import combinations
 from svi_atlas.diagnostics.elbo import elbo
 from svi_atlas.diagnostics.elbo_gap import elbo_gap
 from svi_atlas.diagnostics.final_loss import final_loss
@@ -33,6 +34,7 @@ from svi_atlas.diagnostics.inputs import (
     fit_first,
     fitted_as_point,
     log_weight,
+    num_components,
     number_fits,
     read_draws,
     read_fit_inputs,
@@ -46,6 +48,7 @@ from svi_atlas.diagnostics.missed_modes import missed_modes
 from svi_atlas.diagnostics.moments import moments
 from svi_atlas.diagnostics.other_fits import other_fits
 from svi_atlas.diagnostics.parameter_drift import parameter_drift
+from svi_atlas.diagnostics.quantiles import quantiles
 from svi_atlas.diagnostics.reference_mask import mask_unreliable
 from svi_atlas.diagnostics.stopping_rules import stopping_rules
 from svi_atlas.diagnostics.wasserstein import wasserstein
@@ -73,6 +76,8 @@ ITERATE_STATISTICS: tuple[Statistic, ...] = (
     bounds,  # needs the columns of elbo and khat
     importance_moments,
     moments,
+    combinations,
+    quantiles,
     wasserstein,
     missed_modes,
 )
@@ -201,6 +206,7 @@ def _describe_fits(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
             "guide_factors": fits.attrs.get("guide_factors", ""),
             "guide_check": fits.attrs.get("guide_check", ""),
             "reference_unreliable": reference.attrs.get("unreliable", ""),
+            "without_moments": reference.attrs.get("without_moments", ""),
         },
         index=coordinate(fits, "number"),
     )
@@ -234,6 +240,7 @@ def _recorded_facts(fits: xr.Dataset, inputs: FitInputs) -> Columns:
         "nonfinite": fit_first(fits["nonfinite"]),
         "first_nonfinite": fit_first(fits["first_nonfinite"]),
         "finite_parameters": np.isfinite(inputs.snapshots[:, -1]).all(-1).astype(float),
+        "num_components": np.full(len(inputs.step_size), num_components(fits)),
         "num_parameters": np.full(len(inputs.step_size), inputs.snapshots.shape[-1]),
         "fitted_as_point": np.full(len(inputs.step_size), float(fitted_as_point(fits))),
         "is_point": _without_spread(fits),

@@ -130,6 +130,29 @@ def _psis_sd_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
     return _beyond(error, table["psis_sd_error_low"], limit["sd_ratio"])
 
 
+def _combination_mean_excess(
+    table: pd.DataFrame, limit: Thresholds, suffix: str = ""
+) -> pd.Series:
+    error = table[f"combination_mean_error{suffix}"]
+    return _beyond(error, table[f"combination_mean_error_low{suffix}"], limit["mean_error"])
+
+
+def _combination_sd_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
+    error = (table[f"combination_sd_ratio{suffix}"] - 1).abs()
+    return _beyond(error, table[f"combination_sd_error_low{suffix}"], limit["sd_ratio"])
+
+
+def _quantile_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
+    error, certain = table[f"quantile_error{suffix}"], table[f"quantile_error_low{suffix}"]
+    return _beyond(error, certain, limit["quantile_error"])
+
+
+def _kl_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
+    """KL divergence per component beyond its limit, less two standard errors; checked where it is known."""
+    certain = (table["kl"] - 2 * table["kl_se"]) / table["num_components"]
+    return (certain - limit["kl"]).fillna(-np.inf)
+
+
 def _beyond(error: pd.Series, certain: pd.Series, limit: float) -> pd.Series:
     """How far an error is beyond its limit: for certain, or by more than noise may excuse."""
     return (
@@ -162,6 +185,9 @@ def noise_excess(table: pd.DataFrame, limit: Thresholds) -> pd.DataFrame:
 NOISE = {
     "mean_error_noise": "mean_error",
     "sd_error_noise": "sd_ratio",
+    "combination_mean_error_noise": "mean_error",
+    "combination_sd_error_noise": "sd_ratio",
+    "quantile_error_noise": "quantile_error",
     "psis_mean_error_noise": "mean_error",
     "psis_sd_error_noise": "sd_ratio",
 }
@@ -170,7 +196,14 @@ NOISE = {
 
 def _last_iterate_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
     """Positive where the averaged iterate is adequate and the last one, for its noise, is not."""
-    accuracy = (_khat_excess, _mean_excess, _sd_excess)
+    accuracy = (
+        _khat_excess,
+        _mean_excess,
+        _sd_excess,
+        _combination_mean_excess,
+        _combination_sd_excess,
+        _quantile_excess,
+    )
     last, averaged = (
         pd.concat([excess(table, limit, suffix) for excess in accuracy], axis=1).max(axis=1)
         for suffix in ("", "_averaged")
@@ -337,11 +370,48 @@ CHECKS = (
     ),
     Check(
         "adequate",
+        "combination_sd_ratio",
+        "combination_sd_ratio_se",
+        _combination_sd_excess,
+        "the standard deviation of a linear combination of the components is {combination_sd_ratio:.2f} "
+        "times that of the posterior, outside the limits of 1 ± {limit_sd_ratio:g}: correlations are not "
+        "those of the posterior",
+        grade="reference",
+    ),
+    Check(
+        "adequate",
+        "combination_mean_error",
+        "combination_mean_error_se",
+        _combination_mean_excess,
+        "the mean of a linear combination of the components is off by {combination_mean_error:.2f} "
+        "posterior standard deviations, above the limit of {limit_mean_error:g}",
+        grade="reference",
+    ),
+    Check(
+        "adequate",
+        "quantile_error",
+        "quantile_error_se",
+        _quantile_excess,
+        "the 5 or the 95 % quantile of a component is off by {quantile_error:.2f} posterior standard "
+        "deviations, above the limit of {limit_quantile_error:g}",
+        grade="reference",
+    ),
+    Check(
+        "adequate",
+        "kl",
+        None,
+        _kl_excess,
+        "the Kullback-Leibler divergence from the posterior is {kl:.2g} nats, above the limit of "
+        "{limit_kl:g} for each of the {num_components:.0f} components",
+        grade="reference",
+    ),
+    Check(
+        "adequate",
         "psis_mean_error",
         "psis_mean_error_se",
         _psis_mean_excess,
-        "importance weights move a mean by {psis_mean_error:.2f} posterior standard deviations, more "
-        "than the limit of {limit_mean_error:g}",
+        "importance weights move the mean of a component, or of a linear combination, by "
+        "{psis_mean_error:.2f} posterior standard deviations, more than the limit of {limit_mean_error:g}",
         grade="self",
     ),
     Check(
@@ -349,15 +419,22 @@ CHECKS = (
         "psis_sd_ratio",
         "psis_sd_ratio_se",
         _psis_sd_excess,
-        "a standard deviation is {psis_sd_ratio:.2f} times the one that importance weights give, outside "
-        "the limits of 1 ± {limit_sd_ratio:g}",
+        "the standard deviation of a component, or of a linear combination, is {psis_sd_ratio:.2f} times "
+        "the one that importance weights give, outside the limits of 1 ± {limit_sd_ratio:g}",
         grade="self",
     ),
 )
 """In the order in which they are named as the reason."""
 
 NEEDED = {
-    "reference": ("khat", "mean_error", "sd_ratio"),
+    "reference": (
+        "khat",
+        "mean_error",
+        "sd_ratio",
+        "combination_mean_error",
+        "combination_sd_ratio",
+        "quantile_error",
+    ),
     "self": ("khat", "psis_mean_error", "psis_sd_ratio"),
 }
 """Without these statistics nothing is called adequate, by what the verdict rests on."""
@@ -369,8 +446,9 @@ def with_all_statistics(table: pd.DataFrame) -> pd.DataFrame:
     compared = [
         f"{name.removesuffix('_noise')}_{part}" for name in NOISE for part in ("low", "noise")
     ]
-    names += [*compared, "tail_share", "gap_parameters", "fitted_as_point"]
-    averaged = (*NEEDED["reference"], "tail_share", "mean_error_low", "sd_error_low")
+    names += [*compared, "tail_share", "gap_parameters", "fitted_as_point", "num_components", "kl_se"]
+    lows = [name for name in compared if name.endswith("_low") and not name.startswith("psis_")]
+    averaged = (*NEEDED["reference"], "tail_share", *lows)
     names += [f"{name}_averaged" for name in averaged]
     table = table.reindex(columns=table.columns.union(names, sort=False))
     flags = {name: table[name].fillna(0.0) for name in ("is_point", "fitted_as_point")}

@@ -1,180 +1,189 @@
-"""How often a verdict, a single statistic and common stopping rules are wrong, where the truth is known."""
+"""How often the verdict and common stopping rules are wrong, where the truth is known.
+
+The unit is the posterior: fits of one posterior are alike, so that their number says little about others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from svi_atlas.guide_traits import guide_traits
-from svi_atlas.judgement.verdict import verdicts, within_limits
-from svi_atlas.records import FamilyOptimum
+from svi_atlas.judgement.verdict import judge
 
-RULES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
-    "verdict": lambda table: table["verdict"] == "adequate",
-    "verdict: converged": lambda table: table["converged"].fillna(False),
+RIGHT_ERROR, WRONG_ERROR = 0.1, 0.2
+"""A fit with a true error up to the first is close to the posterior, one beyond the second is not; fits in
+between are neither right nor wrong."""
+
+RIGHT_GAP = 0.1
+"""Nats. A fit whose ELBO is farther than this below the best of its family has not arrived: it is neither
+right, even if it is close, nor for that alone wrong."""
+
+SIZES: dict[str, Callable[[pd.Series], pd.Series]] = {
+    "all": lambda parameters: parameters > 0,
+    "to_64": lambda parameters: parameters <= 64,
+    "above_64": lambda parameters: parameters > 64,
+}
+"""Which guides a size counts, by their number of parameters."""
+
+ITERATES = {"averaged": "_averaged", "last": ""}
+"""Iterates and the endings of their columns; the recommended one first."""
+
+COMMON_RULES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "loss looks flat (1 %)": lambda table: table["plateau_change"] < 0.01,
     "Stan ADVI (1 %)": lambda table: table["stan_change"] < 0.01,
     "PyMC parameters (0.1 %)": lambda table: table["pymc_change"] < 0.001,
     "FASO (R-hat 1.1, ESS 25)": lambda table: (table["rhat"] <= 1.1) & (table["ess"] > 25),
     "k-hat (0.7)": lambda table: table["khat"] < 0.7,
 }
-"""Rule -> whether it calls each fit good. Each single statistic of the verdict is added to them."""
+"""Rule -> whether it calls each fit good. None of them sees a reference."""
 
-
-def truth(
-    table: pd.DataFrame,
-    optima: Mapping[tuple[str, str], Sequence[FamilyOptimum]],
-    posterior: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    thresholds: Mapping[str, float],
-) -> pd.DataFrame:
-    """Which fits are right, by their exact distance from the optimum of their guide's family.
-
-    Parameters
-    ----------
-    table
-        `fits.parquet`, one row per fit.
-    optima
-        Optima of the family of a guide by (model, guide), several where they are equally good.
-    posterior
-        Exact posterior mean and standard deviation, each (dimension,), by model.
-    thresholds
-        Limits `elbo_gap`, `mean_error` and `sd_ratio`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per fit. `distance`: KL(fit||nearest optimum), nats per parameter of the guide.
-        `is_converged`: it is at most the threshold of `elbo_gap`. `is_adequate`: the means and
-        standard deviations of that optimum are those of the posterior within the thresholds.
-        `is_right`: both.
-    """
-    distances = pd.Series(np.nan, index=table.index)
-    adequate = pd.Series(False, index=table.index)
-    for key, fits in table.groupby(["model", "guide"]):
-        model, guide = map(str, key)
-        mean, sd = posterior[model]
-        candidates = optima[model, guide]
-        distance = np.array([_divergence(fits, guide, optimum) for optimum in candidates])
-        close = np.array([_is_close(optimum, mean, sd, thresholds) for optimum in candidates])
-        distances[fits.index] = distance.min(0) / _num_parameters(guide, len(mean))
-        adequate[fits.index] = close[distance.argmin(0)]
-    converged = distances <= thresholds["elbo_gap"]
-    return pd.DataFrame(
-        {
-            "distance": distances,
-            "is_converged": converged,
-            "is_adequate": adequate,
-            "is_right": converged & adequate,
-        }
-    )
-
-
-def rates(
-    table: pd.DataFrame,
-    right: pd.Series,
-    splits: Mapping[str, tuple[str, ...]],
-    thresholds: Mapping[str, float],
-) -> pd.DataFrame:
-    """One row per rule and split: how many right and wrong fits the rule calls adequate.
-
-    Parameters
-    ----------
-    table
-        `fits.parquet`, one row per fit.
-    right
-        Whether each fit is right (`truth`).
-    splits
-        Models by split: "tuning", on which the thresholds were tuned, and "held_out".
-    thresholds
-        Limits of the statistics of the verdict.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `rule`, `split`; for `wrong` and `right` fits their number, `*_called_adequate`, how many of
-        them the rule calls adequate, `*_rate`, that share, and `*_rate_low`, `*_rate_high`, its exact
-        95 % interval (Clopper and Pearson 1934).
-    """
-    within = within_limits(table, thresholds)
-    rules = {name: rule(table) for name, rule in RULES.items()}
-    rules["verdict without the reference"] = _without_reference(table, thresholds) == "adequate"
-    rules |= {f"{name} alone": within[name] for name in within if not within[name].all()}
-    rows = []
-    for rule, called in rules.items():
-        for split, models in splits.items():
-            in_split = table["model"].isin(models)
-            row: dict[str, Any] = {"rule": rule, "split": split}
-            for name, kind in (("wrong", ~right), ("right", right)):
-                count = int((in_split & kind).sum())
-                positive = int((in_split & kind & called).sum())
-                row |= {name: count, f"{name}_called_adequate": positive}
-                row |= _rate(positive, count, f"{name}_rate")
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _without_reference(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Series:
-    """The verdicts of the same fits by what they say themselves."""
-    known = [name for name in map(str, table) if name.startswith(OF_THE_REFERENCE)]
-    return verdicts(table.assign(**dict.fromkeys(known, np.nan)), thresholds)
-
-
-OF_THE_REFERENCE = ("mean_error", "sd_ratio", "sd_error", "missed_mass", "evidence_violation_z")
+OF_THE_REFERENCE = (
+    "mean_error",
+    "sd_ratio",
+    "sd_error",
+    "combination_",
+    "quantile_error",
+    "kl",
+    "missed_mass",
+    "evidence_violation_z",
+)
 """Beginnings of the names of columns that a reference is needed for."""
 
+FIT = ["model", "guide", "label", "schedule", "step_size", "seed"]
+"""Columns that tell the fits of an experiment apart."""
 
-def _rate(positive: int, count: int, name: str) -> dict[str, float]:
+NUM_RESAMPLES = 2_000
+
+
+def known_fits(
+    table: pd.DataFrame, truth: pd.DataFrame, thresholds: Mapping[str, float]
+) -> pd.DataFrame:
+    """What each rule says of each fit of an experiment, beside what is true of it.
+
+    Parameters
+    ----------
+    table
+        `fits.parquet`, one row per fit.
+    truth
+        The true errors (`study.truth.true_errors`), one row per fit and iterate.
+    thresholds
+        Limits of the verdict by statistic.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per fit and iterate: `experiment`, the columns FIT, `num_parameters`, `iterate`, the true
+        `error`, `true_gap` (nats below the best ELBO that any fit of the guide, or its polish, has),
+        `is_right` and `is_wrong`; `verdict` and `verdict_self`, with the reference and without; and
+        `called:<grade>:<rule>`, whether a rule calls the fit good.
+    """
+    rows = []
+    for iterate, ending in ITERATES.items():
+        at_iterate = _at_iterate(table, ending)
+        graded = {
+            "reference": judge(at_iterate, thresholds),
+            "self": judge(_without_reference(at_iterate), thresholds),
+        }
+        called = {
+            f"called:{grade}:verdict": (verdicts["verdict"] == "adequate")
+            for grade, verdicts in graded.items()
+        }
+        called["called:self:verdict: converged"] = graded["self"]["converged"].fillna(False)
+        called |= {f"called:self:{rule}": says(at_iterate) for rule, says in COMMON_RULES.items()}
+        known = at_iterate[[*FIT, "num_parameters"]].assign(
+            iterate=iterate,
+            verdict=graded["reference"]["verdict"],
+            verdict_self=graded["self"]["verdict"],
+            reason=graded["reference"]["reason"],
+            reason_self=graded["self"]["reason"],
+            **{name: values.astype(bool) for name, values in called.items()},
+        )
+        rows.append(known)
+    fits = pd.concat(rows, ignore_index=True).merge(truth, on=[*FIT, "iterate"], validate="1:1")
+    best = fits.groupby(["model", "guide"])[["elbo", "polished_elbo"]].transform("max").max(axis=1)
+    fits["true_gap"] = best - fits["elbo"]
+    fits["is_wrong"] = ~(fits["error"] <= WRONG_ERROR)  # NaN is wrong
+    fits["is_right"] = (fits["error"] <= RIGHT_ERROR) & (
+        fits["true_gap"] - 2 * fits["elbo_se"] <= RIGHT_GAP
+    )
+    return fits
+
+
+def rates(fits: pd.DataFrame) -> pd.DataFrame:
+    """How many wrong and right fits each rule calls adequate, by posterior.
+
+    Parameters
+    ----------
+    fits
+        As `known_fits` returns them, of all experiments of a study.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per rule, grade ("reference" or "self": what the rule may see), size of the guides and
+        iterate: `posteriors` that are counted; `wrong`, `right`: numbers of fits; `*_called_adequate`: how
+        many of them the rule calls adequate; `false_rate` and `true_rate`: the share of the wrong and of
+        the right fits of a posterior that are called adequate, the mean over posteriors that have any;
+        `*_low` and `*_high`: 95 % intervals by a bootstrap of the posteriors. Where all posteriors agree
+        a bootstrap has no width, and the exact interval of a share of posteriors is given (Clopper and
+        Pearson 1934).
+    """
+    return pd.DataFrame(list(_rate_rows(fits)))
+
+
+def _rate_rows(fits: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for column in [str(name) for name in fits if str(name).startswith("called:")]:
+        _, grade, rule = column.split(":", 2)
+        for size, counts in SIZES.items():
+            for iterate in ITERATES:
+                chosen = fits[counts(fits["num_parameters"]) & (fits["iterate"] == iterate)]
+                row: dict[str, Any] = {"rule": rule, "grade": grade, "size": size}
+                row |= {"iterate": iterate, "posteriors": _count_posteriors(chosen)}
+                for kind, name in (("wrong", "false"), ("right", "true")):
+                    of_kind = chosen[chosen[f"is_{kind}"]]
+                    row |= {
+                        kind: len(of_kind),
+                        f"{kind}_called_adequate": int(of_kind[column].sum()),
+                    }
+                    shares = of_kind.groupby(["experiment", "model"])[column].mean().to_numpy()
+                    row |= _mean_share(shares, name)
+                yield row
+
+
+def _count_posteriors(fits: pd.DataFrame) -> int:
+    return len(fits[["experiment", "model"]].drop_duplicates())
+
+
+def _mean_share(shares: np.ndarray, name: str) -> dict[str, float]:
+    """The mean of the shares of the posteriors, with its interval."""
+    count = len(shares)
     if count == 0:
-        return {name: np.nan, f"{name}_low": np.nan, f"{name}_high": np.nan}
-    interval = stats.binomtest(positive, count).proportion_ci(method="exact")
-    return {name: positive / count, f"{name}_low": interval.low, f"{name}_high": interval.high}
+        return {f"{name}_rate": np.nan, f"{name}_low": np.nan, f"{name}_high": np.nan}
+    if (shares == shares[0]).all() and shares[0] in (0.0, 1.0):
+        exact = stats.binomtest(int(shares.sum()), count).proportion_ci(method="exact")
+        low, high = exact.low, exact.high
+    else:
+        picks = np.random.default_rng(0).integers(count, size=(NUM_RESAMPLES, count))
+        low, high = np.quantile(shares[picks].mean(1), (0.025, 0.975))
+    return {f"{name}_rate": shares.mean(), f"{name}_low": low, f"{name}_high": high}
 
 
-def _num_parameters(guide: str, dimension: int) -> int:
-    """Of a full-rank or a mean-field Gaussian guide."""
-    if guide_traits(guide).full_rank:
-        return dimension + dimension * (dimension + 1) // 2
-    return 2 * dimension
-
-
-def _is_close(
-    optimum: FamilyOptimum, mean: np.ndarray, sd: np.ndarray, thresholds: Mapping[str, float]
-) -> bool:
-    """Whether its means and sds are the posterior's, within the thresholds."""
-    error = np.abs(optimum.mean - mean) / sd
-    ratio = np.sqrt(np.diag(optimum.covariance)) / sd
-    return bool(
-        error.max() <= thresholds["mean_error"]
-        and np.abs(ratio - 1).max() <= thresholds["sd_ratio"]
+def _at_iterate(table: pd.DataFrame, ending: str) -> pd.DataFrame:
+    """The table with an iterate in the place of the last one."""
+    if not ending:
+        return table
+    names = [str(name) for name in table if f"{name}{ending}" in table and name != "verdict"]
+    return table.assign(
+        **{name: table[f"{name}{ending}"] for name in names},
+        averaging_gain=0.0,
+        averaging_gain_se=0.0,
     )
 
 
-def _divergence(fits: pd.DataFrame, guide: str, optimum: FamilyOptimum) -> np.ndarray:
-    """KL(fitted Gaussian||optimum), nats, (fit,); infinite where the fit is not finite."""
-    size = len(optimum.mean)
-    if guide_traits(guide).full_rank:
-        mean = _components(fits, "param.auto_loc", (size,))
-        scale = _components(fits, "param.auto_scale_tril", (size, size))
-    else:
-        mean = _components(fits, "param.x_auto_loc", (size,))
-        scale = np.einsum(
-            "fi,ij->fij", _components(fits, "param.x_auto_scale", (size,)), np.eye(size)
-        )
-    white = np.linalg.inv(np.linalg.cholesky(optimum.covariance))
-    shift = (mean - optimum.mean) @ white.T
-    relative_scale = white @ scale
-    with np.errstate(all="ignore"):
-        log_volume = np.log(np.abs(np.diagonal(relative_scale, axis1=1, axis2=2))).sum(-1)
-        squares = (relative_scale**2).sum((1, 2)) + (shift**2).sum(-1)
-        divergence = 0.5 * (squares - size) - log_volume
-    return np.where(np.isfinite(divergence), divergence, np.inf)
-
-
-def _components(fits: pd.DataFrame, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """(fit, *shape) from the columns `name[0]`, `name[0,1]`, ..."""
-    columns = [f"{name}[{','.join(map(str, index))}]" for index in np.ndindex(shape)]
-    return fits[columns].to_numpy(float).reshape(-1, *shape)
+def _without_reference(table: pd.DataFrame) -> pd.DataFrame:
+    known = [name for name in map(str, table) if name.startswith(OF_THE_REFERENCE)]
+    return table.assign(**dict.fromkeys(known, np.nan))

@@ -13,9 +13,11 @@ from svi_atlas.judgement.checks import CHECKS, NEEDED, NOISE, Thresholds
 SENTENCES = {check.statistic: check.sentence for check in CHECKS}
 
 ADEQUATE = {
-    "reference": "means, standard deviations and importance weights agree with the reference",
-    "self": "its importance weights correct no mean and no standard deviation by more than the limits, nor "
-    "have other fits found what it misses (there is no reference to compare with)",
+    "reference": "means, standard deviations and 5 and 95 % quantiles of the components, means and standard "
+    "deviations of their linear combinations, and importance weights agree with the reference",
+    "self": "its importance weights correct no mean and no standard deviation, of a component or of a linear "
+    "combination, by more than the limits, nor have other fits found what it misses (there is no reference "
+    "to compare with)",
 }
 """What was found of an adequate fit, by what the verdict rests on."""
 
@@ -79,8 +81,16 @@ def _sentence(key: str, values: Mapping[Any, Any], also_missed_mode: bool) -> st
     if key in UNJUDGED:
         return _unjudged(key, values)
     sentence = SENTENCES[key] + (ALSO_MISSED_MODE if also_missed_mode else "")
-    filled = sentence.format(**values)
+    filled = sentence.format(**values) + _note(key, values)
     return filled[0].upper() + filled[1:] + "."
+
+
+def _note(key: str, values: Mapping[Any, Any]) -> str:
+    """What is missing from the comparison with a reference, in brackets."""
+    without = values.get("without_moments")
+    if not without or key not in (*NEEDED["reference"], ""):
+        return ""
+    return f" ({without}; quantiles are compared instead)"
 
 
 def _unjudged(key: str, values: Mapping[Any, Any]) -> str:
@@ -103,7 +113,7 @@ def _unjudged(key: str, values: Mapping[Any, Any]) -> str:
 
 
 def _adequate(values: Mapping[Any, Any]) -> str:
-    sentence = f"Converged, and {ADEQUATE[values['grade']]}"
+    sentence = f"Converged, and {ADEQUATE[values['grade']]}" + _note("", values)
     if values["nonfinite"] > 0:
         sentence += f", although a share of {values['nonfinite']:.1g} of the losses is not finite"
     return sentence + "."

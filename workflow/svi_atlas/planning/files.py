@@ -12,7 +12,8 @@ from svi_atlas.results.paths import Layout, Paths, cell_key
 
 ASKED_FOR = {
     "rates": "study",
-    "truth": "study",
+    "known": "study",
+    "pooled": "study",
     "sbc": "sbc",
     "sbc_ranks": "sbc",
     "nuts": "nuts",

@@ -28,7 +28,7 @@ RESULTS = (
     "thresholds",
     "verification",
     "rates",
-    "truth",
+    "pooled",
     "sbc",
     "sbc_ranks",
     "nuts",

@@ -67,7 +67,6 @@ def describe_problems(problems: Mapping[str, Path], cache: Path) -> dict[str, Pr
             tuple(content["models"]),
             tuple(content["guides"]),
             content["data_schema"],
-            content["has_optimum"],
             content["not_simulated"],
             tuple(content["schedules"]),
             {model: tuple(sites) for model, sites in content["sites"].items()},

@@ -23,6 +23,7 @@ from svi_atlas.planning.optimizers import optimizer_problems
 from svi_atlas.planning.problems import describe_problems, problem_file
 from svi_atlas.planning.report_specs import index_spec, page_spec
 from svi_atlas.planning.specs import ExperimentSpecs, Spec
+from svi_atlas.planning.studies import study_problems
 from svi_atlas.planning.warm_starts import warm_start_problems
 from svi_atlas.results.paths import Layout, beside_spec
 
@@ -116,8 +117,9 @@ class Run:
 
     @property
     def default_experiments(self) -> list[str]:
-        """Experiments that are not heavy."""
-        return [name for name, experiment in self.experiments.items() if not experiment.heavy]
+        """Experiments that are not heavy; all of a run that names only heavy ones."""
+        light = [name for name, experiment in self.experiments.items() if not experiment.heavy]
+        return light or list(self.experiments)
 
     def cost_files(self, experiments: Iterable[str]) -> list[str]:
         """Where the jobs of some experiments record what they cost."""
@@ -207,7 +209,7 @@ def load(config: Any, project: str | Path) -> Run:
         name: plan_experiment(name, shown[name], raw, infos[raw.problem])
         for name, raw in raws.items()
     }
-    refuse(warm_start_problems(experiments))
+    refuse([*warm_start_problems(experiments), *study_problems(experiments, project)])
     for experiment in experiments.values():
         _check_figures(experiment)
     return Run(project, checked_config, layout, experiments)

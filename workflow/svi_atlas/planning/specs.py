@@ -27,6 +27,8 @@ from svi_atlas.results.paths import Layout
 
 Spec = dict[str, Any]
 
+RATES_OUTPUTS = {"csv": "rates", "known": "known", "pooled": "pooled"}
+
 INDEX = ("advice", "by_guide", "diverged_or_failed", "provenance")
 """General analyses of each experiment that the index of the report shows."""
 
@@ -53,6 +55,8 @@ class ExperimentSpecs:
             yield self._diagnose(cell)
         yield self._table()
         if self.experiment.study:
+            for cell in self.experiment.cells:
+                yield self._truth(cell)
             yield self._rates()
         if self.experiment.sbc:
             yield from self._sbc()
@@ -204,15 +208,35 @@ class ExperimentSpecs:
             code=code_digest("jobs.stages.table"),
         )
 
+    def _truth(self, cell: AnyCell) -> tuple[str, Spec]:
+        autoguide = self.experiment.autoguides.get(cell.guide)
+        names = ["data", "reference", *(["laplace"] if _needs_laplace(autoguide) else [])]
+        return self._spec(
+            "truth",
+            self.files.paths(names) | {"fits": cell_path(self.layout, "fit", cell)},
+            {"table": cell_path(self.layout, "truth", cell)},
+            wildcards=_wildcards(cell),
+            problem=self.experiment.problem,
+            cell=asdict(cell),
+            autoguide=autoguide,
+            code=problem_code(self.experiment.problem, "jobs.stages.truth"),
+        )
+
     def _rates(self) -> tuple[str, Spec]:
+        cells = self.experiment.cells
+        assert self.experiment.study is not None
+        others = [
+            self.layout.path("known", experiment=name)
+            for name in self.experiment.study["also"]
+            if name in self.config.experiments
+        ]
         return self._spec(
             "rates",
-            self.files.paths(["table", "reference"]),
-            {"csv": self.files.path("rates"), "truth": self.files.path("truth")},
-            problem=self.experiment.problem,
-            study=self.experiment.study,
+            self.files.paths(["table"])
+            | {"truth": [cell_path(self.layout, "truth", cell) for cell in cells], "also": others},
+            {name: self.files.path(kind) for name, kind in RATES_OUTPUTS.items()},
             thresholds=self.config.thresholds.model_dump(),
-            code=problem_code(self.experiment.problem, "jobs.stages.rates"),
+            code=code_digest("jobs.stages.rates"),
         )
 
     def _sbc(self) -> Iterator[tuple[str, Spec]]:

@@ -7,30 +7,31 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from svi_atlas.analysis.verdict_study import MAX_WRONG, MIN_RIGHT
 from svi_atlas.plots import _style
 
 CAPTION = (
-    "Left: wrong fits that each rule calls adequate; right: right fits that it calls adequate. Filled "
-    "points: the held-out models; open points: the models on which thresholds were tuned. Bars are exact "
-    "95 % intervals; the shaded part is what the verdict promises."
+    "Left: wrong fits that each rule calls adequate; right: right fits that it calls adequate; means over "
+    "posteriors with 95 % intervals (bootstrap of the posteriors). Filled points: the averaged iterate; open "
+    "points: the last one."
 )
 
 COLOUR = "#1B3A57"
 
-SPLITS = (
-    ("tuning", -0.15, "white", "models used for tuning"),
-    ("held_out", 0.15, COLOUR, "held-out models"),
-)
-"""Split of the models, offset of its points, their filling, and its name."""
+ITERATES = (("last", -0.15, "white"), ("averaged", 0.15, COLOUR))
+"""Iterate, offset of its points and their filling."""
+
+GRADES = {"reference": "verdict, with a reference", "self": "verdict, by self-check"}
 
 
 def draw(rates: pd.DataFrame) -> Figure:
     """One row per rule: how often it calls wrong fits and right fits adequate."""
-    names = list(dict.fromkeys(rates["rule"]))
-    figure, ((left, right),) = _style.panels(1, 2, (9.5, 0.3 * len(names) + 1.4), sharey=True)
-    _draw_rate(left, rates, names, "wrong_rate", (0.0, MAX_WRONG))
-    _draw_rate(right, rates, names, "right_rate", (MIN_RIGHT, 1.0))
+    rates = rates[rates["size"] == "all"].copy()
+    is_verdict = rates["rule"] == "verdict"
+    rates["name"] = rates["grade"].map(GRADES).where(is_verdict, rates["rule"])
+    names = list(dict.fromkeys(rates["name"]))
+    figure, ((left, right),) = _style.panels(1, 2, (9.5, 0.35 * len(names) + 1.4), sharey=True)
+    _draw_rate(left, rates, names, "false")
+    _draw_rate(right, rates, names, "true")
     left.set_xlabel("wrong fits called adequate (%)")
     right.set_xlabel("right fits called adequate (%)")
     left.set_yticks(range(len(names)), names)
@@ -39,14 +40,11 @@ def draw(rates: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_rate(
-    axes: Axes, rates: pd.DataFrame, names: list[str], column: str, good: tuple[float, float]
-) -> None:
-    axes.axvspan(100 * good[0], 100 * good[1], color=_style.VERDICT_COLOURS["adequate"], alpha=0.18)
-    for split, offset, face, label in SPLITS:
-        rows = rates[rates["split"] == split].set_index("rule").loc[names]
-        rate = 100 * rows[column].to_numpy(float)
-        interval = 100 * rows[[f"{column}_low", f"{column}_high"]].to_numpy(float).T
+def _draw_rate(axes: Axes, rates: pd.DataFrame, names: list[str], kind: str) -> None:
+    for iterate, offset, face in ITERATES:
+        rows = rates[rates["iterate"] == iterate].set_index("name").loc[names]
+        rate = 100 * rows[f"{kind}_rate"].to_numpy(float)
+        interval = 100 * rows[[f"{kind}_low", f"{kind}_high"]].to_numpy(float).T
         axes.errorbar(
             rate,
             np.arange(len(names)) + offset,
@@ -56,6 +54,6 @@ def _draw_rate(
             color=COLOUR,
             mfc=face,
             lw=1,
-            label=label,
+            label=f"{iterate} iterate",
         )
     axes.set_xlim(-3, 103)

@@ -1,5 +1,5 @@
 """What a problem file imports: the records that describe a problem."""
 
-from svi_atlas.records import FamilyOptimum, Mode, Problem, Reference
+from svi_atlas.records import Mode, Problem, Reference
 
-__all__ = ["FamilyOptimum", "Mode", "Problem", "Reference"]
+__all__ = ["Mode", "Problem", "Reference"]

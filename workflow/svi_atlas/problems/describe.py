@@ -33,7 +33,6 @@ def describe(name: str) -> dict[str, Any]:
         "models": list(problem.models),
         "guides": list(problem.guides),
         "data_schema": problem.data_schema,
-        "has_optimum": problem.optimum is not None,
         "not_simulated": {model: reason for model, reason in reasons.items() if reason},
         "schedules": list(problem.schedules),
         "sites": {model: names for model, names in sites.items() if names},

@@ -22,8 +22,9 @@ def to_dataset(reference: Reference) -> xr.Dataset:
         - `grid.<site>`, `density.<site>` (grid point): a marginal density, where it is known;
         - `mode_mass` (mode) and `mode_centre.<site>` (mode, *site), where there are several modes;
 
-        and the attributes `log_evidence` (nats, NaN if unknown), `method`, and `unreliable`: why
-        nothing may be judged against it, "" if it can be trusted.
+        and the attributes `log_evidence` (nats, NaN if unknown), `method`, `unreliable`: why nothing may
+        be judged against it, "" if it can be trusted, and `without_moments`: which component has no
+        standard deviation, "" if all have one.
     """
     variables: dict[str, Any] = {}
     for site, draws in reference.draws.items():
@@ -47,6 +48,7 @@ def to_dataset(reference: Reference) -> xr.Dataset:
         "log_evidence": float(reference.log_evidence),
         "method": reference.method,
         "unreliable": reference.unreliable,
+        "without_moments": reference.without_moments,
     }
     return xr.Dataset(variables, attrs=attrs)
 

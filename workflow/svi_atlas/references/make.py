@@ -15,7 +15,7 @@ from svi_atlas.inference.posterior import Posterior
 from svi_atlas.records import MakeReference, Problem, Reference
 from svi_atlas.references.nuts import REMEDY, sample_posterior
 from svi_atlas.references.quadrature import integrate_posterior
-from svi_atlas.references.tails import missing_moments
+from svi_atlas.references.tails import without_moments
 
 
 def make_references(
@@ -153,5 +153,24 @@ def _compute(
             reference = sample_posterior(posterior, key, report)
     except InputError as error:
         return _none(f"{error} {REMEDY}")
-    faults = [fault for fault in (reference.unreliable, missing_moments(reference.draws)) if fault]
-    return replace(reference, unreliable="; ".join(faults))
+    return _leave_out_moments(reference)
+
+
+def _leave_out_moments(reference: Reference) -> Reference:
+    """The reference with NaN for means and standard deviations of components that have none."""
+    lacking, words = without_moments(reference.draws)
+
+    def blank(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {
+            site: np.where(lacking[site], np.nan, array) if site in lacking else array
+            for site, array in values.items()
+        }
+
+    return replace(
+        reference,
+        mean=blank(reference.mean),
+        sd=blank(reference.sd),
+        mean_se=blank(reference.mean_se),
+        sd_se=blank(reference.sd_se),
+        without_moments=words,
+    )

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from arviz_stats.base import array_stats
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 MAX_SHAPE = 0.5
 """From this shape on there is no variance."""
@@ -24,25 +24,37 @@ NUM_CHAINS = 4
 """ArviZ asks for chains; draws here are nearly independent."""
 
 
-def missing_moments(draws: Mapping[str, Float[np.ndarray, "draw ..."]]) -> str:
-    """Which component has no standard deviation, in words; "" if none is known to lack it.
+def without_moments(
+    draws: Mapping[str, Float[np.ndarray, "draw ..."]],
+) -> tuple[dict[str, Bool[np.ndarray, "..."]], str]:
+    """Which components have no standard deviation.
 
     Parameters
     ----------
     draws : from the posterior, by site.
+
+    Returns
+    -------
+    lacking : by site, of the site's shape; sites whose components all have one are left out.
+    words : the first of them, in words; "" if there is none.
     """
+    lacking, words = {}, ""
     for site, values in draws.items():
+        mask = np.zeros(values.shape[1:], bool)
         columns = values.reshape(len(values), -1)
-        for place, column in zip(np.ndindex(values.shape[1:]), columns.T, strict=True):
+        for place, column in zip(np.ndindex(mask.shape), columns.T, strict=True):
             shape = _shape_of_tails(column)
             error = (1 + shape) / np.sqrt(3 * np.sqrt(len(column)))  # the tail has 3 sqrt(S) draws
             if shape - NUM_ERRORS * error > MAX_SHAPE:
+                mask[place] = True
                 name = site + (f"[{','.join(map(str, place))}]" if place else "")
-                return (
+                words = words or (
                     f"{name} has no standard deviation: the shape of its tails is {shape:.2g}, and a "
                     f"variance needs less than {MAX_SHAPE:g}"
                 )
-    return ""
+        if mask.any():
+            lacking[site] = mask
+    return lacking, words
 
 
 def _shape_of_tails(column: Float[np.ndarray, " draw"]) -> float:

@@ -109,6 +109,7 @@ FITS = (
         Column("first_nonfinite", "step", "First step, from 1, whose loss is not finite"),
         Column("loss_first", "nats", "Loss of the first step (or mean of the first stored losses)"),
         Column("finite_parameters", "1", "1 if all parameters are finite at the end, else 0"),
+        Column("num_components", "1", "Scalar components of the latent sites"),
         Column("num_parameters", "1", "Scalar parameters of the guide"),
         Column(
             "fitted_as_point",
@@ -131,6 +132,11 @@ FITS = (
             "reference_unreliable",
             "",
             'Why no fit is compared with the reference, "" if it is reliable',
+        ),
+        Column(
+            "without_moments",
+            "",
+            'Which component has no standard deviation, so that its quantiles are compared, "" if none',
         ),
     ),
     *_written(
@@ -343,11 +349,48 @@ FITS = (
     ),
     *_written(
         "diagnose",
+        "svi_atlas.diagnostics.combinations",
+        Column(
+            "combination_mean_error",
+            "posterior sd",
+            "Largest error of the mean of a linear combination of the components",
+            has_error=True,
+            per_iterate=True,
+            optional=True,
+        ),
+        Column(
+            "combination_sd_ratio",
+            "1",
+            "Standard deviation of a linear combination over that of the posterior, where it is "
+            "farthest from 1",
+            has_error=True,
+            per_iterate=True,
+            optional=True,
+        ),
+        *_certainty("combination_mean_error", "posterior sd", "error of such a mean"),
+        *_certainty("combination_sd_error", "1", "relative error of such an sd"),
+    ),
+    *_written(
+        "diagnose",
+        "svi_atlas.diagnostics.quantiles",
+        Column(
+            "quantile_error",
+            "posterior sd",
+            "Largest error of a 5 or 95 % quantile",
+            has_error=True,
+            per_iterate=True,
+            optional=True,
+        ),
+        *_certainty("quantile_error", "posterior sd", "error of a quantile"),
+    ),
+    *_written(
+        "diagnose",
         "svi_atlas.diagnostics.importance_moments; Vehtari et al. 2024",
         Column(
             "psis_mean_error",
             "posterior sd",
-            "Largest correction of a mean by Pareto smoothed importance sampling",
+            "Largest correction, by Pareto smoothed importance sampling, of the mean of a component "
+            "or of a linear combination",
             has_error=True,
             per_iterate=True,
         ),
@@ -607,43 +650,79 @@ VERIFICATION = _written(
 RATES = _written(
     "rates",
     "svi_atlas.judgement.error_rates",
-    Column("rule", "", "Verdict, statistic or stopping rule"),
-    Column("split", "", '"tuning" or "held_out", the models that are counted'),
+    Column("rule", "", "Verdict or stopping rule"),
+    Column("grade", "", 'What the rule may see: "reference", the posterior; "self", the fits alone'),
+    Column("size", "", 'Guides that are counted: "all", "to_64" or "above_64" parameters'),
+    Column("iterate", "", '"last" or "averaged"'),
+    Column("posteriors", "1", "Number of posteriors"),
     *(
         Column(f"{kind}{suffix}", "1", meaning.format(kind=kind))
         for kind in ("wrong", "right")
         for suffix, meaning in (
             ("", "Number of {kind} fits"),
             ("_called_adequate", "Number of {kind} fits that the rule calls adequate"),
-            ("_rate", "Share of the {kind} fits that the rule calls adequate"),
-            ("_rate_low", "Lower end of its exact 95 % interval (Clopper and Pearson 1934)"),
-            ("_rate_high", "Upper end of its exact 95 % interval (Clopper and Pearson 1934)"),
+        )
+    ),
+    *(
+        Column(f"{name}{suffix}", "1", meaning.format(kind=kind))
+        for name, kind in (("false", "wrong"), ("true", "right"))
+        for suffix, meaning in (
+            ("_rate", "Share of the {kind} fits that is called adequate, the mean over posteriors"),
+            ("_low", "Lower end of its 95 % interval, by a bootstrap of the posteriors"),
+            ("_high", "Upper end of its 95 % interval, by a bootstrap of the posteriors"),
         )
     ),
 )
-"""`rates.csv`: one row per rule and split, of an experiment that studies the verdict."""
+"""`rates.csv`: one row per rule, grade, size and iterate, of an experiment that studies the verdict."""
+
+_IDENTITY = tuple(
+    replace(column, stage="truth", has_error=False, per_iterate=False)
+    for column in FITS
+    if column.name in ("experiment", "model", "guide", "label", "schedule", "step_size", "seed")
+)
 
 TRUTH = (
+    *_IDENTITY,
+    *_written(
+        "truth",
+        "svi_atlas.study.truth",
+        Column("iterate", "", '"last" or "averaged"'),
+        Column(
+            "error",
+            "posterior sd",
+            "Largest true error: of means, of log standard deviations and, halved, of 5 and 95 % "
+            "quantiles, of components and of linear combinations",
+        ),
+        Column("elbo", "nats", "ELBO of 20,000 fresh draws", has_error=True),
+        Column(
+            "polished_elbo",
+            "nats",
+            "The same of the cell's best fit after L-BFGS on fixed draws",
+            has_error=True,
+        ),
+    ),
+)
+"""`truth/<cell>.parquet`: one row per fit and iterate, of an experiment that studies the verdict."""
+
+KNOWN = (
+    *TRUTH,
     *(
         replace(column, stage="rates", has_error=False, per_iterate=False)
         for column in FITS
-        if column.name
-        in ("model", "guide", "label", "num_particles", "step_size", "seed", "verdict")
+        if column.name in ("num_parameters", "verdict", "reason")
     ),
     *_written(
         "rates",
         "svi_atlas.judgement.error_rates",
-        Column(
-            "distance",
-            "nats per parameter",
-            "KL divergence from the nearest optimum of the guide's family, exact",
-        ),
-        Column("is_converged", "1", "Whether that is within the limit of the optimality gap"),
-        Column("is_adequate", "1", "Whether that optimum is close to the posterior"),
-        Column("is_right", "1", "Whether both hold"),
+        Column("verdict_self", "", "Verdict without the reference"),
+        Column("reason_self", "", "Its reason"),
+        Column("called:<grade>:<rule>", "1", "Whether a rule, at a grade, calls the fit adequate"),
+        Column("true_gap", "nats", "ELBO that the best fit of the guide, or its polish, has more"),
+        Column("is_right", "1", "Whether the fit is close to the posterior and has arrived"),
+        Column("is_wrong", "1", "Whether the fit is not close to the posterior"),
     ),
 )
-"""`truth.parquet`: one row per fit, of an experiment that studies the verdict."""
+"""`truth.parquet`: one row per fit and iterate; `study.parquet`: the same of all experiments of the study."""
 
 _PARAMETER = Column("parameter", "", "Scalar component of a latent site", optional=True)
 _MESSAGE = Column("message", "", "Error that the model or the guide raised", optional=True)
@@ -729,6 +808,7 @@ TABLES = {
     "verification": VERIFICATION,
     "rates": RATES,
     "truth": TRUTH,
+    "known": KNOWN,
     "sbc": SBC,
     "refits": REFITS,
     "nuts": NUTS,

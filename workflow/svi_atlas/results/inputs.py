@@ -75,7 +75,7 @@ def load(name: str, paths: Mapping[str, Paths]) -> Any:
     Parameters
     ----------
     name
-        `table`, `rates`, `truth`, `verification`, `sbc` or the name of an analysis: a DataFrame;
+        `table`, `rates`, `pooled`, `verification`, `sbc` or the name of an analysis: a DataFrame;
         `data`: a Dataset; `reference`: References by model; `fits`, `searches`: Fits by cell; `sbc_ranks`:
         DataFrames by entry; `nuts`: DataFrames by model; `thresholds`: those that the table was judged with, by statistic.
     paths
