@@ -31,7 +31,7 @@ page = Page(spec)
 # %% [markdown]
 # ## The truth
 #
-# The true error of a fit is measured with 20,000 fresh draws against the posterior: the largest error of a mean
+# The true error of a fit is measured with 10,000 fresh draws against the posterior: the largest error of a mean
 # (in posterior standard deviations), of the logarithm of a standard deviation and, halved, of a 5 or 95 %
 # quantile, over all components and 50 random linear combinations. A fit is **wrong** if its error exceeds
 # {{ wrong_error }}. It is **right** if its error is at most {{ right_error }} and its ELBO is within

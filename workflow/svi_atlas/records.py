@@ -45,6 +45,7 @@ class Reference:
     unreliable : why nothing may be judged against it, "" if it can be trusted.
     without_moments : which component has no standard deviation, in words; its mean and sd are NaN, and
         its quantiles are compared instead.
+    improper : why the posterior has no finite integral, "" if nothing is known against it.
     """
 
     draws: dict[str, np.ndarray]
@@ -58,6 +59,7 @@ class Reference:
     sd_se: dict[str, np.ndarray] = field(default_factory=dict)
     unreliable: str = ""
     without_moments: str = ""
+    improper: str = ""
 
 
 MakeReference = Callable[[Data, Mapping[str, Any]], Reference]

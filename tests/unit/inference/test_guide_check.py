@@ -1,6 +1,8 @@
 """Each thing that can be wrong with a guide is found before the fit and named."""
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
@@ -170,3 +172,36 @@ def test_guides_of_the_thread_on_factors():
         "deterministic": ["error", "error"],
         "improper": ["warning"],
     }
+
+
+def broadcasting(data):
+    slope = numpyro.sample("slope", dist.Normal(0.0, 1.0))
+    with numpyro.plate("rows", 3):
+        numpyro.sample("y", dist.Normal(slope * data["x"], 1.0), obs=data["x"])
+
+
+def test_what_numpyro_warns_of_is_a_finding():
+    data = {"x": np.ones((3, 1))}
+    (finding,) = check_guide(broadcasting, autoguide.AutoNormal(broadcasting), data)
+    assert finding.severity == "warning"
+    assert "Missing a plate statement" in finding.message
+
+
+def by_hand(data):
+    mean = numpyro.sample("mean", dist.Normal(0.0, 1.0))
+    rows = jax.random.choice(numpyro.prng_key(), 4, (2,))
+    numpyro.sample("y", dist.Normal(mean, 1.0), obs=data["y"][rows])
+
+
+def by_plate(data):
+    mean = numpyro.sample("mean", dist.Normal(0.0, 1.0))
+    with numpyro.plate("rows", 4, subsample_size=2) as rows:
+        numpyro.sample("y", dist.Normal(mean, 1.0), obs=data["y"][rows])
+
+
+def test_a_density_that_is_random_is_an_error():
+    data = {"y": np.ones(4)}
+    (finding,) = check_guide(by_hand, autoguide.AutoNormal(by_hand), data)
+    assert finding.severity == "error"
+    assert "subsample_size" in finding.message
+    assert check_guide(by_plate, autoguide.AutoNormal(by_plate), data) == []

@@ -65,6 +65,7 @@ VIOLATIONS = [
         "diverged",
         ["40"],
     ),
+    ("improper", {"improper": "its density does not depend on 'a'"}, "diverged", ["'a'"]),
     ("guide_factors", {"guide_factors": "g"}, "diverged", [" g,", "18", "14.79"]),
     (
         "elbo_gap",

@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
@@ -35,7 +36,13 @@ def bad_models():
         with numpyro.plate("rows", 10, subsample_size=2):
             numpyro.sample("y", dist.Normal(x, 1.0), obs=jnp.ones(2))
 
+    def by_hand(data):
+        x = numpyro.sample("x", dist.Normal(0.0, 1.0))
+        noise = jax.random.normal(numpyro.prng_key())
+        numpyro.sample("y", dist.Normal(x + noise, 1.0), obs=1.0)
+
     return {
+        "by_hand": (by_hand, "its density is random"),
         "discrete": (discrete, "latent site 'k' is discrete"),
         "with_parameter": (with_parameter, "parameter 'scale'"),
         "raises": (raises, "ValueError: broken on purpose"),
@@ -53,6 +60,28 @@ def test_models_without_a_computable_posterior(name):
     assert f"problem 'mine', model '{name}'" in reference.unreliable
     assert reference.unreliable.endswith("give the problem a function `reference` for this model)")
     assert not reference.mean
+
+
+def half_seen(data):
+    """Nothing depends on the first two entries of `y_unobserved`, which are observed."""
+    mean = numpyro.sample("mean", dist.Normal(0.0, 1.0))
+    seen = jnp.array([True, True, False])
+    numpyro.sample("y", dist.Normal(mean, 1.0).expand([3]), obs=jnp.ones(3), obs_mask=seen)
+
+
+def unused(data):
+    numpyro.sample("x", dist.Normal(0.0, 1.0))
+    numpyro.sample("left", dist.ImproperUniform(dist.constraints.real, (), ()))
+
+
+@pytest.mark.parametrize(
+    ("model", "words"), [(half_seen, "2 of 3 of 'y_unobserved'"), (unused, "depend on 'left'")]
+)
+def test_flat_coordinates_make_a_posterior_improper(model, words):
+    problem = Problem("mine", "here", lambda key, settings: {}, {"m": model}, {})
+    reference = make_references(problem, {}, {})["m"]
+    assert words in reference.improper
+    assert words in reference.unreliable
 
 
 def line_model(data):

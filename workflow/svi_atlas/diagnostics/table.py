@@ -207,6 +207,7 @@ def _describe_fits(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
             "guide_check": fits.attrs.get("guide_check", ""),
             "reference_unreliable": reference.attrs.get("unreliable", ""),
             "without_moments": reference.attrs.get("without_moments", ""),
+            "improper": reference.attrs.get("improper", ""),
         },
         index=coordinate(fits, "number"),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from numpyro import handlers
+from numpyro.infer import Trace_ELBO
 from numpyro.infer.autoguide import AutoGuide
 from numpyro.infer.initialization import init_to_uniform
 
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.model_error import ModelError
+from svi_atlas.inference.random_numbers import AsksForKey
 from svi_atlas.inference.reparametrisation import not_reparametrised
 
 
@@ -31,8 +35,8 @@ class Finding:
 
 
 def check_guide(model: Callable, guide: Callable, data: Mapping[str, Any]) -> list[Finding]:
-    """Find sites that are missing, extra or of the wrong shape, factor sites, and parameters that the loss
-    does not optimise.
+    """Find sites that are missing, extra or of the wrong shape, factor sites, parameters that the loss does
+    not optimise, a density that is random, and what NumPyro warns of.
 
     Sites marked `infer={'is_auxiliary': True}` may be in one of the two alone. A model or guide that
     raises is a warning only: the fit raises the same and keeps its whole message.
@@ -49,12 +53,17 @@ def check_guide(model: Callable, guide: Callable, data: Mapping[str, Any]) -> li
     arrays = {name: jnp.asarray(value) for name, value in data.items()}
     findings: list[Finding] = []
 
+    watched = AsksForKey(model)
+
     def trace(key):
-        findings.extend(_compare_sites(*_traces(model, guide, arrays, *jax.random.split(key))))
+        findings.extend(_compare_sites(*_traces(watched, guide, arrays, *jax.random.split(key))))
 
     key = purpose_key(0, "guide_check")
     try:
         jax.eval_shape(trace, key)
+        if watched.asked:
+            findings.append(Finding("error", AsksForKey.WHY))
+        findings.extend(_warnings_of_numpyro(model, guide, arrays, key))
         if not isinstance(guide, AutoGuide):  # which remember the trace that they were set up in
             for name, site in not_reparametrised(guide, arrays, key).items():
                 findings.append(Finding("warning", _without_gradient(name, site)))
@@ -64,6 +73,23 @@ def check_guide(model: Callable, guide: Callable, data: Mapping[str, Any]) -> li
         lines = f"{type(error).__name__}: {error}".splitlines()
         return [*findings, Finding("warning", f"the guide could not be checked: {lines[0]}")]
     return findings
+
+
+def _warnings_of_numpyro(model, guide, arrays, key) -> list[Finding]:
+    """What NumPyro warns of when it computes the loss, such as a plate that is missing; computes nothing."""
+
+    def loss(key):
+        return Trace_ELBO().loss(key, {}, model, guide, arrays)
+
+    with warnings.catch_warnings(record=True) as caught, suppress(Exception):
+        warnings.simplefilter("always")
+        jax.eval_shape(loss, key)  # what it raises, the fit raises with its whole message
+    texts = [str(each.message) for each in caught if each.category is UserWarning]
+    return [
+        Finding("warning", f"NumPyro warns: {text}")
+        for text in dict.fromkeys(texts)
+        if not text.startswith("Found")  # sites in one of the two alone, which are findings already
+    ]
 
 
 def check_support(log_joint: Float[Array | np.ndarray, "*shape"], where: str) -> list[Finding]:

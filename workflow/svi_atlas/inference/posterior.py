@@ -20,12 +20,22 @@ from numpyro.infer.util import initialize_model
 
 from svi_atlas.errors import InputError
 from svi_atlas.inference.full_data import NoSubsampling
+from svi_atlas.inference.random_numbers import AsksForKey
 
 MIN_BATCH, MAX_BATCH = 2**10, 2**16
 """Positions that are evaluated at once."""
 
+BYTES_PER_TERM = 100
+"""More than a model reads and writes for an observed value, unless it works with matrices."""
+
+FEW = 16
+"""Positions of the program that tells how much memory a position takes."""
+
 MAX_TERMS_AT_ONCE = 2**24
 """Positions that are evaluated at once, times the number of observed values; for memory's sake."""
+
+MAX_BATCH_BYTES = 2**29
+"""Memory that one evaluation may take, by what the compiled program of FEW positions takes."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +104,12 @@ class Posterior:
         key = jax.random.PRNGKey(0)
         with jax.enable_x64(double):
             arrays = {name: _array(value, double) for name, value in data.items()}
-            seeded = handlers.seed(model, key)
+            watched = AsksForKey(model)
+            seeded = handlers.seed(watched, key)
             filled = handlers.substitute(seeded, substitute_fn=init_to_uniform())
             trace = handlers.trace(filled).get_trace(arrays)
+            if watched.asked:
+                raise InputError(f"{where}: {AsksForKey.WHY}")
             _check_sites(trace, where)
             info = initialize_model(key, model, model_args=(arrays,), validate_grad=False)
             start, to_dict = ravel_pytree(info.param_info.z)
@@ -177,10 +190,35 @@ class Posterior:
         density_and_slope = jax.value_and_grad(self.log_density)
         return jax.jit(jax.vmap(density_and_sites)), jax.jit(density_and_slope)
 
-    @property
+    @cached_property
     def max_batch(self) -> int:
-        """Positions that are evaluated at once."""
-        return int(max(MIN_BATCH, min(MAX_BATCH, MAX_TERMS_AT_ONCE // max(self.observed, 1))))
+        """Positions that are evaluated at once, at most: as many as memory and the data allow."""
+        by_data = max(MIN_BATCH, MAX_TERMS_AT_ONCE // max(self.observed, 1))
+        return int(min(MAX_BATCH, by_data, self._positions_in_memory))
+
+    @cached_property
+    def _few_compiled(self) -> Any:
+        """The program that evaluates FEW positions; tells of cost and memory."""
+        with self.precision():
+            shape = jax.ShapeDtypeStruct((FEW, self.dim), jnp.zeros(0).dtype)
+            return self._compiled[0].lower(shape).compile()
+
+    @cached_property
+    def terms(self) -> int:
+        """Cost of one evaluation in observed values: their number, or the memory traffic of a costlier model.
+
+        A model may cost far more than its data, such as a Gaussian process with its matrices.
+        """
+        accessed = (self._few_compiled.cost_analysis() or {}).get("bytes accessed", 0.0) / FEW
+        return max(self.observed, int(accessed / BYTES_PER_TERM), 1)
+
+    @cached_property
+    def _positions_in_memory(self) -> int:
+        """Positions whose evaluation takes at most MAX_BATCH_BYTES, a power of two."""
+        memory = self._few_compiled.memory_analysis()
+        used = getattr(memory, "temp_size_in_bytes", 0) + getattr(memory, "output_size_in_bytes", 0)
+        fitting = MAX_BATCH_BYTES * FEW // max(used, 1)
+        return int(2 ** np.floor(np.log2(np.clip(fitting, 1, MAX_BATCH))))
 
     def evaluate(
         self, positions: Float[np.ndarray, "position dim"]
@@ -189,7 +227,8 @@ class Posterior:
 
         Padded to one of two lengths, so that only two programs are compiled.
         """
-        size = MIN_BATCH if len(positions) <= MIN_BATCH else self.max_batch
+        few = min(MIN_BATCH, self.max_batch)
+        size = few if len(positions) <= few else self.max_batch
         parts = []
         for start in range(0, len(positions), size):
             part = positions[start : start + size]

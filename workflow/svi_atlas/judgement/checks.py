@@ -82,6 +82,10 @@ def _guide_has_factors(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
     return (table["guide_factors"] != "").astype(float) - 0.5
 
 
+def _improper_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
+    return (table["improper"] != "").astype(float) - 0.5
+
+
 def _elbo_gap_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
     return (table["elbo_gap"] - limit["elbo_gap"]).where(elbo_gap_known(table, limit))
 
@@ -250,6 +254,14 @@ CHECKS = (
         "the guide has the factor site {guide_factors}, which is not part of a density that can be "
         "drawn from: its loss is not a negative ELBO and has no lower bound (it went from "
         "{loss_first:.4g} to {final_loss:.4g} nats)",
+    ),
+    Check(
+        "diverged",
+        "improper",
+        None,
+        _improper_excess,
+        "the posterior is improper, since {improper}: the loss has no lower bound. Give these sites a proper "
+        "prior, or leave them out",
     ),
     Check(
         "converged",
@@ -452,4 +464,5 @@ def with_all_statistics(table: pd.DataFrame) -> pd.DataFrame:
     names += [f"{name}_averaged" for name in averaged]
     table = table.reindex(columns=table.columns.union(names, sort=False))
     flags = {name: table[name].fillna(0.0) for name in ("is_point", "fitted_as_point")}
-    return table.assign(**flags)
+    improper = table["improper"].astype(object)
+    return table.assign(**flags, improper=improper.where(improper.notna(), ""))

@@ -23,8 +23,8 @@ def to_dataset(reference: Reference) -> xr.Dataset:
         - `mode_mass` (mode) and `mode_centre.<site>` (mode, *site), where there are several modes;
 
         and the attributes `log_evidence` (nats, NaN if unknown), `method`, `unreliable`: why nothing may
-        be judged against it, "" if it can be trusted, and `without_moments`: which component has no
-        standard deviation, "" if all have one.
+        be judged against it, "" if it can be trusted, `without_moments`: which component has no
+        standard deviation, "" if all have one, and `improper`: why the posterior is, "" if it is not known to be.
     """
     variables: dict[str, Any] = {}
     for site, draws in reference.draws.items():
@@ -49,6 +49,7 @@ def to_dataset(reference: Reference) -> xr.Dataset:
         "method": reference.method,
         "unreliable": reference.unreliable,
         "without_moments": reference.without_moments,
+        "improper": reference.improper,
     }
     return xr.Dataset(variables, attrs=attrs)
 

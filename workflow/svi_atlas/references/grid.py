@@ -23,7 +23,7 @@ MAX_POINTS = 2**24
 """Points of a grid."""
 
 MAX_TERMS = 2**32
-"""Points of a grid times the number of observed values."""
+"""Points of a grid times the cost of each (`Posterior.terms`)."""
 
 
 class Evaluated(NamedTuple):
@@ -121,7 +121,7 @@ class Grid:
     @property
     def affordable(self) -> bool:
         """Whether the grid is small enough to be evaluated."""
-        return self.size <= min(MAX_POINTS, MAX_TERMS // max(self.posterior.observed, 1))
+        return self.size <= min(MAX_POINTS, MAX_TERMS // self.posterior.terms)
 
     def with_points(self, points: np.ndarray) -> Grid:
         """The same grid with another number of points along each axis, (dim,)."""

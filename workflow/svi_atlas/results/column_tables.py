@@ -138,6 +138,7 @@ FITS = (
             "",
             'Which component has no standard deviation, so that its quantiles are compared, "" if none',
         ),
+        Column("improper", "", 'Why the posterior is improper, "" if it is not known to be'),
     ),
     *_written(
         "diagnose",
@@ -693,7 +694,7 @@ TRUTH = (
             "Largest true error: of means, of log standard deviations and, halved, of 5 and 95 % "
             "quantiles, of components and of linear combinations",
         ),
-        Column("elbo", "nats", "ELBO of 20,000 fresh draws", has_error=True),
+        Column("elbo", "nats", "ELBO of 10,000 fresh draws", has_error=True),
         Column(
             "polished_elbo",
             "nats",

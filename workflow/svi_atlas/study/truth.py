@@ -28,7 +28,7 @@ from svi_atlas.inference.laplace import from_dataset
 from svi_atlas.inference.parameters import fitted_guide, flatten_params
 from svi_atlas.records import Problem
 
-NUM_DRAWS = 20_000
+NUM_DRAWS = 10_000
 """Draws of each fit."""
 
 MAX_AT_ONCE = 2_000
