@@ -84,7 +84,9 @@ def test_each_posterior_counts_the_same():
 
 
 def test_where_all_posteriors_agree_the_interval_is_exact():
-    row = row_of(rates(known([0.5], models=tuple("abcdefghij"), mean_error=0.5, mean_error_low=0.4)))
+    row = row_of(
+        rates(known([0.5], models=tuple("abcdefghij"), mean_error=0.5, mean_error_low=0.4))
+    )
     assert row["false_rate"] == 0
     # Clopper and Pearson: 1 - 0.025 ** (1 / 10).
     assert row["false_high"] == pytest.approx(0.308, abs=0.001)

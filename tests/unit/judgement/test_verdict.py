@@ -8,6 +8,7 @@ from good_fit import GOOD, THRESHOLDS
 from svi_atlas.judgement.checks import CHECKS, elbo_gap_known
 from svi_atlas.judgement.verdict import VERDICTS, deciding_checks, judge, violations, within_limits
 
+
 def judged(**changes):
     """The verdict of a good fit with these changes, its evidence, and the key of what decided it."""
     table = pd.DataFrame([{**GOOD, **changes}])
@@ -32,7 +33,9 @@ def test_a_growing_fall_is_no_matter_where_the_evidence_bounds_the_loss():
 NO_REFERENCE = {
     f"{name}{suffix}": np.nan
     for name in GOOD
-    if name.startswith(("mean_error", "sd_ratio", "sd_error", "combination_", "quantile_error", "kl"))
+    if name.startswith(
+        ("mean_error", "sd_ratio", "sd_error", "combination_", "quantile_error", "kl")
+    )
     and not name.endswith("_averaged")
     for suffix in ("", "_averaged")
 }

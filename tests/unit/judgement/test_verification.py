@@ -181,9 +181,7 @@ def test_an_experiment_without_expected_values(verification):
 
 
 def test_error_rates_are_compared_where_there_are_any():
-    rates = pd.DataFrame(
-        {"rule": ["verdict", "eye"], "size": "all", "false_rate": [0.01, 0.7]}
-    )
+    rates = pd.DataFrame({"rule": ["verdict", "eye"], "size": "all", "false_rate": [0.01, 0.7]})
     row = {
         **ROW, "table": "rates", "where": {"rule": "verdict", "size": "all"},
         "column": "false_rate", "expect": 0, "tolerance": 0.02, "kind": "promised",

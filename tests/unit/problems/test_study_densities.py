@@ -25,9 +25,7 @@ def scores(name, draws):
     """Gradients of the log density of the unconstrained coordinates at draws, (draw, dim)."""
     model = STUDY.models[name]
     with jax.enable_x64(True):
-        info = initialize_model(
-            jax.random.PRNGKey(0), model, model_args=({},), validate_grad=False
-        )
+        info = initialize_model(jax.random.PRNGKey(0), model, model_args=({},), validate_grad=False)
         _, to_dict = ravel_pytree(info.param_info.z)
 
         def score(draw):

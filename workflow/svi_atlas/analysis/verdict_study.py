@@ -24,7 +24,7 @@ ERROR_EDGES = (0.0, 0.03, 0.05, 0.07, 0.1, 0.13, 0.16, 0.2, 0.3, 0.5, 1.0, np.in
 
 def facts(pooled: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
     """What the page says of the verdict's error rates, as texts for the slots of its notebook."""
-    texts = {}
+    texts: dict[str, str] = {}
     for grade, (max_false, min_true) in TARGETS.items():
         row = _headline(rates, grade)
         texts |= {

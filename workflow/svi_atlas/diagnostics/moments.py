@@ -77,4 +77,3 @@ def moments(
         "sd_error_low": of_sd.low,
         "sd_error_noise": of_sd.noise,
     }
-

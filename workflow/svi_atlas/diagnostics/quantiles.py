@@ -53,9 +53,7 @@ def quantiles(
     errors, standard_errors = [], []
     with np.errstate(invalid="ignore", divide="ignore"):
         for probability in PROBABILITIES:
-            errors.append(
-                np.abs(_at(values, probability) - _at(reference, probability)) / unit
-            )
+            errors.append(np.abs(_at(values, probability) - _at(reference, probability)) / unit)
             noise = np.hypot(_error_at(values, probability), _error_at(reference, probability))
             standard_errors.append(noise / unit)
     largest = largest_error(np.concatenate(errors, -1), np.concatenate(standard_errors, -1))

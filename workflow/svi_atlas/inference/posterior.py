@@ -201,7 +201,7 @@ class Posterior:
         """The program that evaluates FEW positions; tells of cost and memory."""
         with self.precision():
             shape = jax.ShapeDtypeStruct((FEW, self.dim), jnp.zeros(0).dtype)
-            return self._compiled[0].lower(shape).compile()
+            return jax.jit(self._compiled[0]).lower(shape).compile()
 
     @cached_property
     def terms(self) -> int:

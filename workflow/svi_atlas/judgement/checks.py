@@ -134,9 +134,7 @@ def _psis_sd_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
     return _beyond(error, table["psis_sd_error_low"], limit["sd_ratio"])
 
 
-def _combination_mean_excess(
-    table: pd.DataFrame, limit: Thresholds, suffix: str = ""
-) -> pd.Series:
+def _combination_mean_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
     error = table[f"combination_mean_error{suffix}"]
     return _beyond(error, table[f"combination_mean_error_low{suffix}"], limit["mean_error"])
 
@@ -458,7 +456,14 @@ def with_all_statistics(table: pd.DataFrame) -> pd.DataFrame:
     compared = [
         f"{name.removesuffix('_noise')}_{part}" for name in NOISE for part in ("low", "noise")
     ]
-    names += [*compared, "tail_share", "gap_parameters", "fitted_as_point", "num_components", "kl_se"]
+    names += [
+        *compared,
+        "tail_share",
+        "gap_parameters",
+        "fitted_as_point",
+        "num_components",
+        "kl_se",
+    ]
     lows = [name for name in compared if name.endswith("_low") and not name.startswith("psis_")]
     averaged = (*NEEDED["reference"], "tail_share", *lows)
     names += [f"{name}_averaged" for name in averaged]

@@ -34,7 +34,10 @@ def _problems(experiment: Experiment, project: Path) -> Iterator[tuple[str, str]
     name, digest = experiment.study["posteriors"], experiment.study["sha256"]
     file = project / name
     if not file.is_file():
-        yield "posteriors", f"there is no file {name}; list the posteriors there before the first fit"
+        yield (
+            "posteriors",
+            f"there is no file {name}; list the posteriors there before the first fit",
+        )
         return
     content = file.read_bytes()
     found = hashlib.sha256(content).hexdigest()
@@ -49,6 +52,12 @@ def _problems(experiment: Experiment, project: Path) -> Iterator[tuple[str, str]
     listed = {row["model"] for row in rows if row["experiment"] == experiment.name}
     fitted = {cell.model for cell in experiment.cells}
     if missing := sorted(listed - fitted):
-        yield "posteriors", f"{name} lists {', '.join(missing)}, which `grid` does not fit; add them"
+        yield (
+            "posteriors",
+            f"{name} lists {', '.join(missing)}, which `grid` does not fit; add them",
+        )
     if more := sorted(fitted - listed):
-        yield "posteriors", f"`grid` fits {', '.join(more)}, which {name} does not list; remove them"
+        yield (
+            "posteriors",
+            f"`grid` fits {', '.join(more)}, which {name} does not list; remove them",
+        )

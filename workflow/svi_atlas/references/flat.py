@@ -24,7 +24,9 @@ def flat_sites(posterior: Posterior, key: jax.Array) -> str:
     posterior : of the model.
     key : of the random positions.
     """
-    positions = np.random.default_rng(np.asarray(key)).uniform(-2, 2, (NUM_POSITIONS, posterior.dim))
+    positions = np.random.default_rng(np.asarray(key)).uniform(
+        -2, 2, (NUM_POSITIONS, posterior.dim)
+    )
     slopes = np.array([posterior.slope(position)[1] for position in positions])
     flat = (slopes == 0).all(0)
     if not flat.any():

@@ -26,7 +26,7 @@ NUM_CHAINS = 4
 
 def without_moments(
     draws: Mapping[str, Float[np.ndarray, "draw ..."]],
-) -> tuple[dict[str, Bool[np.ndarray, "..."]], str]:
+) -> tuple[dict[str, Bool[np.ndarray, " ..."]], str]:
     """Which components have no standard deviation.
 
     Parameters

@@ -652,7 +652,9 @@ RATES = _written(
     "rates",
     "svi_atlas.judgement.error_rates",
     Column("rule", "", "Verdict or stopping rule"),
-    Column("grade", "", 'What the rule may see: "reference", the posterior; "self", the fits alone'),
+    Column(
+        "grade", "", 'What the rule may see: "reference", the posterior; "self", the fits alone'
+    ),
     Column("size", "", 'Guides that are counted: "all", "to_64" or "above_64" parameters'),
     Column("iterate", "", '"last" or "averaged"'),
     Column("posteriors", "1", "Number of posteriors"),

@@ -26,7 +26,10 @@ FILES = {
     "data": ("data.nc", "the data of the experiment"),
     "reference": ("reference.nc", "the posterior to compare with, one group per model"),
     "verification": ("verification.csv", "one row per expected value"),
-    "rates": ("rates.csv", "one row per rule, grade, size and iterate, of an experiment with `study`"),
+    "rates": (
+        "rates.csv",
+        "one row per rule, grade, size and iterate, of an experiment with `study`",
+    ),
     "truth": ("truth/<model>/<guide>/<label>.parquet", "one row per fit and iterate"),
     "known": (
         "truth.parquet, study.parquet",

@@ -83,12 +83,11 @@ def true_errors(
     approximation = None if laplace is None else from_dataset(laplace)
     make_guide = guide_factory(problem, cell["model"], cell["guide"], autoguide, approximation)
     family = _Family(problem.models[cell["model"]], make_guide, data)
-    like = family.parameters_like()
     rows, vectors = [], []
     for iterate, number, setting in product(
         ("last", "averaged"), range(fits.sizes["seed"]), range(fits.sizes["setting"])
     ):
-        parameters = _iterate(fits, like, iterate, {"seed": number, "setting": setting})
+        parameters = _iterate(fits, family.like, iterate, {"seed": number, "setting": setting})
         vectors.append(np.asarray(ravel_pytree(parameters)[0]))
         sites, elbo, error = family.draw(vectors[-1])
         rows.append(
@@ -158,22 +157,20 @@ def _iterate(fits: xr.Dataset, like: PyTree, iterate: str, fit: Mapping[str, int
 
 
 class _Family:
-    """The guides of one family, by the vector of their unconstrained parameters."""
+    """The guides of one family, by the vector of their unconstrained parameters.
+
+    like: those of one fit before its first step, as a pytree.
+    """
 
     def __init__(self, model: Callable, make_guide: Callable[[], Callable], data: Mapping):
         self._model, self._make_guide = model, make_guide
         self._data = {name: jnp.asarray(value) for name, value in data.items()}
         self._draw = jax.jit(partial(self._fit_draws, num_draws=NUM_DRAWS))
         self._slope = jax.jit(jax.value_and_grad(self._fixed_draws_loss))
-        self._unravel: Callable | None = None
-
-    def parameters_like(self) -> PyTree:
-        """Unconstrained parameters of one fit, as they are before the first step."""
-        svi = SVI(self._model, self._make_guide(), Adam(0.0), Trace_ELBO())
+        svi = SVI(model, make_guide(), Adam(0.0), Trace_ELBO())
         state = svi.init(purpose_key(0, "truth"), self._data)
-        like = svi.optim.get_params(state.optim_state)
-        _, self._unravel = ravel_pytree(like)
-        return like
+        self.like = svi.optim.get_params(state.optim_state)
+        self._unravel = ravel_pytree(self.like)[1]
 
     def draw(self, vector: np.ndarray) -> tuple[dict[str, np.ndarray], float, float]:
         """Draws by site, ELBO and its standard error."""

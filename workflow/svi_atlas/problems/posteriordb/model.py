@@ -56,9 +56,7 @@ class Posterior:
 def _regression(data):
     """Flat priors of the coefficients and of the residual sd."""
     size = data["predictors"].shape[1]
-    beta = numpyro.sample(
-        "beta", dist.ImproperUniform(dist.constraints.real_vector, (), (size,))
-    )
+    beta = numpyro.sample("beta", dist.ImproperUniform(dist.constraints.real_vector, (), (size,)))
     sigma = numpyro.sample("sigma", FLAT_POSITIVE)
     numpyro.sample("y", dist.Normal(data["predictors"] @ beta, sigma), obs=data["y"])
 
@@ -347,9 +345,7 @@ def _reference(name: str) -> Callable:
         count = len(next(iter(draws.values())))
         sd = {site: values.std(0, ddof=1) for site, values in draws.items()}
         centred = {site: values - values.mean(0) for site, values in draws.items()}
-        kurtosis = {
-            site: (values**4).mean(0) / sd[site] ** 4 for site, values in centred.items()
-        }
+        kurtosis = {site: (values**4).mean(0) / sd[site] ** 4 for site, values in centred.items()}
         return Reference(
             draws=draws,
             mean={site: values.mean(0) for site, values in draws.items()},

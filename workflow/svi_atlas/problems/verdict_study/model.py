@@ -259,9 +259,7 @@ TARGETS = {
     "log_gamma_10_10": _log_gamma(10, 10.0),
     "skew_normal_4_2": _skew_normal(2, 4.0),
     "skew_normal_1_10": _skew_normal(10, 1.0),
-    "beta_3": _independent(
-        dist.Beta(2.0, 5.0), 3, lambda rng, shape: rng.beta(2.0, 5.0, shape)
-    ),
+    "beta_3": _independent(dist.Beta(2.0, 5.0), 3, lambda rng, shape: rng.beta(2.0, 5.0, shape)),
     "gamma_5": _independent(dist.Gamma(3.0, 1.0), 5, lambda rng, shape: rng.gamma(3.0, size=shape)),
     "exponential_10": _independent(
         dist.Exponential(1.0), 10, lambda rng, shape: rng.exponential(size=shape)
