@@ -161,13 +161,13 @@ def test_a_problem_is_part_of_its_own_jobs():
 @pytest.mark.parametrize(
     ("module", "stages"),
     [
-        ("inference.fit", {"fit", "search", "sbc_refit"}),
+        ("inference.fit", {"fit", "search", "sbc_refit", "truth"}),
         ("inference.draws", {"fit", "search"}),
         ("inference.search", {"search"}),
-        ("inference.laplace", {"fit", "laplace", "reference", "sbc_refit", "search"}),
-        ("inference.guides", {"fit", "search", "sbc_refit"}),
+        ("inference.laplace", {"fit", "laplace", "reference", "sbc_refit", "search", "truth"}),
+        ("inference.guides", {"fit", "search", "sbc_refit", "truth"}),
         ("inference.guide_check", {"fit", "search", "sbc_refit"}),
-        ("inference.checkpoint", {"fit", "search", "sbc_refit"}),
+        ("inference.checkpoint", {"fit", "search", "sbc_refit", "truth"}),
         ("references.make", {"reference"}),
         ("diagnostics.table", {"diagnose"}),
         ("diagnostics.loss_drift", {"diagnose"}),
