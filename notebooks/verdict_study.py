@@ -61,7 +61,7 @@ page.table("verdict_study.by_error")
 # converged. Rates are means over posteriors.
 
 # %%
-page.figure("rates")
+page.figure("verdict_study.rates")
 page.table("verdict_study.rules")
 
 # %% [markdown]

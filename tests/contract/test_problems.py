@@ -28,7 +28,10 @@ from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.schedules import Setting
 from svi_atlas.references.make import make_references
 
-NAMES = [name for name in problems.built_in_names() if name != "posteriordb"]
+OF_THE_STUDY = ("verdict_study", "posteriordb")
+"""Problems of many posteriors, which are tested in tests/unit/problems."""
+
+NAMES = [name for name in problems.built_in_names() if name not in OF_THE_STUDY]
 
 SMALLER = Override(data=read_yaml(ROOT / "config/heavy_reduced.yaml")["override"]["data"])
 """The heavy experiments are tested at the sizes of their reduced setting."""
@@ -54,9 +57,6 @@ SAME_POSTERIOR = {("bimodal", "naive"): "stable"}
 
 SAME_REFERENCE = {("arrival", "raw_regression"): "standardised_regression"}
 """Models whose reference is the same function of other data, in units in which a short chain mixes."""
-
-INTEGRATED = ("verdict_study",)
-"""Problems whose every density is integrated and compared elsewhere (test_study_densities)."""
 
 
 def _start_if_improper(site):
@@ -249,11 +249,7 @@ def test_draws_of_the_reference_have_its_moments(case, model):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "model"),
-    [
-        case
-        for case in MODELS
-        if case not in SAME_POSTERIOR | SAME_REFERENCE and case[0] not in INTEGRATED
-    ],
+    [case for case in MODELS if case not in SAME_POSTERIOR | SAME_REFERENCE],
 )
 def test_reference_agrees_with_a_short_nuts(case, model):
     """Moments within 5 Monte Carlo standard errors; chains start at the modes, if there are any."""

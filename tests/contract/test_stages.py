@@ -45,7 +45,8 @@ grid:
 study:
   posteriors: config/studies/small.csv
   sha256: DIGEST
-figures: [rates]
+figures: [verdict_study.rates, verdict_study.adequate_by_error]
+notebooks: [verdict_study]
 """
 
 POSTERIORS = "experiment,model\nstudy,log_gamma_4_1\nstudy,student_6_1\n"
@@ -67,7 +68,7 @@ ONE_JOB_IS_ENOUGH = ("data", "laplace", "reference", "fit", "diagnose", "truth",
 
 MORE_FILES = (
     "results/study/rates.csv",
-    "results/study/figures/rates.svg",
+    "results/report/study.html",
     "results/searched/fits.parquet",
     "results/searched/nuts/line.parquet",
 )

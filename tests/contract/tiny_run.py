@@ -30,6 +30,8 @@ OVERRIDE = {"num_steps": 100, "seeds": 2, "num_draws": 100}
 VARIANTS = {"two seeds": 2, "one seed": 1, "all failed": 2}
 """Runs that tests draw: their numbers of seeds."""
 
+MANY_MODELS = ("arrival", "verdict_study")
+
 FITS_FILE = Path(__file__).with_name("tiny_fits.npz")
 
 STAGES = (
@@ -38,7 +40,6 @@ STAGES = (
     "fit",
     "diagnose",
     "table",
-    "rates",
     "sbc_refit",
     "sbc",
     "compare",
@@ -53,7 +54,7 @@ Specs = dict[str, dict[str, Any]]
 def _shipped() -> dict[str, dict[str, Any]]:
     """The shipped experiments as their files have them, the default ones first.
 
-    Those of the problem `arrival` are left out: their many models take minutes even at a tiny size.
+    Those with very many models are left out, which take minutes even at a tiny size.
     """
     names = yaml.safe_load((ROOT / CONFIG).read_text())["experiments"]
     files = {
@@ -63,7 +64,7 @@ def _shipped() -> dict[str, dict[str, Any]]:
     return {
         name: files[name]
         for name in sorted(names, key=lambda name: files[name].get("heavy", False))
-        if files[name]["problem"] != "arrival"
+        if files[name]["problem"] not in MANY_MODELS
     }
 
 

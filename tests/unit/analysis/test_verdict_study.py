@@ -5,6 +5,8 @@ import pandas as pd
 
 from svi_atlas.analysis import verdict_study
 from svi_atlas.judgement.error_rates import rates
+from svi_atlas.plots.verdict_study import adequate_by_error
+from svi_atlas.plots.verdict_study import rates as rates_figure
 
 NUM_SEEDS = 4
 
@@ -72,3 +74,14 @@ def test_rates_are_shown_by_rule_and_by_size():
     counted = rates(pooled())
     assert set(verdict_study.rules(counted)["grade"]) == {"with a reference", "by self-check"}
     assert len(verdict_study.sizes(counted)) == 2 * 3 * 2
+
+
+def test_the_figures_show_every_rule_and_every_group():
+    table = pooled()
+    figure = rates_figure.draw(rates(table))
+    figure.draw_without_rendering()
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == ["verdict, with a reference", "verdict, by self-check"]
+    curves = adequate_by_error.draw(verdict_study.by_error(table))
+    curves.draw_without_rendering()
+    assert [len(ax.lines) for ax in curves.axes] == [2, 2]

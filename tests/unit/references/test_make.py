@@ -9,10 +9,12 @@ import numpyro
 import numpyro.distributions as dist
 import pytest
 
+from svi_atlas.inference.posterior import Posterior
 from svi_atlas.jobs.job import Job
 from svi_atlas.jobs.stages import data as data_stage
 from svi_atlas.jobs.stages import reference as reference_stage
 from svi_atlas.records import Problem, Reference
+from svi_atlas.references.flat import improper
 from svi_atlas.references.make import make_references
 from svi_atlas.results import store
 
@@ -74,14 +76,58 @@ def unused(data):
     numpyro.sample("left", dist.ImproperUniform(dist.constraints.real, (), ()))
 
 
+def separated(data):
+    """A logistic regression of separated classes with flat priors."""
+    flat = dist.ImproperUniform(dist.constraints.real, (), ())
+    a, b = numpyro.sample("a", flat), numpyro.sample("b", flat)
+    x = jnp.array([-2.0, -1.0, 1.0, 2.0])
+    numpyro.sample("y", dist.Bernoulli(logits=a + b * x), obs=jnp.array([0, 0, 1, 1]))
+
+
 @pytest.mark.parametrize(
-    ("model", "words"), [(half_seen, "2 of 3 of 'y_unobserved'"), (unused, "depend on 'left'")]
+    ("model", "words"),
+    [
+        (half_seen, "2 of 3 of 'y_unobserved'"),
+        (unused, "depend on 'left'"),
+        (separated, "does not fall off along 'b'"),
+    ],
 )
 def test_flat_coordinates_make_a_posterior_improper(model, words):
     problem = Problem("mine", "here", lambda key, settings: {}, {"m": model}, {})
     reference = make_references(problem, {}, {})["m"]
     assert words in reference.improper
     assert words in reference.unreliable
+
+
+def cauchy(data):
+    a = numpyro.sample("a", dist.Cauchy(0.0, 10.0))
+    b = numpyro.sample("b", dist.Cauchy(0.0, 2.5))
+    x = jnp.array([-2.0, -1.0, 1.0, 2.0])
+    numpyro.sample("y", dist.Bernoulli(logits=a + b * x), obs=jnp.array([0, 0, 1, 1]))
+
+
+def funnel(data):
+    v = numpyro.sample("v", dist.Normal(0.0, 3.0))
+    numpyro.sample("x", dist.Normal(0.0, jnp.exp(v / 2)).expand([3]))
+
+
+def bounded(data):
+    numpyro.sample("p", dist.Uniform(0.0, 1.0).expand([2]))
+    numpyro.sample("s", dist.HalfCauchy(1.0))
+
+
+def flat_regression(data):
+    """Improper priors, and data that make the posterior proper."""
+    flat = dist.ImproperUniform(dist.constraints.real, (), ())
+    a, b = numpyro.sample("a", flat), numpyro.sample("b", flat)
+    x = jnp.array([1990.0, 1991.0, 1992.0])
+    numpyro.sample("y", dist.StudentT(4.0, a + b * x, 0.1), obs=jnp.array([1.0, 2.0, 2.5]))
+
+
+@pytest.mark.parametrize("model", [cauchy, funnel, bounded, flat_regression])
+def test_proper_posteriors_are_not_called_improper(model):
+    posterior = Posterior.from_model(model, {}, "here")
+    assert improper(posterior, jax.random.PRNGKey(0)) == ""
 
 
 def line_model(data):

@@ -1,40 +1,121 @@
-"""Directions in which a posterior does not change: it is improper, and no loss has a lower bound."""
+"""Directions in which a posterior does not fall off: it is improper, and no loss has a lower bound."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import jax
 import numpy as np
+from jaxtyping import Bool, Float
+from scipy import optimize
 
 from svi_atlas.inference.posterior import Posterior
 
 NUM_POSITIONS = 4
 """Positions at which the gradient of a flat coordinate must be zero, exactly."""
 
+NUM_CLIMBS = 4
+"""Climbs that look for a direction in which the density keeps rising."""
 
-def flat_sites(posterior: Posterior, key: jax.Array) -> str:
-    """The sites on whose coordinates the density does not depend, in words; "" if there are none.
+NEAR, FAR = 1e4, 1e8
+"""Distances that are compared, in unconstrained coordinates."""
 
-    Every proper prior has a gradient in every coordinate. A coordinate without one has an improper prior
-    and is touched by no observation, such as the entry of an `obs_mask` that is observed.
+NUM_NEIGHBOURS, ANGLE = 8, 0.01
+"""Directions close to the one that is tried, and how close (radians): a cone has infinite volume."""
+
+MAX_FALL = 1.0
+"""Nats that the log density may fall between NEAR and FAR; a Cauchy tail falls by 18."""
+
+MAX_DEPTH = 50.0
+"""Nats below the highest place: what lies deeper has no weight that a fit could find."""
+
+MIN_SHARE = 0.1
+"""A coordinate belongs to a direction if it has this share of its length."""
+
+
+def improper(posterior: Posterior, key: jax.Array) -> str:
+    """Why a posterior has no finite integral, in words; "" if nothing shows that.
 
     Parameters
     ----------
     posterior : of the model.
-    key : of the random positions.
+    key : of random positions and directions.
     """
-    positions = np.random.default_rng(np.asarray(key)).uniform(
-        -2, 2, (NUM_POSITIONS, posterior.dim)
-    )
+    rng = np.random.default_rng(np.asarray(key))
+    flat = _flat_coordinates(posterior, rng)
+    if flat.any():
+        return f"its density does not depend on {_name(posterior, flat)}"
+    ends, height = _climb(posterior, rng)
+    for direction in _directions(posterior, ends):
+        if _does_not_fall(posterior, direction, height, rng):
+            involved = np.abs(direction) >= MIN_SHARE
+            return f"its density does not fall off along {_name(posterior, involved)}"
+    return ""
+
+
+def _flat_coordinates(posterior: Posterior, rng: np.random.Generator) -> Bool[np.ndarray, " dim"]:
+    """Coordinates without a gradient at all positions.
+
+    Every proper prior has one in every coordinate. A coordinate without has an improper prior and is
+    touched by no observation, such as the entry of an `obs_mask` that is observed.
+    """
+    positions = rng.uniform(-2, 2, (NUM_POSITIONS, posterior.dim))
     slopes = np.array([posterior.slope(position)[1] for position in positions])
-    flat = (slopes == 0).all(0)
-    if not flat.any():
-        return ""
-    count = Counter(np.array(posterior.owners)[flat].tolist())
+    flat: np.ndarray = (slopes == 0).all(0)
+    return flat
+
+
+def _climb(posterior: Posterior, rng: np.random.Generator) -> tuple[list[np.ndarray], float]:
+    """Where climbs end, and the log density (nats) of the highest place."""
+
+    def loss(position):
+        height, gradient = posterior.slope(position)
+        if not (np.isfinite(height) and np.isfinite(gradient).all()):
+            return 1e300, np.zeros_like(position)
+        return -height, -gradient
+
+    starts = rng.uniform(-2, 2, (NUM_CLIMBS, posterior.dim))
+    results = [optimize.minimize(loss, start, jac=True, method="L-BFGS-B") for start in starts]
+    return [result.x for result in results], max(-float(result.fun) for result in results)
+
+
+def _directions(
+    posterior: Posterior, ends: list[np.ndarray]
+) -> Iterator[Float[np.ndarray, " dim"]]:
+    """Directions in which the density may not fall off, of length one: the axes, and where climbs led."""
+    for axis in np.eye(posterior.dim):
+        yield axis
+        yield -axis
+    for end in ends:
+        if length := np.linalg.norm(end):
+            yield end / length
+
+
+def _does_not_fall(
+    posterior: Posterior, direction: np.ndarray, height: float, rng: np.random.Generator
+) -> bool:
+    """Whether the density is as high far away as nearer by, in a cone about a direction."""
+    near, far = (_cone(posterior, distance * direction, distance, rng) for distance in (NEAR, FAR))
+    return bool(far > near - MAX_FALL and far > height - MAX_DEPTH)
+
+
+def _cone(
+    posterior: Posterior, centre: np.ndarray, distance: float, rng: np.random.Generator
+) -> float:
+    """The smallest log density (nats) of places near one; minus infinity where it is not finite."""
+    around = rng.standard_normal((NUM_NEIGHBOURS, posterior.dim)) / np.sqrt(posterior.dim)
+    places = np.concatenate([centre[None], centre + ANGLE * distance * around])
+    heights = np.array([posterior.slope(place)[0] for place in places])
+    return float(heights.min()) if np.isfinite(heights).all() else -np.inf
+
+
+def _name(posterior: Posterior, coordinates: Bool[np.ndarray, " dim"]) -> str:
+    """The sites that coordinates belong to, with their number where it is not all of a site."""
+    count = Counter(np.array(posterior.owners)[coordinates].tolist())
     total = Counter(posterior.owners)
     names = [
         f"{site!r}" if count[site] == total[site] else f"{count[site]} of {total[site]} of {site!r}"
         for site in count
     ]
-    return f"its density does not depend on {' and '.join(names)}"
+    return " and ".join(names)

@@ -13,7 +13,7 @@ from svi_atlas.errors import InputError
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.posterior import Posterior
 from svi_atlas.records import MakeReference, Problem, Reference
-from svi_atlas.references.flat import flat_sites
+from svi_atlas.references.flat import improper
 from svi_atlas.references.nuts import REMEDY, sample_posterior
 from svi_atlas.references.quadrature import integrate_posterior
 from svi_atlas.references.tails import without_moments
@@ -148,8 +148,8 @@ def _compute(
     try:
         posterior = Posterior.from_model(problem.models[model], data, where)
         report(f"{model}: no exact reference is given; {posterior.dim} dimensions")
-        if flat := flat_sites(posterior, key):
-            return replace(_none(f"it is improper: {flat}"), improper=flat)
+        if why := improper(posterior, key):
+            return replace(_none(f"it is improper: {why}"), improper=why)
         reference = integrate_posterior(posterior, key, report)
         if isinstance(reference, str):
             report(f"{model}: no quadrature: {reference}")
