@@ -36,7 +36,8 @@ def draw(rates: pd.DataFrame) -> Figure:
     right.set_xlabel("right fits called adequate (%)")
     left.set_yticks(range(len(names)), names)
     left.invert_yaxis()
-    left.legend(loc="lower right")
+    handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
 
 
