@@ -179,6 +179,8 @@ class TestStatistic:
             if not name.endswith("_se"):
                 continue
             error = [np.median(columns[name]) for columns in (small, large)]
+            if error == [0, 0]:  # one component has no linear combinations
+                continue
             if name in RELATIVE_ERRORS:
                 sizes = [np.median(columns[RELATIVE_ERRORS[name]]) for columns in (small, large)]
                 error = np.divide(error, sizes)

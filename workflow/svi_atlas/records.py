@@ -44,7 +44,7 @@ class Reference:
     mean_se, sd_se : site -> Monte Carlo standard errors of mean and sd, where they have any.
     unreliable : why nothing may be judged against it, "" if it can be trusted.
     without_moments : which component has no standard deviation, in words; its mean and sd are NaN, and
-        its quantiles are compared instead.
+        its tail probabilities are compared instead.
     improper : why the posterior has no finite integral, "" if nothing is known against it.
     """
 

@@ -107,10 +107,10 @@ class Thresholds(FileModel):
         "from 0.9 to 1.1). This limit and `mean_error` hold for linear combinations of the components "
         "as well.",
     )
-    quantile_error: Positive = Field(
-        default=0.2,
-        description="Largest error of a 5 or 95 % quantile, in posterior standard deviations (a mean "
-        "off by 0.1 sd and an sd off by 10 % may together move it by 0.26).",
+    tail_error: Positive = Field(
+        default=0.02,
+        description="Largest error of the probability beyond the posterior's 5 or 95 % quantile (of a "
+        "Normal, about what a shift of the quantile by 0.2 sd makes).",
     )
     kl: Positive = Field(
         default=0.1,

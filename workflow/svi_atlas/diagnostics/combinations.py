@@ -6,13 +6,14 @@ combinations of the standardised components depend on all of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from svi_atlas.diagnostics.components import (
     directions,
+    flatten,
     largest_error,
     relative_to_sd,
     sd_error,
@@ -73,15 +74,28 @@ def combinations(
         of_mean = largest_error(np.abs(mean), mean_noise)
         of_sd = largest_error(np.abs(sd - 1), sd_noise)
         far = np.abs(np.log(sd))
-    worst = far.argmax(-1) if far.shape[1] else None
+    if not far.shape[1]:
+        return _of_no_combination(draws, sites)
+    worst = far.argmax(-1)
     fit = np.arange(len(mean))
     return {
         "combination_mean_error": of_mean.value,
         "combination_mean_error_se": of_mean.error,
         "combination_mean_error_low": of_mean.low,
         "combination_mean_error_noise": of_mean.noise,
-        "combination_sd_ratio": np.ones(len(mean)) if worst is None else sd[fit, worst],
-        "combination_sd_ratio_se": np.zeros(len(mean)) if worst is None else sd_noise[fit, worst],
+        "combination_sd_ratio": sd[fit, worst],
+        "combination_sd_ratio_se": sd_noise[fit, worst],
         "combination_sd_error_low": of_sd.low,
         "combination_sd_error_noise": of_sd.noise,
     }
+
+
+def _of_no_combination(
+    draws: Mapping[str, Float[np.ndarray, "fit draw ..."]], sites: Sequence[str]
+) -> dict[str, Float[np.ndarray, " fit"]]:
+    """The columns of a single component: no error, of fits whose draws are numbers."""
+    finite = [np.isfinite(flatten(draws[site])).all((1, 2)) for site in sites]
+    zero = np.where(np.all(finite, axis=0), 0.0, np.nan)
+    names = ("mean_error", "mean_error_se", "mean_error_low", "mean_error_noise")
+    names += ("sd_ratio_se", "sd_error_low", "sd_error_noise")
+    return {f"combination_{name}": zero for name in names} | {"combination_sd_ratio": 1 + zero}

@@ -48,9 +48,9 @@ from svi_atlas.diagnostics.missed_modes import missed_modes
 from svi_atlas.diagnostics.moments import moments
 from svi_atlas.diagnostics.other_fits import other_fits
 from svi_atlas.diagnostics.parameter_drift import parameter_drift
-from svi_atlas.diagnostics.quantiles import quantiles
 from svi_atlas.diagnostics.reference_mask import mask_unreliable
 from svi_atlas.diagnostics.stopping_rules import stopping_rules
+from svi_atlas.diagnostics.tail_probabilities import tail_probabilities
 from svi_atlas.diagnostics.wasserstein import wasserstein
 
 Columns = dict[str, np.ndarray]
@@ -77,7 +77,7 @@ ITERATE_STATISTICS: tuple[Statistic, ...] = (
     importance_moments,
     moments,
     combinations,
-    quantiles,
+    tail_probabilities,
     wasserstein,
     missed_modes,
 )

@@ -46,7 +46,7 @@ OF_THE_REFERENCE = (
     "sd_ratio",
     "sd_error",
     "combination_",
-    "quantile_error",
+    "tail_error",
     "kl",
     "missed_mass",
     "evidence_violation_z",

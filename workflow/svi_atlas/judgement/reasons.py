@@ -13,7 +13,7 @@ from svi_atlas.judgement.checks import CHECKS, NEEDED, NOISE, Thresholds
 SENTENCES = {check.statistic: check.sentence for check in CHECKS}
 
 ADEQUATE = {
-    "reference": "means, standard deviations and 5 and 95 % quantiles of the components, means and standard "
+    "reference": "means, standard deviations and tail probabilities of the components, means and standard "
     "deviations of their linear combinations, and importance weights agree with the reference",
     "self": "its importance weights correct no mean and no standard deviation, of a component or of a linear "
     "combination, by more than the limits, nor have other fits found what it misses (there is no reference "
@@ -90,7 +90,7 @@ def _note(key: str, values: Mapping[Any, Any]) -> str:
     without = values.get("without_moments")
     if not without or key not in (*NEEDED["reference"], ""):
         return ""
-    return f" ({without}; quantiles are compared instead)"
+    return f" ({without}; tail probabilities are compared instead)"
 
 
 def _unjudged(key: str, values: Mapping[Any, Any]) -> str:

@@ -136,7 +136,7 @@ FITS = (
         Column(
             "without_moments",
             "",
-            'Which component has no standard deviation, so that its quantiles are compared, "" if none',
+            'Which component has no standard deviation, so that its tail probabilities are compared, "" if none',
         ),
         Column("improper", "", 'Why the posterior is improper, "" if it is not known to be'),
     ),
@@ -373,16 +373,16 @@ FITS = (
     ),
     *_written(
         "diagnose",
-        "svi_atlas.diagnostics.quantiles",
+        "svi_atlas.diagnostics.tail_probabilities",
         Column(
-            "quantile_error",
-            "posterior sd",
-            "Largest error of a 5 or 95 % quantile",
+            "tail_error",
+            "1",
+            "Largest error of the probability beyond the posterior's 5 or 95 % quantile",
             has_error=True,
             per_iterate=True,
             optional=True,
         ),
-        *_certainty("quantile_error", "posterior sd", "error of a quantile"),
+        *_certainty("tail_error", "1", "error of such a probability"),
     ),
     *_written(
         "diagnose",
