@@ -460,3 +460,13 @@ def test_noise_widens_a_limit_by_half_of_it_at_most(error, certain, verdict):
     assert judged(**bad)["verdict"] == verdict
     bad = {"sd_ratio": 1 - error, "sd_error_low": certain, **BAD_AVERAGE}
     assert judged(**bad)["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("low", "noise", "verdict"),
+    [(0.01, 0.05, "adequate"), (0.01, 0.015, "inadequate"), (0.03, 0.05, "inadequate")],
+)
+def test_a_tail_counts_for_certain_only_where_noise_exceeds_its_limit(low, noise, verdict):
+    """An error of 0.04, twice the limit."""
+    changes = {"tail_error": 0.04, "tail_error_low": low, "tail_error_noise": noise}
+    assert judged(**changes, **BAD_AVERAGE)["verdict"] == verdict

@@ -25,7 +25,9 @@ def test_every_part_has_its_dimensions():
     assert dataset["mode_mass"].to_numpy().tolist() == [0.4, 0.6]
     assert dataset["mode_centre.x"].dims == ("mode", "x_0")
     assert "mean_se.x" not in dataset
-    assert dataset.attrs == {"log_evidence": -1.5, "method": "exact", "unreliable": ""}
+    assert dataset.attrs == {
+        "log_evidence": -1.5, "method": "exact", "unreliable": "", "without_moments": "", "improper": ""
+    }  # fmt: skip
 
 
 def test_errors_and_the_reason_are_written():

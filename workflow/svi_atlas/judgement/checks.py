@@ -136,17 +136,30 @@ def _psis_sd_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
 
 def _combination_mean_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
     error = table[f"combination_mean_error{suffix}"]
-    return _beyond(error, table[f"combination_mean_error_low{suffix}"], limit["mean_error"])
+    return _certainly_beyond(
+        error, table, f"combination_mean_error{{}}{suffix}", limit["mean_error"]
+    )
 
 
 def _combination_sd_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
     error = (table[f"combination_sd_ratio{suffix}"] - 1).abs()
-    return _beyond(error, table[f"combination_sd_error_low{suffix}"], limit["sd_ratio"])
+    return _certainly_beyond(error, table, f"combination_sd_error{{}}{suffix}", limit["sd_ratio"])
 
 
 def _tail_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
-    error, certain = table[f"tail_error{suffix}"], table[f"tail_error_low{suffix}"]
-    return _beyond(error, certain, limit["tail_error"])
+    error = table[f"tail_error{suffix}"]
+    return _certainly_beyond(error, table, f"tail_error{{}}{suffix}", limit["tail_error"])
+
+
+def _certainly_beyond(
+    error: pd.Series, table: pd.DataFrame, columns: str, limit: float
+) -> pd.Series:
+    """How far an error is beyond its limit; where noise alone may exceed it, only for certain.
+
+    columns: pattern of the columns with the endings `_low` and `_noise`.
+    """
+    certain, noise = table[columns.format("_low")], table[columns.format("_noise")]
+    return _beyond(error, certain, limit).where(~(noise > limit), certain - limit)
 
 
 def _kl_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
@@ -474,8 +487,8 @@ def with_all_statistics(table: pd.DataFrame) -> pd.DataFrame:
         "num_components",
         "kl_se",
     ]
-    lows = [name for name in compared if name.endswith("_low") and not name.startswith("psis_")]
-    averaged = (*NEEDED["reference"], "tail_share", *lows)
+    of_reference = [name for name in compared if not name.startswith("psis_")]
+    averaged = (*NEEDED["reference"], "tail_share", *of_reference)
     names += [f"{name}_averaged" for name in averaged]
     table = table.reindex(columns=table.columns.union(names, sort=False))
     flags = {name: table[name].fillna(0.0) for name in ("is_point", "fitted_as_point")}
