@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from svi_atlas.diagnostics.components import (
+    all_unknown,
     directions,
     flatten,
     largest_error,
@@ -75,7 +76,7 @@ def combinations(
         of_sd = largest_error(np.abs(sd - 1), sd_noise)
         far = np.abs(np.log(sd))
     if not far.shape[1]:
-        return _of_no_combination(draws, sites)
+        return _of_no_combination(draws, reference_sd, sites)
     worst = far.argmax(-1)
     fit = np.arange(len(mean))
     return {
@@ -91,11 +92,14 @@ def combinations(
 
 
 def _of_no_combination(
-    draws: Mapping[str, Float[np.ndarray, "fit draw ..."]], sites: Sequence[str]
+    draws: Mapping[str, Float[np.ndarray, "fit draw ..."]],
+    reference_sd: Mapping[str, Float[np.ndarray, " ..."]],
+    sites: Sequence[str],
 ) -> dict[str, Float[np.ndarray, " fit"]]:
     """The columns of a single component: no error, of fits whose draws are numbers."""
     finite = [np.isfinite(flatten(draws[site])).all((1, 2)) for site in sites]
-    zero = np.where(np.all(finite, axis=0), 0.0, np.nan)
+    known = np.all(finite, axis=0) & (not all_unknown(reference_sd))
+    zero = np.where(known, 0.0, np.nan)
     names = ("mean_error", "mean_error_se", "mean_error_low", "mean_error_noise")
     names += ("sd_ratio_se", "sd_error_low", "sd_error_noise")
     return {f"combination_{name}": zero for name in names} | {"combination_sd_ratio": 1 + zero}

@@ -83,6 +83,11 @@ def with_moments(
     return np.concatenate(kept)
 
 
+def all_unknown(sd: Mapping[str, Float[np.ndarray, " ..."]]) -> bool:
+    """Whether no standard deviation is known at all, so that no error is either."""
+    return all(np.isnan(values).all() for values in sd.values())
+
+
 def standardise(
     draws: Mapping[str, Float[np.ndarray, "fit draw ..."]],
     mean: Mapping[str, Float[np.ndarray, " ..."]],

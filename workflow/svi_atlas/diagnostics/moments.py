@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from svi_atlas.diagnostics.components import (
+    all_unknown,
     largest_error,
     relative_to_sd,
     sd_error,
@@ -67,7 +68,7 @@ def moments(
         far = np.abs(np.log(sd))
     worst_sd = far.argmax(-1) if far.shape[1] else None
     fit = np.arange(len(standardised))
-    return {
+    columns = {
         "mean_error": of_mean.value,
         "mean_error_se": of_mean.error,
         "mean_error_low": of_mean.low,
@@ -77,3 +78,6 @@ def moments(
         "sd_error_low": of_sd.low,
         "sd_error_noise": of_sd.noise,
     }
+    return (
+        dict.fromkeys(columns, np.full(len(fit), np.nan)) if all_unknown(reference_sd) else columns
+    )

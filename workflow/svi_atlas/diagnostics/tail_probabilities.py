@@ -50,8 +50,10 @@ def tail_probabilities(
     shares = np.concatenate([(values < low).mean(1), (values > high).mean(1)], axis=-1)
     undefined = np.isnan(values).any(1) | np.isnan(reference).any(0)
     shares[np.concatenate([undefined, undefined], axis=-1)] = np.nan
-    noise = np.sqrt(TAIL * (1 - TAIL) * (1 / values.shape[1] + 1 / len(reference)))
-    largest = largest_error(np.abs(shares - TAIL), np.where(np.isnan(shares), np.nan, noise))
+    # Of few draws of the reference, the share beyond their quantile is skewed: the larger variance counts.
+    variance = np.maximum(shares, TAIL) * (1 - np.maximum(shares, TAIL))
+    noise = np.sqrt(variance * (1 / values.shape[1] + 1 / len(reference)))
+    largest = largest_error(np.abs(shares - TAIL), noise)
     return {
         "tail_error": largest.value,
         "tail_error_se": largest.error,
