@@ -100,6 +100,6 @@ def _of_no_combination(
     finite = [np.isfinite(flatten(draws[site])).all((1, 2)) for site in sites]
     known = np.all(finite, axis=0) & (not all_unknown(reference_sd))
     zero = np.where(known, 0.0, np.nan)
-    names = ("mean_error", "mean_error_se", "mean_error_low", "mean_error_noise")
-    names += ("sd_ratio_se", "sd_error_low", "sd_error_noise")
+    names = [f"mean_error{part}" for part in ("", "_se", "_low", "_noise")]
+    names += ["sd_ratio_se", "sd_error_low", "sd_error_noise"]
     return {f"combination_{name}": zero for name in names} | {"combination_sd_ratio": 1 + zero}
