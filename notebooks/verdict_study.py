@@ -3,8 +3,8 @@
 #
 # A verdict is worth as much as its error rate is low. Here {{ num_fits }} fits to {{ num_posteriors }}
 # posteriors are judged, {{ num_with_data }} of them from posteriordb. The posteriors were listed before the
-# first fit was made, and no limit of the verdict was chosen on them, but for the comparison of tail probabilities,
-# which replaced another one after a first run.
+# first fit was made. Four of them had a part in earlier choices (see "Without posteriors that were seen before"),
+# and the comparison of tail probabilities replaced another one after a first run.
 #
 # **With a reference**, of the averaged iterates,
 #
