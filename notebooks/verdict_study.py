@@ -72,6 +72,16 @@ page.table("verdict_study.rules")
 page.table("verdict_study.sizes")
 
 # %% [markdown]
+# ## Without posteriors that were seen before
+#
+# The non-centred eight schools were used to decide how far noise may widen a limit, ten pairs of overlapping modes
+# to set the limit of the KL divergence; the t density with 6 degrees and the logarithm of a Gamma(4) variate were part of
+# an earlier study. Without these four:
+
+# %%
+page.table("verdict_study.unseen")
+
+# %% [markdown]
 # ## Where the verdict is wrong
 #
 # Wrong fits that are called adequate, the largest errors first, and one right fit of each posterior and guide

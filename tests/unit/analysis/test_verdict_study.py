@@ -85,3 +85,12 @@ def test_the_figures_show_every_rule_and_every_group():
     curves = adequate_by_error.draw(verdict_study.by_error(table))
     curves.draw_without_rendering()
     assert [len(ax.lines) for ax in curves.axes] == [2, 2]
+
+
+def test_rates_without_posteriors_that_were_seen_before():
+    table = pooled()
+    seen = table[table["model"] == "a"].assign(model="student_6_1")
+    both = pd.concat([table, seen.assign(**{"called:reference:verdict": True})])
+    shown = verdict_study.unseen(both)
+    assert shown["wrong"].tolist() == [4] * 4
+    assert not shown["wrong_called_adequate"].any()

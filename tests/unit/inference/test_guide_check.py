@@ -205,3 +205,16 @@ def test_a_density_that_is_random_is_an_error():
     assert finding.severity == "error"
     assert "subsample_size" in finding.message
     assert check_guide(by_plate, autoguide.AutoNormal(by_plate), data) == []
+
+
+def network(data):
+    """As flax_module of NumPyro: a key is asked for only where the weights have no value yet."""
+    weight = numpyro.param("net$params")
+    if weight is None:
+        weight = numpyro.param("net$params", jax.random.normal(numpyro.prng_key()))
+    mean = numpyro.sample("mean", dist.Normal(weight, 1.0))
+    numpyro.sample("y", dist.Normal(mean, 1.0), obs=data["y"])
+
+
+def test_a_network_that_draws_its_first_weights_has_a_density():
+    assert check_guide(network, autoguide.AutoNormal(network), {"y": np.ones(4)}) == []

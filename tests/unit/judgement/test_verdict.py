@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from good_fit import GOOD, THRESHOLDS
 
-from svi_atlas.judgement.checks import CHECKS, elbo_gap_known
+from svi_atlas.judgement.checks import CHECKS
+from svi_atlas.judgement.excess import elbo_gap_known
 from svi_atlas.judgement.verdict import VERDICTS, deciding_checks, judge, violations, within_limits
 
 

@@ -10,10 +10,14 @@ import pandas as pd
 from svi_atlas.analysis import _tables
 from svi_atlas.analysis._tables import with_labels
 from svi_atlas.formatting import number
+from svi_atlas.judgement import error_rates
 from svi_atlas.judgement.error_rates import RIGHT_ERROR, RIGHT_GAP, WRONG_ERROR
 
 TARGETS = {"reference": (0.02, 0.9), "self": (0.05, 0.8)}
 """What the verdict is to reach by grade: shares of wrong and of right fits that are called adequate."""
+
+SEEN_BEFORE = ("eight_schools_noncentered", "shallow_modes_10", "student_6_1", "log_gamma_4_1")
+"""Posteriors that had a part in earlier choices (config/studies/README.md)."""
 
 MAX_ROWS = 20
 """Wrong verdicts that the page lists."""
@@ -80,6 +84,13 @@ def rules(rates: pd.DataFrame) -> pd.DataFrame:
 def sizes(rates: pd.DataFrame) -> pd.DataFrame:
     """The verdict alone, by size of the guide."""
     return _rates_table(rates[rates["rule"] == "verdict"], ["grade", "size", "iterate"])
+
+
+def unseen(pooled: pd.DataFrame) -> pd.DataFrame:
+    """The verdict alone, without the posteriors that had a part in earlier choices."""
+    counted = error_rates.rates(pooled[~pooled["model"].isin(SEEN_BEFORE)])
+    chosen = counted[(counted["rule"] == "verdict") & (counted["size"] == "all")]
+    return _rates_table(chosen, ["grade", "iterate"])
 
 
 def _rates_table(rates: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from numpyro.infer.initialization import init_to_uniform
 
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.model_error import ModelError
-from svi_atlas.inference.random_numbers import AsksForKey
+from svi_atlas.inference.random_numbers import RANDOM_DENSITY, is_random
 from svi_atlas.inference.reparametrisation import not_reparametrised
 
 
@@ -53,16 +53,15 @@ def check_guide(model: Callable, guide: Callable, data: Mapping[str, Any]) -> li
     arrays = {name: jnp.asarray(value) for name, value in data.items()}
     findings: list[Finding] = []
 
-    watched = AsksForKey(model)
-
     def trace(key):
-        findings.extend(_compare_sites(*_traces(watched, guide, arrays, *jax.random.split(key))))
+        guide_trace, model_trace = _traces(model, guide, arrays, *jax.random.split(key))
+        findings.extend(_compare_sites(guide_trace, model_trace))
+        if is_random(model, arrays, model_trace, key):
+            findings.append(Finding("error", RANDOM_DENSITY))
 
     key = purpose_key(0, "guide_check")
     try:
         jax.eval_shape(trace, key)
-        if watched.asked:
-            findings.append(Finding("error", AsksForKey.WHY))
         findings.extend(_warnings_of_numpyro(model, guide, arrays, key))
         if not isinstance(guide, AutoGuide):  # which remember the trace that they were set up in
             for name, site in not_reparametrised(guide, arrays, key).items():

@@ -20,7 +20,7 @@ from numpyro.infer.util import initialize_model
 
 from svi_atlas.errors import InputError
 from svi_atlas.inference.full_data import NoSubsampling
-from svi_atlas.inference.random_numbers import AsksForKey
+from svi_atlas.inference.random_numbers import RANDOM_DENSITY, is_random
 
 MIN_BATCH, MAX_BATCH = 2**10, 2**16
 """Positions that are evaluated at once."""
@@ -104,13 +104,12 @@ class Posterior:
         key = jax.random.PRNGKey(0)
         with jax.enable_x64(double):
             arrays = {name: _array(value, double) for name, value in data.items()}
-            watched = AsksForKey(model)
-            seeded = handlers.seed(watched, key)
+            seeded = handlers.seed(model, key)
             filled = handlers.substitute(seeded, substitute_fn=init_to_uniform())
             trace = handlers.trace(filled).get_trace(arrays)
-            if watched.asked:
-                raise InputError(f"{where}: {AsksForKey.WHY}")
             _check_sites(trace, where)
+            if is_random(model, arrays, trace, key):
+                raise InputError(f"{where}: {RANDOM_DENSITY}")
             info = initialize_model(key, model, model_args=(arrays,), validate_grad=False)
             start, to_dict = ravel_pytree(info.param_info.z)
         shapes = {

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from svi_atlas.judgement.verdict import judge
+from svi_atlas.judgement.verdict import averaged_as_last, judge
 
 RIGHT_ERROR, WRONG_ERROR = 0.1, 0.2
 """A fit with a true error up to the first is close to the posterior, one beyond the second is not; fits in
@@ -29,8 +29,11 @@ SIZES: dict[str, Callable[[pd.Series], pd.Series]] = {
 }
 """Which guides a size counts, by their number of parameters."""
 
-ITERATES = {"averaged": "_averaged", "last": ""}
-"""Iterates and the endings of their columns; the recommended one first."""
+ITERATES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "averaged": averaged_as_last,
+    "last": lambda table: table,
+}
+"""Iterate -> the table with it in the place of the last one; the recommended one first."""
 
 COMMON_RULES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "loss looks flat (1 %)": lambda table: table["plateau_change"] < 0.01,
@@ -82,8 +85,8 @@ def known_fits(
         `called:<grade>:<rule>`, whether a rule calls the fit good.
     """
     rows = []
-    for iterate, ending in ITERATES.items():
-        at_iterate = _at_iterate(table, ending)
+    for iterate, take in ITERATES.items():
+        at_iterate = take(table)
         graded = {
             "reference": judge(at_iterate, thresholds),
             "self": judge(_without_reference(at_iterate), thresholds),
@@ -170,18 +173,6 @@ def _mean_share(shares: np.ndarray, name: str) -> dict[str, float]:
         picks = np.random.default_rng(0).integers(count, size=(NUM_RESAMPLES, count))
         low, high = np.quantile(shares[picks].mean(1), (0.025, 0.975))
     return {f"{name}_rate": shares.mean(), f"{name}_low": low, f"{name}_high": high}
-
-
-def _at_iterate(table: pd.DataFrame, ending: str) -> pd.DataFrame:
-    """The table with an iterate in the place of the last one."""
-    if not ending:
-        return table
-    names = [str(name) for name in table if f"{name}{ending}" in table and name != "verdict"]
-    return table.assign(
-        **{name: table[f"{name}{ending}"] for name in names},
-        averaging_gain=0.0,
-        averaging_gain_se=0.0,
-    )
 
 
 def _without_reference(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from svi_atlas.judgement.checks import CHECKS, NEEDED, NOISE, Thresholds
+from svi_atlas.judgement.checks import CHECKS, NEEDED
+from svi_atlas.judgement.excess import NOISE, Thresholds
 
 SENTENCES = {check.statistic: check.sentence for check in CHECKS}
 

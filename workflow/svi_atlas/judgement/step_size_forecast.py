@@ -20,7 +20,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from svi_atlas.judgement.checks import elbo_gap_known
+from svi_atlas.judgement.excess import elbo_gap_known
 from svi_atlas.judgement.ranking import FAMILY, grid_fits
 
 KAPPA = np.linspace(0.5, 1.0, 51)

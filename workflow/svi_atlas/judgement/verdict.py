@@ -11,14 +11,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from svi_atlas.judgement.checks import (
-    CHECKS,
-    NEEDED,
-    Thresholds,
-    elbo_gap_known,
-    noise_excess,
-    with_all_statistics,
-)
+from svi_atlas.judgement.checks import CHECKS, NEEDED, with_all_statistics
+from svi_atlas.judgement.excess import Thresholds, elbo_gap_known, noise_excess
 from svi_atlas.judgement.reasons import explain
 
 MEANINGS = {
@@ -60,7 +54,7 @@ def judge(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     excess = _excess(table, thresholds)
     answers = _answers(table, excess, thresholds)
     deciding = _deciding_checks(table, answers["verdict"], excess > 0, thresholds)
-    averaged = _averaged_as_last(table)
+    averaged = averaged_as_last(table)
     return answers.assign(
         reason=explain(table, deciding, answers["grade"], excess > 0, thresholds),
         borderline=_borderline(table, excess),
@@ -203,7 +197,7 @@ def _better_iterate(table: pd.DataFrame) -> pd.Series:
     return better.mask(gain < -2 * error, "last")
 
 
-def _averaged_as_last(table: pd.DataFrame) -> pd.DataFrame:
+def averaged_as_last(table: pd.DataFrame) -> pd.DataFrame:
     """The table with the averaged iterate in the place of the last one."""
     names = [str(name) for name in table if f"{name}_averaged" in table]
     return table.assign(

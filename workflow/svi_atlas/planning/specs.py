@@ -209,16 +209,14 @@ class ExperimentSpecs:
         )
 
     def _truth(self, cell: AnyCell) -> tuple[str, Spec]:
-        autoguide = self.experiment.autoguides.get(cell.guide)
-        names = ["data", "reference", *(["laplace"] if _needs_laplace(autoguide) else [])]
         return self._spec(
             "truth",
-            self.files.paths(names) | {"fits": cell_path(self.layout, "fit", cell)},
+            self.files.paths(["data", "reference"]) | {"fits": cell_path(self.layout, "fit", cell)},
             {"table": cell_path(self.layout, "truth", cell)},
             wildcards=_wildcards(cell),
             problem=self.experiment.problem,
             cell=asdict(cell),
-            autoguide=autoguide,
+            autoguide=self.experiment.autoguides.get(cell.guide),
             code=problem_code(self.experiment.problem, "jobs.stages.truth"),
         )
 

@@ -24,8 +24,8 @@ from svi_atlas.inference.densities import draw_guide, evaluate_model, map_draws
 from svi_atlas.inference.fit import AVERAGE_SHARE
 from svi_atlas.inference.guides import guide_factory
 from svi_atlas.inference.keys import purpose_key
-from svi_atlas.inference.laplace import from_dataset
 from svi_atlas.inference.parameters import fitted_guide, flatten_params
+from svi_atlas.inference.starts import whitening_of
 from svi_atlas.records import Problem
 
 NUM_DRAWS = 10_000
@@ -49,6 +49,19 @@ FAR = 1e30
 
 IDENTITY = ("experiment", "model", "guide", "label")
 
+COLUMNS = (
+    *IDENTITY,
+    "schedule",
+    "step_size",
+    "seed",
+    "iterate",
+    "error",
+    "elbo",
+    "elbo_se",
+    "polished_elbo",
+    "polished_elbo_se",
+)
+
 
 def true_errors(
     problem: Problem,
@@ -56,15 +69,13 @@ def true_errors(
     data: Mapping[str, Any],
     fits: xr.Dataset,
     reference: xr.Dataset,
-    *,
     autoguide: Mapping[str, Any] | None = None,
-    laplace: xr.Dataset | None = None,
 ) -> pd.DataFrame:
     """One row per fit and iterate of a cell.
 
     Parameters
     ----------
-    problem, cell, data, autoguide, laplace
+    problem, cell, data, autoguide
         As in `inference.cell.fit_and_draw`.
     fits
         The cell as the fit stage wrote it.
@@ -76,12 +87,16 @@ def true_errors(
     pandas.DataFrame
         What the fit is; `iterate`, "last" or "averaged"; `error`, see `largest_error_of`; `elbo` and
         `elbo_se` (nats); `polished_elbo` and `polished_elbo_se` of the cell's best fit after a polish
-        (Giordano, Ingram, Broderick 2024, DADVI: L-BFGS on fixed draws). No rows if the cell failed.
+        (Giordano, Ingram, Broderick 2024, DADVI: L-BFGS on fixed draws). No rows if the cell failed,
+        or if the posterior has no reference with standard deviations to be trusted.
     """
-    if "loss" not in fits:
-        return pd.DataFrame()
-    approximation = None if laplace is None else from_dataset(laplace)
-    make_guide = guide_factory(problem, cell["model"], cell["guide"], autoguide, approximation)
+    if "loss" not in fits or any(
+        reference.attrs.get(why) for why in ("unreliable", "without_moments")
+    ):
+        return pd.DataFrame(columns=COLUMNS)
+    whitening = whitening_of(fits)
+    entry = {**(autoguide or {"class": cell["guide"]}), "whitened": whitening is not None}
+    make_guide = guide_factory(problem, cell["model"], cell["guide"], entry, whitening)
     family = _Family(problem.models[cell["model"]], make_guide, data)
     rows, vectors = [], []
     for iterate, number, setting in product(

@@ -15,7 +15,6 @@ def run(job: Job) -> None:
         store.read_arrays(job.inputs["data"]),
         store.read_dataset(job.inputs["fits"]),
         store.read_dataset(job.inputs["reference"], model),
-        autoguide=spec["autoguide"],
-        laplace=job.dataset("laplace", model),
+        spec["autoguide"],
     )
     store.write_table(table, job.outputs["table"], job.spec_text)
