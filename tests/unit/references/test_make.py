@@ -124,7 +124,14 @@ def flat_regression(data):
     numpyro.sample("y", dist.StudentT(4.0, a + b * x, 0.1), obs=jnp.array([1.0, 2.0, 2.5]))
 
 
-@pytest.mark.parametrize("model", [cauchy, funnel, bounded, flat_regression])
+def ridge(data):
+    """As high everywhere along the axis of y, but ever narrower: the marginal of y is a Cauchy."""
+    flat = dist.ImproperUniform(dist.constraints.real, (), ())
+    x, y = numpyro.sample("x", flat), numpyro.sample("y", flat)
+    numpyro.factor("density", -0.5 * (x * (1 + y**2)) ** 2)
+
+
+@pytest.mark.parametrize("model", [cauchy, funnel, bounded, flat_regression, ridge])
 def test_proper_posteriors_are_not_called_improper(model):
     posterior = Posterior.from_model(model, {}, "here")
     assert improper(posterior, jax.random.PRNGKey(0)) == ""
