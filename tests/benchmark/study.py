@@ -110,7 +110,7 @@ def page(pooled: pd.DataFrame, rates: pd.DataFrame, date: str) -> str:
 def markdown(table: pd.DataFrame) -> str:
     """A table with the headings that a page shows."""
     labels = table.attrs["labels"]
-    lines = ["| " + " | ".join(label.strip() for label in labels.values()) + " |"]
+    lines = ["| " + " | ".join(labels.values()) + " |"]
     lines.append("|" + "---|" * len(labels))
     for row in table[list(labels)].itertuples(index=False):
         cells = [value if isinstance(value, str) else number(value) for value in row]

@@ -101,11 +101,11 @@ def _rates_table(rates: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     labels = {
         **{key: key for key in keys},
         "wrong": "wrong",
-        "wrong_called_adequate": "called adequate",
-        "false_text": "rate",
+        "wrong_called_adequate": "wrong, called adequate",
+        "false_text": "rate of wrong",
         "right": "right",
-        "right_called_adequate": "called adequate ",
-        "true_text": "rate ",
+        "right_called_adequate": "right, called adequate",
+        "true_text": "rate of right",
     }
     words = {"reference": "with a reference", "self": "by self-check"}
     sizes = {"all": "all", "to_64": "up to 64 parameters", "above_64": "more than 64 parameters"}
@@ -133,11 +133,11 @@ def by_posterior(pooled: pd.DataFrame) -> pd.DataFrame:
         "posterior": "posterior",
         "fits": "fits",
         "right": "right",
-        "right_reference": "adequate",
-        "right_self": "adequate by self-check",
+        "right_reference": "right, adequate",
+        "right_self": "right, adequate by self-check",
         "wrong": "wrong",
-        "wrong_reference": "adequate ",
-        "wrong_self": "adequate by self-check ",
+        "wrong_reference": "wrong, adequate",
+        "wrong_self": "wrong, adequate by self-check",
     }
     return with_labels(pd.DataFrame(rows), labels)
 
