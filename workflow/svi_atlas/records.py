@@ -43,8 +43,8 @@ class Reference:
     modes : where the posterior has several, so that a fit that misses one is noticed.
     mean_se, sd_se : site -> Monte Carlo standard errors of mean and sd, where they have any.
     unreliable : why nothing may be judged against it, "" if it can be trusted.
-    without_moments : which component has no standard deviation, in words; its mean and sd are NaN, and
-        its tail probabilities are compared instead.
+    without_moments : which component has no standard deviation, in words; its mean is NaN, its sd
+        infinite, and its tail probabilities are compared instead.
     improper : why the posterior has no finite integral, "" if nothing is known against it.
     """
 

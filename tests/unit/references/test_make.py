@@ -9,6 +9,8 @@ import numpyro
 import numpyro.distributions as dist
 import pytest
 
+from svi_atlas.diagnostics.moments import moments
+from svi_atlas.diagnostics.tail_probabilities import tail_probabilities
 from svi_atlas.inference.posterior import Posterior
 from svi_atlas.jobs.job import Job
 from svi_atlas.jobs.stages import data as data_stage
@@ -263,3 +265,21 @@ def test_a_users_problem_without_reference_gets_the_same_file_twice(tmp_path, ca
     assert dataset.attrs["unreliable"] == ""
     assert float(dataset["mean.mean"]) == pytest.approx(0.75, abs=1e-6)
     assert {"grid.mean", "density.mean", "draw.mean"} <= set(dataset.data_vars)
+
+
+def heavy(data):
+    numpyro.sample("x", dist.Cauchy(0.0, 1.0))
+
+
+def test_a_component_without_a_variance_is_compared_by_its_tails():
+    """Fits of a Cauchy: its own draws pass, those of a Normal do not, and the reason says why it is so."""
+    problem = Problem("mine", "here", lambda key, settings: {}, {"m": heavy}, {})
+    reference = make_references(problem, {}, {})["m"]
+    assert np.isinf(reference.sd["x"])
+    assert "x has no standard deviation" in reference.without_moments
+    rng = np.random.default_rng(0)
+    draws = {"x": np.stack([rng.standard_cauchy(4000), rng.normal(size=4000)])}
+    known = (reference.mean, reference.sd, {}, {})
+    assert moments(draws, *known)["mean_error"].tolist() == [0.0, 0.0]
+    tails = tail_probabilities(draws, reference.draws)
+    assert tails["tail_error_low"][0] <= 0.005 < 0.03 < tails["tail_error_low"][1]

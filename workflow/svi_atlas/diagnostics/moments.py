@@ -27,7 +27,7 @@ def moments(
     """The largest error of a mean and of a standard deviation over all components of all sites.
 
     Components that cannot vary, such as the corner of a correlation matrix's Cholesky factor, are left
-    out, and so are those without a standard deviation (NaN). Standard errors hold the noise of the fit's
+    out, and so are those without a finite standard deviation. Standard errors hold the noise of the fit's
     draws and that of the reference.
 
     Parameters

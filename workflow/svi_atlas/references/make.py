@@ -160,20 +160,20 @@ def _compute(
 
 
 def _leave_out_moments(reference: Reference) -> Reference:
-    """The reference with NaN for means and standard deviations of components that have none."""
+    """The reference with infinite standard deviations, and no means, of components that have no variance."""
     lacking, words = without_moments(reference.draws)
 
-    def blank(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def replaced(values: Mapping[str, np.ndarray], by: float = np.nan) -> dict[str, np.ndarray]:
         return {
-            site: np.where(lacking[site], np.nan, array) if site in lacking else array
+            site: np.where(lacking[site], by, array) if site in lacking else array
             for site, array in values.items()
         }
 
     return replace(
         reference,
-        mean=blank(reference.mean),
-        sd=blank(reference.sd),
-        mean_se=blank(reference.mean_se),
-        sd_se=blank(reference.sd_se),
+        mean=replaced(reference.mean),
+        sd=replaced(reference.sd, np.inf),
+        mean_se=replaced(reference.mean_se),
+        sd_se=replaced(reference.sd_se),
         without_moments=words,
     )
