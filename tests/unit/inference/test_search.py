@@ -15,6 +15,7 @@ from svi_atlas.inference.guides import guide_factory
 from svi_atlas.inference.laplace import Laplace, to_dataset
 from svi_atlas.inference.schedules import SCHEDULES
 from svi_atlas.inference.search_cell import search_and_draw
+from svi_atlas.inference.search_pool import FIRST_COST, SearchPool
 from svi_atlas.records import Problem
 
 COVARIANCE = np.array([[1.0, 0.9], [0.9, 1.0]])
@@ -107,25 +108,33 @@ def test_its_accounts_add_up(found):
 
 
 @pytest.mark.slow
-def test_it_is_deterministic_and_resumes(found, tmp_path, monkeypatch):
+@pytest.mark.parametrize("part", ["trials", "fits"])
+def test_it_is_deterministic_and_resumes(found, tmp_path, monkeypatch, part):
+    """Interrupted after its first trials, or after the first round of its fits, it repeats neither."""
     dataset, _ = found
     checkpoint = Checkpoint(tmp_path / "search.npz", "spec", seconds=0.0)
-    stopped = []
+    save, fit = Checkpoint.save, SearchPool.fit
 
-    def stop_after_the_first_round(self, tree):
+    def save_and_stop(self, tree):
         save(self, tree)
-        stopped.append(True)
-        raise KeyboardInterrupt
+        if self.path.name == {"trials": "search.trials.npz", "fits": "search.npz"}[part]:
+            raise KeyboardInterrupt
 
-    save = Checkpoint.save
-    monkeypatch.setattr(Checkpoint, "save", stop_after_the_first_round)
+    monkeypatch.setattr(Checkpoint, "save", save_and_stop)
     with pytest.raises(KeyboardInterrupt):
         run(checkpoint=checkpoint)
     monkeypatch.setattr(Checkpoint, "save", save)
+    fitted = []
+    monkeypatch.setattr(
+        SearchPool, "fit", lambda *args, **options: fitted.append(1) or fit(*args, **options)
+    )
     resumed, _ = run(checkpoint=checkpoint)
-    assert stopped
     for name in ("loss", "param.auto_loc", "gradient_evaluations", "trial_gap"):
         np.testing.assert_array_equal(resumed[name], dataset[name], err_msg=name)
+    rungs = len(np.unique(dataset["trial_num_steps"] * dataset["trial_num_particles"]))
+    assert len(fitted) <= 2 * rungs if part == "trials" else len(fitted) == 1
+    checkpoint.remove()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture
@@ -139,7 +148,7 @@ def test_a_guide_that_starts_as_the_posterior_arrives_at_the_first_rung(one_prog
     dataset, lines = run(laplace=EXACT)
     assert dataset["arrived"].to_numpy().all()
     cost = dataset["trial_num_steps"] * dataset["trial_num_particles"]
-    assert cost.max() <= search_module.FIRST_COST
+    assert cost.max() <= FIRST_COST
     assert "left to gain" in lines[0]
 
 

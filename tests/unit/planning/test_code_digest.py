@@ -164,6 +164,7 @@ def test_a_problem_is_part_of_its_own_jobs():
         ("inference.fit", {"fit", "search", "sbc_refit", "truth"}),
         ("inference.draws", {"fit", "search"}),
         ("inference.search", {"search"}),
+        ("inference.search_pool", {"search"}),
         ("inference.laplace", {"fit", "laplace", "reference", "sbc_refit", "search", "truth"}),
         ("inference.guides", {"fit", "search", "sbc_refit", "truth"}),
         ("inference.guide_check", {"fit", "search", "sbc_refit"}),

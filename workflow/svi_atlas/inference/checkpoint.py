@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,5 +51,12 @@ class Checkpoint:
         os.replace(temporary, self.path)
         self._last = time.monotonic()
 
+    def beside(self, name: str) -> Checkpoint:
+        """Another checkpoint of the same job, removed with this one."""
+        path = self.path.with_suffix(f".{name}{self.path.suffix}")
+        return replace(self, path=path, _last=time.monotonic())
+
     def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
+        """Delete the file, and those of checkpoints beside it."""
+        for path in self.path.parent.glob(f"{self.path.stem}.*"):
+            path.unlink(missing_ok=True)

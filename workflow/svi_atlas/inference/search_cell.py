@@ -18,7 +18,8 @@ from svi_atlas.inference.laplace import from_dataset
 from svi_atlas.inference.optimality import GapCheck
 from svi_atlas.inference.optimizers import Optimizer
 from svi_atlas.inference.schedules import Setting
-from svi_atlas.inference.search import SCHEDULE, Trial, search
+from svi_atlas.inference.search import Trial, search
+from svi_atlas.inference.search_pool import SCHEDULE
 from svi_atlas.inference.starts import whitening_variables
 from svi_atlas.records import Problem
 
