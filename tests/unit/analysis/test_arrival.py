@@ -182,6 +182,14 @@ def test_nuts_without_a_search_has_the_budget_of_the_other_ways():
     assert found.set_index("way").loc["nuts", "gradient_evaluations"] == 9999
 
 
+def test_nuts_that_was_not_run_has_no_row():
+    table = planted()
+    none = {model: chain.iloc[:0] for model, chain in chains().items()}
+    found = ways.ways(table, fits_of(table, lambda *_: np.ones(10)), none)
+    assert "nuts" not in set(found["way"])
+    assert "nuts" not in set(ways.errors_by_cost(table, none, found)["way"])
+
+
 def test_tables_of_the_page():
     table, _, found = made()
     counts = ways.arrival_counts(found.reset_index())

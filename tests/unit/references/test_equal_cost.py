@@ -8,7 +8,9 @@ import pytest
 from scipy import stats
 
 from svi_atlas.inference.posterior import Posterior
+from svi_atlas.records import Problem, Reference
 from svi_atlas.references import equal_cost
+from svi_atlas.references.dataset import to_dataset
 
 MEAN, SD = {"x": np.array([1.0, -2.0])}, {"x": np.array([1.0, 3.0])}
 BUDGETS, SEEDS = [2000, 20_000], range(1, 5)
@@ -22,6 +24,27 @@ def gaussian(data):
 def table():
     posterior = Posterior.from_model(gaussian, {}, "here")
     return equal_cost.run_nuts(posterior, MEAN, SD, BUDGETS, SEEDS, lambda line: None)
+
+
+def raises(data):
+    raise ValueError("broken on purpose")
+
+
+@pytest.mark.parametrize("model", [gaussian, raises])
+def test_nothing_to_sample_or_to_compare_with_gives_no_chains_and_a_reason(model):
+    """The experiment goes on: other models have chains, and its page shows what there is."""
+    none = Reference(
+        draws={}, mean={}, sd={}, log_evidence=np.nan, method="none", unreliable="why not"
+    )
+    problem = Problem("here", "", lambda key, settings: {}, {"m": model}, {})
+    lines = []
+    table = equal_cost.nuts_of_model(
+        problem, "m", {}, to_dataset(none), BUDGETS, SEEDS, lines.append
+    )
+    assert table.empty
+    assert set(table) == {*equal_cost.COLUMNS, "model"}
+    reason = "why not" if model is gaussian else "ValueError: broken on purpose"
+    assert reason in lines[0]
 
 
 @pytest.mark.slow

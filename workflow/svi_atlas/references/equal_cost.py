@@ -14,11 +14,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+import xarray as xr
 from jaxtyping import Array, Float, Int
 from numpyro.infer import NUTS
 
+from svi_atlas.errors import InputError
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.posterior import Posterior
+from svi_atlas.records import Problem
 
 WARMUPS = (1000, 300, 100)
 """Steps of the warm-up, NumPyro's usual number and shorter ones."""
@@ -32,6 +35,19 @@ every step after one or two evaluations, is given up when another has spent this
 
 START_RADIUS = 2.0
 """Chains start uniformly within this distance of 0 in each coordinate, as NumPyro's do."""
+
+
+COLUMNS = (
+    "seed",
+    "budget",
+    "num_warmup",
+    "num_draws",
+    "gradient_evaluations",
+    "mean_error",
+    "sd_ratio",
+    "seconds_run",
+    "seconds_total",
+)
 
 
 class Sums(NamedTuple):
@@ -51,6 +67,41 @@ class Sums(NamedTuple):
     first: Float[Array, "chain budget component"]
     second: Float[Array, "chain budget component"]
     steps: Int[Array, "chain budget"]
+
+
+def nuts_of_model(
+    problem: Problem,
+    model: str,
+    data: Mapping[str, Any],
+    reference: xr.Dataset | None,
+    budgets: Sequence[int],
+    seeds: Sequence[int],
+    report: Callable[[str], None],
+) -> pd.DataFrame:
+    """The table of `run_nuts` for a model of a problem, with the column `model`.
+
+    It has no rows, and a line of the report says why, where the model raises or its reference
+    cannot be used.
+
+    Parameters
+    ----------
+    reference : of the model, as `references.dataset` stores it.
+    problem, model, data, budgets, seeds, report : as elsewhere.
+    """
+    where = f"problem {problem.name!r}, model {model!r}"
+    assert reference is not None
+    try:
+        posterior = Posterior.from_model(problem.models[model], data, where)
+        if why := reference.attrs.get("unreliable"):
+            raise InputError(f"{where}: there is no reference to compare it with: {why}")
+    except InputError as error:
+        report(f"NUTS is not run: {error}")
+        return pd.DataFrame(columns=list(COLUMNS), dtype=float).assign(model=model)
+    mean, sd = (
+        {site: reference[f"{moment}.{site}"].to_numpy() for site in posterior.shapes}
+        for moment in ("mean", "sd")
+    )
+    return run_nuts(posterior, mean, sd, budgets, seeds, report).assign(model=model)
 
 
 def run_nuts(
@@ -143,18 +194,18 @@ class _Chains:
         # The chains run side by side, so that each is charged its share of the time.
         elapsed = np.interp(sums.steps, BLOCK_STEPS * np.arange(len(self.seconds)), self.seconds)
         seconds_run = elapsed / len(self.seeds)
-        columns: dict[str, Any] = {
-            "seed": np.repeat(np.array(self.seeds)[:, None], len(budgets), axis=1),
-            "budget": np.repeat(np.array(budgets)[None], len(self.seeds), axis=0),
-            "num_warmup": np.full(sums.num_draws.shape, self.num_warmup),
-            "num_draws": sums.num_draws,
-            "gradient_evaluations": sums.spent,
-            "mean_error": mean_error,
-            "sd_ratio": sd_ratio,
-            "seconds_run": seconds_run,
-            "seconds_total": seconds_run + self.seconds_compile / len(self.seeds),
-        }
-        return pd.DataFrame({name: np.ravel(values) for name, values in columns.items()})
+        values = (
+            np.repeat(np.array(self.seeds)[:, None], len(budgets), axis=1),
+            np.repeat(np.array(budgets)[None], len(self.seeds), axis=0),
+            np.full(sums.num_draws.shape, self.num_warmup),
+            sums.num_draws,
+            sums.spent,
+            mean_error,
+            sd_ratio,
+            seconds_run,
+            seconds_run + self.seconds_compile / len(self.seeds),
+        )
+        return pd.DataFrame(dict(zip(COLUMNS, map(np.ravel, values), strict=True)))
 
 
 def _program(posterior, unit, budgets, seeds, num_warmup) -> tuple[tuple, Callable]:

@@ -55,10 +55,11 @@ def ways(table: pd.DataFrame, fits: Fits, nuts: Mapping[str, pd.DataFrame]) -> p
             for way, way_fits in own.groupby("way", sort=False)
         ]
         found.sort(key=lambda row: row["way"] == SEARCH)
-        if model in nuts and found:
+        chains = nuts.get(str(model), pd.DataFrame())
+        if len(chains) and found:
             costs = pd.Series([row["gradient_evaluations"] for row in found])
             searched = found[-1]["way"] == SEARCH
-            found.append(_chains(nuts[str(model)], costs.iloc[-1] if searched else costs.median()))
+            found.append(_chains(chains, costs.iloc[-1] if searched else costs.median()))
         rows += [{"problem": model, **row} for row in found]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
