@@ -85,7 +85,7 @@ def main() -> None:
         ratios = pd.concat(
             search_cost_ratios(grid, ways, sufficient).assign(sufficient=name)
             for name, sufficient in (
-                ("adequate", grid["verdict_averaged"] == "adequate"),
+                ("adequate", grid["verdict"] == "adequate"),
                 ("arrived", has_arrived(grid)),
             )
         )

@@ -117,8 +117,8 @@ def diagnose(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns as described in `svi_atlas.results.columns`; those of the averaged iterate end in
-        `_averaged`. A cell that failed has no statistics but a `message`.
+        Columns as described in `svi_atlas.results.columns`; of each iterate those of the averaged
+        one, which the verdict is about; those of the last end in `_last`. A cell that failed has no statistics but a `message`.
     """
     if "skipped" in fits.attrs:
         return pd.DataFrame({name: [] for name in CELL_ATTRIBUTES})
@@ -270,14 +270,14 @@ def _iterate_columns(fits: xr.Dataset, reference: xr.Dataset) -> Columns:
 
 
 def _of_iterate(name: str, iterate: str) -> str:
-    return name if iterate == "last" else f"{name}_{iterate}"
+    return name if iterate == "averaged" else f"{name}_{iterate}"
 
 
 def _scalar_columns(fits: xr.Dataset, prefix: str) -> Columns:
-    """`param.alpha_q`, `param_averaged.loc[0]`, ...: parameters, or derived quantities, by component."""
+    """`param.alpha_q`, `param_last.loc[0]`, ...: parameters, or derived quantities, by component."""
     columns: Columns = {}
     for iterate in ITERATES:
-        start = prefix if iterate == "last" else f"{prefix}_{iterate}"
+        start = _of_iterate(prefix, iterate)
         for variable in map(str, fits.data_vars):
             if not variable.startswith(f"{prefix}."):
                 continue

@@ -16,7 +16,6 @@ from svi_atlas.diagnostics.funnel import MIN_RATIO
 from svi_atlas.formatting import measured, number
 from svi_atlas.guide_traits import GuideTraits, guide_traits
 from svi_atlas.judgement.ranking import FAMILY, grid_fits
-from svi_atlas.judgement.verdict import VERDICTS
 
 SETTING = [*FAMILY, "label", "num_particles", "step_size"]
 
@@ -38,7 +37,7 @@ MAX_FULL_RANK = 100
 STATISTICS = (
     "elbo", "elbo_gap", "averaging_gain", "averaging_gain_se", "loss_drift", "loss_drift_se",
     "gap_beyond", "gap_beyond_se", "gradient_scale", "missed_mass", "outside_support", "khat",
-    "mean_error", "sd_ratio", "num_parameters", "funnel_ratio", "elbo_gap_averaged",
+    "mean_error", "sd_ratio", "num_parameters", "funnel_ratio", "elbo_gap_last",
 )  # fmt: skip
 """Columns that the rules look at; those that a table lacks are unknown."""
 
@@ -50,7 +49,7 @@ class Evidence:
     Attributes
     ----------
     fits
-        All fits of grid and search, each at the better of its iterates.
+        All fits of grid and search.
     closest
         The fits of the setting that came closest.
     """
@@ -100,18 +99,7 @@ def gather(table: pd.DataFrame) -> Evidence:
     fits = grid_fits(table)
     fits = fits[fits["verdict"] != "failed"]
     fits = fits.reindex(columns=fits.columns.union(list(STATISTICS), sort=False))
-    fits = _at_better_iterate(fits)
     return Evidence(fits, _closest(fits))
-
-
-def _at_better_iterate(fits: pd.DataFrame) -> pd.DataFrame:
-    """The fits with the averaged iterate in place of the last where its verdict is better."""
-    ranks = [fits[name].map(VERDICTS.index) for name in ("verdict", "verdict_averaged")]
-    averaged = ranks[1] > ranks[0]
-    names = [str(name) for name in fits if f"{name}_averaged" in fits and name != "elbo_gap"]
-    return fits.assign(
-        **{name: fits[name].where(~averaged, fits[f"{name}_averaged"]) for name in names}
-    )
 
 
 def _closest(fits: pd.DataFrame) -> pd.DataFrame:
@@ -231,7 +219,7 @@ def noise(evidence: Evidence) -> str:
 
 
 def _fluctuates(evidence: Evidence) -> str:
-    last, averaged = evidence.median("elbo_gap"), evidence.median("elbo_gap_averaged")
+    last, averaged = evidence.median("elbo_gap_last"), evidence.median("elbo_gap")
     gain = evidence.median("averaging_gain")
     if not gain > 2 * evidence.median("averaging_gain_se"):
         return ""
@@ -264,7 +252,7 @@ def drift(evidence: Evidence) -> str:
     """Fits are still on their way."""
     if evidence.has_arrived:
         return ""
-    last, averaged = evidence.median("elbo_gap"), evidence.median("elbo_gap_averaged")
+    last, averaged = evidence.median("elbo_gap_last"), evidence.median("elbo_gap")
     fall = -evidence.median("loss_drift")
     found = [f"fits of `{evidence.guide}` have not arrived"]
     if np.isfinite(last):

@@ -23,7 +23,6 @@ from svi_atlas.judgement.excess import (
     improper_excess,
     khat_excess,
     kl_excess,
-    last_iterate_excess,
     loss_acceleration_excess,
     loss_fall_excess,
     mass_elsewhere_excess,
@@ -172,16 +171,6 @@ CHECKS = (
         indirect=True,
     ),
     Check(
-        "converged",
-        "last_iterate",
-        None,
-        last_iterate_excess,
-        "the last iterate fluctuates about the optimum: it is inaccurate (a mean is off by "
-        "{mean_error:.2f} posterior standard deviations, the sd ratio is {sd_ratio:.2f}), whereas the "
-        "averaged iterate is accurate ({mean_error_averaged:.2f} and {sd_ratio_averaged:.2f})",
-        indirect=True,
-    ),
-    Check(
         "adequate",
         "is_point",
         None,
@@ -320,9 +309,6 @@ def with_all_statistics(table: pd.DataFrame) -> pd.DataFrame:
         "num_components",
         "kl_se",
     ]
-    of_reference = [name for name in compared if not name.startswith("psis_")]
-    averaged = (*NEEDED["reference"], "tail_share", *of_reference)
-    names += [f"{name}_averaged" for name in averaged]
     table = table.reindex(columns=table.columns.union(names, sort=False))
     flags = {name: table[name].fillna(0.0) for name in ("is_point", "fitted_as_point")}
     improper = table["improper"].astype(object)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from svi_atlas.judgement.verdict import averaged_as_last, judge
+from svi_atlas.judgement.verdict import at_last_iterate, judge, judge_last
 
 RIGHT_ERROR, WRONG_ERROR = 0.1, 0.2
 """A fit with a true error up to the first is close to the posterior, one beyond the second is not; fits in
@@ -29,11 +29,8 @@ SIZES: dict[str, Callable[[pd.Series], pd.Series]] = {
 }
 """Which guides a size counts, by their number of parameters."""
 
-ITERATES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
-    "averaged": averaged_as_last,
-    "last": lambda table: table,
-}
-"""Iterate -> the table with it in the place of the last one; the recommended one first."""
+ITERATES = {"averaged": (lambda table: table, judge), "last": (at_last_iterate, judge_last)}
+"""Iterate -> the table with its statistics, and how it is judged; the recommended one first."""
 
 COMMON_RULES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "loss looks flat (1 %)": lambda table: table["plateau_change"] < 0.01,
@@ -85,11 +82,11 @@ def known_fits(
         `called:<grade>:<rule>`, whether a rule calls the fit good.
     """
     rows = []
-    for iterate, take in ITERATES.items():
+    for iterate, (take, judge_iterate) in ITERATES.items():
         at_iterate = take(table)
         graded = {
-            "reference": judge(at_iterate, thresholds),
-            "self": judge(_without_reference(at_iterate), thresholds),
+            "reference": judge_iterate(table, thresholds),
+            "self": judge_iterate(_without_reference(table), thresholds),
         }
         called = {
             f"called:{grade}:verdict": (verdicts["verdict"] == "adequate")

@@ -1,7 +1,6 @@
 """How far each statistic of a fit is beyond its limit: positive is a violation.
 
-NaN stands for a statistic that is missing, minus infinity for a check that does not apply. `suffix` is "" for the
-last iterate and "_averaged" for the averaged one.
+NaN stands for a statistic that is missing, minus infinity for a check that does not apply.
 """
 
 from __future__ import annotations
@@ -20,12 +19,9 @@ Excess = Callable[[pd.DataFrame, Thresholds], pd.Series]
 """(table, limits) -> how far each fit is beyond the limit, (fit,)."""
 
 
-def elbo_gap_known(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
-    """Where the estimate of the optimality gap is precise enough to decide, (fit,).
-
-    suffix: "" for the last iterate, "_averaged" for the averaged one.
-    """
-    gap, error = table[f"elbo_gap{suffix}"], table[f"elbo_gap_se{suffix}"]
+def elbo_gap_known(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
+    """Where the estimate of the optimality gap is precise enough to decide, (fit,)."""
+    gap, error = table["elbo_gap"], table["elbo_gap_se"]
     return (error <= limit["elbo_gap"] / 2) | (gap - 3 * error > limit["elbo_gap"])
 
 
@@ -67,11 +63,11 @@ def loss_fall_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
     return (fall - limit["loss_drift"]).where(significant | fall.isna(), -np.inf)
 
 
-def khat_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
+def khat_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
     """The shape of the tail beyond its limit, where the tail carries more than its limit."""
     bounds = table["num_draws"].map(lambda draws: khat_limit(int(draws), limit["khat"]))
-    excess = table[f"khat{suffix}"] - bounds
-    heavy = ~(table[f"tail_share{suffix}"] <= limit["tail_share"])
+    excess = table["khat"] - bounds
+    heavy = ~(table["tail_share"] <= limit["tail_share"])
     return excess.where(heavy | (excess < 0), -np.inf)
 
 
@@ -79,16 +75,16 @@ MAX_WIDENING = 0.5
 """Share of a limit by which noise may widen it: with more an error of twice the limit could pass."""
 
 
-def mean_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
+def mean_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
     """The error of a mean beyond its limit, widened by its noise."""
-    error = table[f"mean_error{suffix}"]
-    return _beyond(error, table[f"mean_error_low{suffix}"], limit["mean_error"])
+    error = table["mean_error"]
+    return _beyond(error, table["mean_error_low"], limit["mean_error"])
 
 
-def sd_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
+def sd_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
     """The error of an sd beyond its limit, widened by its noise."""
-    error = (table[f"sd_ratio{suffix}"] - 1).abs()
-    return _beyond(error, table[f"sd_error_low{suffix}"], limit["sd_ratio"])
+    error = (table["sd_ratio"] - 1).abs()
+    return _beyond(error, table["sd_error_low"], limit["sd_ratio"])
 
 
 def psis_mean_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
@@ -100,21 +96,19 @@ def psis_sd_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
     return _beyond(error, table["psis_sd_error_low"], limit["sd_ratio"])
 
 
-def combination_mean_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
-    error = table[f"combination_mean_error{suffix}"]
-    return _certainly_beyond(
-        error, table, f"combination_mean_error{{}}{suffix}", limit["mean_error"]
-    )
+def combination_mean_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
+    error = table["combination_mean_error"]
+    return _certainly_beyond(error, table, "combination_mean_error{}", limit["mean_error"])
 
 
-def combination_sd_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
-    error = (table[f"combination_sd_ratio{suffix}"] - 1).abs()
-    return _certainly_beyond(error, table, f"combination_sd_error{{}}{suffix}", limit["sd_ratio"])
+def combination_sd_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
+    error = (table["combination_sd_ratio"] - 1).abs()
+    return _certainly_beyond(error, table, "combination_sd_error{}", limit["sd_ratio"])
 
 
-def tail_excess(table: pd.DataFrame, limit: Thresholds, suffix: str = "") -> pd.Series:
-    error = table[f"tail_error{suffix}"]
-    return _certainly_beyond(error, table, f"tail_error{{}}{suffix}", limit["tail_error"])
+def tail_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
+    error = table["tail_error"]
+    return _certainly_beyond(error, table, "tail_error{}", limit["tail_error"])
 
 
 def _certainly_beyond(
@@ -185,20 +179,3 @@ COMPARED = (
     "psis_sd_error",
 )
 """Comparisons with the columns `<name>_low` and `<name>_noise`."""
-
-
-def last_iterate_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
-    """Positive where the averaged iterate is adequate and the last one, for its noise, is not."""
-    accuracy = (
-        khat_excess,
-        mean_excess,
-        sd_excess,
-        combination_mean_excess,
-        combination_sd_excess,
-        tail_excess,
-    )
-    last, averaged = (
-        pd.concat([excess(table, limit, suffix) for excess in accuracy], axis=1).max(axis=1)
-        for suffix in ("", "_averaged")
-    )
-    return last.where(averaged <= 0, -np.inf).where(last.notna())

@@ -18,15 +18,14 @@ MIN_TIE_SHARE = 0.05
 
 NUM_RESAMPLES = 2000
 
-SETTING = [*FAMILY, "label", "num_particles", "step_size", "iterate"]
+SETTING = [*FAMILY, "label", "num_particles", "step_size"]
 
 
 def recommend(table: pd.DataFrame, min_adequate_share: float = MIN_ADEQUATE_SHARE) -> pd.DataFrame:
     """The cheapest setting of each model that is adequate for enough of its seeds, and its ties.
 
-    A setting is a guide, a particle count, a step size with its schedule, and whether the last or the
-    averaged iterate is used. Ties are the settings that are cheapest in more than MIN_TIE_SHARE of the
-    bootstrap resamples of the seeds.
+    A setting is a guide, a particle count, and a step size with its schedule. Ties are the settings that
+    are cheapest in more than MIN_TIE_SHARE of the bootstrap resamples of the seeds.
 
     Parameters
     ----------
@@ -82,21 +81,11 @@ def _summarise_settings(table: pd.DataFrame) -> pd.DataFrame:
     grid = grid_fits(table)
     grid = grid[grid["verdict"] != "failed"]
     # If every fit failed the table has no statistics.
-    statistics = ["seconds", "kl", "kl_averaged"]
-    grid = grid.reindex(columns=grid.columns.union(statistics, sort=False))
-    iterates = [
-        grid.assign(
-            iterate=iterate,
-            outcome=grid[f"verdict{suffix}"],
-            kl=grid[f"kl{suffix}"],
-        )
-        for iterate, suffix in (("last", ""), ("averaged", "_averaged"))
-    ]
-    both = pd.concat(iterates, ignore_index=True)
-    return both.groupby(SETTING, sort=False, as_index=False).agg(
+    grid = grid.reindex(columns=grid.columns.union(["seconds", "kl"], sort=False))
+    return grid.groupby(SETTING, sort=False, as_index=False).agg(
         whitened=("whitened", "first"),
-        fits=("outcome", _count_judged),
-        adequate=("outcome", adequate_share),
+        fits=("verdict", _count_judged),
+        adequate=("verdict", adequate_share),
         seconds=("seconds", "median"),
         kl=("kl", "median"),
     )

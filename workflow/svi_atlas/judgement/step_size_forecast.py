@@ -65,12 +65,12 @@ def smaller_step(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Dat
 
 
 def _forecast_setting(fits: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
-    total_gap = fits["elbo_gap_averaged"] * fits["gap_parameters"]
-    total_gap = total_gap.where(elbo_gap_known(fits, thresholds, "_averaged"))
+    total_gap = fits["elbo_gap"] * fits["gap_parameters"]
+    total_gap = total_gap.where(elbo_gap_known(fits, thresholds))
     # (step_size, seed), the smallest step size first.
     rhat, step_kl, measured = (
         fits.assign(value=values).pivot(index="step_size", columns="seed", values="value")
-        for values in (fits["rhat"], fits["step_kl_averaged"], total_gap)
+        for values in (fits["rhat"], fits["step_kl"], total_gap)
     )
     step_size, at_rest = rhat.index.to_numpy(float), rhat.to_numpy() <= thresholds["rhat"]
     divergence = step_kl.iloc[1:].where(at_rest[1:] & at_rest[:-1]).median(axis=1).to_numpy()

@@ -13,7 +13,7 @@ MIN_ADEQUATE_SHARE = 0.95
 
 
 def sufficient_family(cells: Sequence[pd.DataFrame], thresholds: Mapping[str, float]) -> str | None:
-    """The guide of the first cell that is adequate for enough of its seeds, at either iterate.
+    """The guide of the first cell that is adequate for enough of its seeds.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def sufficient_family(cells: Sequence[pd.DataFrame], thresholds: Mapping[str, fl
         Limits by statistic.
     """
     for cell in cells:
-        if len(cell) and _adequate_share(cell, thresholds) >= MIN_ADEQUATE_SHARE:
+        if len(cell) and adequate_share(judge(cell, thresholds)["verdict"]) >= MIN_ADEQUATE_SHARE:
             return str(cell["guide"].iloc[0])
     return None
 
@@ -34,8 +34,3 @@ def adequate_share(verdicts: pd.Series) -> float:
     if 2 * len(judged) < len(verdicts):
         return 0.0
     return float((judged == "adequate").mean())
-
-
-def _adequate_share(cell: pd.DataFrame, thresholds: Mapping[str, float]) -> float:
-    verdicts = judge(cell, thresholds)[["verdict", "verdict_averaged"]]
-    return max(adequate_share(verdicts[name]) for name in verdicts)

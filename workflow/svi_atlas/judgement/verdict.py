@@ -33,7 +33,7 @@ QUESTIONS = {"diverged": "diverged", "not_converged": "converged", "inadequate":
 
 
 def judge(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
-    """The verdict of the last iterate of each fit, with its evidence, and that of the averaged iterate.
+    """The verdict of the averaged iterate of each fit, with its evidence, and that of the last iterate.
 
     Parameters
     ----------
@@ -47,26 +47,34 @@ def judge(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     pandas.DataFrame
         `converged` and `adequate`, the answers to the two questions (missing if unknown); `grade`, what
         the second rests on, "reference" or "self", "" if on nothing; `verdict`, one of VERDICTS; `reason`, one sentence; `borderline`, the statistics within one standard error
-        of their limit; `verdict_averaged`, the verdict of the averaged iterate; `better_iterate`, "last"
-        or "averaged" if their ELBOs differ by more than two standard errors, else "".
+        of their limit; `verdict_last`, the verdict of the last iterate: if that alone is not close to the
+        posterior, it is called not converged, since the average of the iterates shows that it fluctuates.
     """
-    table = with_all_statistics(table)
+    averaged = _judge(_of_average(table), thresholds)
+    last = judge_last(table, thresholds)["verdict"]
+    fluctuates = (last == "inadequate") & (averaged["verdict"] == "adequate")
+    return averaged.assign(verdict_last=last.mask(fluctuates, "not_converged"))
+
+
+def judge_last(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
+    """The verdict of the last iterate of each fit alone, with its evidence: columns as of `judge`."""
+    return _judge(with_all_statistics(at_last_iterate(table)), thresholds)
+
+
+def at_last_iterate(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the statistics of the last iterate in the place of those of the averaged one."""
+    names = [str(name) for name in table if f"{name}_last" in table]
+    return table.assign(**{name: table[f"{name}_last"] for name in names})
+
+
+def _judge(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     excess = _excess(table, thresholds)
     answers = _answers(table, excess, thresholds)
     deciding = _deciding_checks(table, answers["verdict"], excess > 0, thresholds)
-    averaged = averaged_as_last(table)
     return answers.assign(
         reason=explain(table, deciding, answers["grade"], excess > 0, thresholds),
         borderline=_borderline(table, excess),
-        verdict_averaged=_answers(averaged, _excess(averaged, thresholds), thresholds)["verdict"],
-        better_iterate=_better_iterate(table),
     )
-
-
-def verdicts(table: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
-    """The verdict of the last iterate of each fit alone, (fit,)."""
-    table = with_all_statistics(table)
-    return _answers(table, _excess(table, thresholds), thresholds)["verdict"]
 
 
 def violations(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
@@ -74,7 +82,7 @@ def violations(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
 
     Indirect checks count only where the optimality gap is not known.
     """
-    return _excess(with_all_statistics(table), thresholds) > 0
+    return _excess(_of_average(table), thresholds) > 0
 
 
 def deciding_checks(table: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
@@ -83,7 +91,7 @@ def deciding_checks(table: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
     "" for adequate fits, "failed" for those that failed. For unjudged ones "gap_unknown",
     "too_few_draws", "reference_unreliable" or "not_computed": what is missing.
     """
-    table = with_all_statistics(table)
+    table = _of_average(table)
     excess = _excess(table, thresholds)
     verdict = _answers(table, excess, thresholds)["verdict"]
     return _deciding_checks(table, verdict, excess > 0, thresholds)
@@ -91,7 +99,7 @@ def deciding_checks(table: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
 
 def within_limits(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     """Whether each statistic alone is within its limit, or has none, one boolean column per check."""
-    table = with_all_statistics(table)
+    table = _of_average(table)
     return pd.DataFrame(
         {check.statistic: ~(check.excess(table, thresholds) > 0) for check in CHECKS}
     )
@@ -191,17 +199,6 @@ def _borderline(table: pd.DataFrame, excess: pd.DataFrame) -> pd.Series:
     return borderline.str.strip()
 
 
-def _better_iterate(table: pd.DataFrame) -> pd.Series:
-    gain, error = table["averaging_gain"], table["averaging_gain_se"]
-    better = pd.Series("", index=table.index).mask(gain > 2 * error, "averaged")
-    return better.mask(gain < -2 * error, "last")
-
-
-def averaged_as_last(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the averaged iterate in the place of the last one."""
-    names = [str(name) for name in table if f"{name}_averaged" in table]
-    return table.assign(
-        **{name: table[f"{name}_averaged"] for name in names},
-        averaging_gain=0.0,
-        averaging_gain_se=0.0,
-    )
+def _of_average(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with all statistics, of which averaging has nothing left to gain."""
+    return with_all_statistics(table).assign(averaging_gain=0.0, averaging_gain_se=0.0)

@@ -28,7 +28,7 @@ class Column:
     has_error
         Whether there is a column `<name>_se` with its Monte Carlo standard error.
     per_iterate
-        Whether there is a column `<name>_averaged` with its value at the averaged iterate.
+        Whether it is about the averaged iterate, and there is a column `<name>_last` with its value at the last.
     optional
         Whether it may be absent.
     """
@@ -464,18 +464,22 @@ FITS = (
     *_written(
         "diagnose",
         "svi_atlas.diagnostics.table",
-        Column("param.<name>", "own", "Parameter of the guide at the last iterate", optional=True),
         Column(
-            "param_averaged.<name>",
+            "param.<name>", "own", "Parameter of the guide at the averaged iterate", optional=True
+        ),
+        Column(
+            "param_last.<name>",
             "own",
-            "Parameter of the guide at the averaged iterate",
+            "Parameter of the guide at the last iterate",
             optional=True,
         ),
-        Column("derived.<name>", "own", "Quantity of interest at the last iterate", optional=True),
         Column(
-            "derived_averaged.<name>",
+            "derived.<name>", "own", "Quantity of interest at the averaged iterate", optional=True
+        ),
+        Column(
+            "derived_last.<name>",
             "own",
-            "Quantity of interest at the averaged iterate",
+            "Quantity of interest at the last iterate",
             optional=True,
         ),
     ),
@@ -497,11 +501,6 @@ FITS = (
         ),
         Column("reason", "", "One sentence on what decided the verdict"),
         Column("borderline", "", "Statistics within one standard error of their limit"),
-        Column(
-            "better_iterate",
-            "",
-            '"last" or "averaged" if their ELBOs differ by more than two standard errors',
-        ),
     ),
 )
 """`fits.parquet`, `fits.csv` and `diagnostics/*.parquet`: one row per fit."""

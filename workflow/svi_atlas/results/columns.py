@@ -61,8 +61,9 @@ INTRODUCTION = """\
 Generated from `workflow/svi_atlas/results/column_tables.py` by `make docs`; do not edit.
 
 The unit "1" marks a number without a unit, "own" the unit that the quantity has in the model. A column
-marked with ± has its Monte Carlo standard error in `<column>_se`. A column marked with ⌀ has its value at
-the averaged iterate in `<column>_averaged`, and the standard error of that in `<column>_se_averaged`.
+marked with ± has its Monte Carlo standard error in `<column>_se`. A column marked with ⌀ is
+about the averaged iterate; it has its value at the last iterate in `<column>_last`, and the standard error of
+that in `<column>_se_last`.
 Optional columns may be absent.
 
 The files carry their descriptions. A variable of a netCDF file has the attributes `units` (none for a
@@ -77,14 +78,14 @@ def describe(name: str, table: str) -> Column:
     Parameters
     ----------
     name
-        Its name in the table, such as "kl_se_averaged" or "param.loc[0]".
+        Its name in the table, such as "kl_se_last" or "param.loc[0]".
     table
         A key of TABLES.
 
     Returns
     -------
     Column
-        With this very name; the meaning says so where it is a standard error or of the averaged
+        With this very name; the meaning says so where it is a standard error or of the last
         iterate.
 
     Raises
@@ -116,13 +117,13 @@ def _by_name(table: str) -> dict[str, Column]:
 
 
 def expand(table: str) -> Iterator[Column]:
-    """The columns of a table, each followed by its standard error and its values of the average."""
+    """The columns of a table, each followed by its standard error and its values at the last iterate."""
     for column in TABLES[table]:
         variants = [column]
         if column.has_error:
             variants.append(_standard_error(column))
         if column.per_iterate:
-            variants += [_at_averaged_iterate(variant) for variant in variants]
+            variants += [_at_last_iterate(variant) for variant in variants]
         for variant in variants:
             yield replace(variant, has_error=False, per_iterate=False)
 
@@ -152,9 +153,9 @@ def _standard_error(column: Column) -> Column:
     return replace(column, name=f"{column.name}_se", meaning=meaning)
 
 
-def _at_averaged_iterate(column: Column) -> Column:
-    meaning = f"{column.meaning}, at the averaged iterate"
-    return replace(column, name=f"{column.name}_averaged", meaning=meaning)
+def _at_last_iterate(column: Column) -> Column:
+    meaning = f"{column.meaning}, at the last iterate"
+    return replace(column, name=f"{column.name}_last", meaning=meaning)
 
 
 def _pattern(name: str) -> re.Pattern[str]:

@@ -52,8 +52,7 @@ def in_order(ways: pd.Series) -> list[str]:
 def found_by_search(fits: pd.DataFrame) -> pd.DataFrame:
     """The fits of the family that the search of one model ended with.
 
-    The first that is adequate for MIN_ADEQUATE_SHARE of its seeds, at the last iterate or at the averaged
-    one, whose columns then replace those of the last. If there is none, the family with the best ELBO, or
+    The first that is adequate for MIN_ADEQUATE_SHARE of its seeds. If there is none, the family with the best ELBO, or
     the last one if no ELBO is known.
 
     Parameters
@@ -62,21 +61,10 @@ def found_by_search(fits: pd.DataFrame) -> pd.DataFrame:
     """
     families = [rows for _, rows in fits.groupby("guide", sort=False)]
     for rows in families:
-        for iterate in (rows, _at_average(rows)):
-            if (iterate["verdict"] == "adequate").mean() >= MIN_ADEQUATE_SHARE:
-                return iterate
+        if (rows["verdict"] == "adequate").mean() >= MIN_ADEQUATE_SHARE:
+            return rows
     elbo = [rows["elbo"].median() if "elbo" in rows else np.nan for rows in families]
     return families[-1 if np.isnan(elbo).all() else int(np.nanargmax(elbo))]
-
-
-def _at_average(fits: pd.DataFrame) -> pd.DataFrame:
-    """The fits with the columns of the averaged iterate in place of those of the last."""
-    averaged = {
-        name: fits[f"{name}_averaged"]
-        for name in ("verdict", "reason", "elbo", "mean_error", "sd_ratio")
-        if f"{name}_averaged" in fits
-    }
-    return fits.assign(**averaged)
 
 
 def sd_factor(sd_ratio: pd.Series) -> pd.Series:

@@ -49,9 +49,8 @@ def _recommendation(rows: list) -> str:
 def _setting(row) -> str:
     particles = "1 particle" if row.num_particles == 1 else f"{row.num_particles} particles"
     schedule = "" if row.schedule == "constant" else f", schedule `{row.schedule}`"
-    averaged = ", averaged iterate" if row.iterate == "averaged" else ""
     whitened = "whitened " if row.whitened else ""
-    return f"{whitened}`{row.guide}` ({particles}, step size {row.step_size:g}{schedule}{averaged})"
+    return f"{whitened}`{row.guide}` ({particles}, step size {row.step_size:g}{schedule})"
 
 
 def by_guide(table: pd.DataFrame) -> pd.DataFrame:

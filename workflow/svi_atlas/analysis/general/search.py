@@ -29,8 +29,7 @@ def search_families(table: pd.DataFrame, searches: Fits) -> pd.DataFrame:
 
     Columns: whether it was `whitened`, or why not; the `setting` that was found, or why there is none: the
     family failed or was not tried; how many of its fits
-    have `arrived` within the budget and are `adequate`, at the last or the averaged iterate, whichever
-    is more; `evaluations`, the gradient evaluations of a fit (median); the number of `trials` and
+    have `arrived` within the budget and are `adequate`; `evaluations`, the gradient evaluations of a fit (median); the number of `trials` and
     `trial_evaluations`, the gradient evaluations of all of them.
     """
     fits = table[table["block"] == "search"]
@@ -64,7 +63,7 @@ def _describe(fits: pd.DataFrame, dataset: xr.Dataset) -> dict:
     row["whitened"] = "yes" if dataset.attrs["whitened"] else f"no: {dataset.attrs['start']}"
     if "message" in dataset.attrs:
         return row | {"setting": f"failed: {dataset.attrs['message']}"}
-    adequate = (fits[["verdict", "verdict_averaged"]] == "adequate").sum().max()
+    adequate = (fits["verdict"] == "adequate").sum()
     return row | {
         "setting": _setting(fits),
         "arrived": count_of((fits["stopped"] == "arrived").sum(), len(fits)),
