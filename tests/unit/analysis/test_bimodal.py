@@ -168,7 +168,7 @@ def test_truncated_outcomes_count_the_seeds_that_end_near_the_evidence(reference
         *(
             one_fit(
                 guide="truncated_cauchy_mixture", seed=seed, final_loss=loss, converged=seed > 0,
-                **{"param.sig2_q": 2.8 + 0.01 * seed, "derived.theta_degrees": 45.0},
+                **{"param_last.sig2_q": 2.8 + 0.01 * seed, "derived_last.theta_degrees": 45.0},
             )
             for seed, loss in enumerate(losses)
         )
@@ -263,7 +263,7 @@ def test_the_cost_of_a_weight_is_ln_2_minus_its_entropy():
                 guide="weighted_normal_mixture",
                 step_size=size,
                 seed=seed,
-                **{"param.weight": value},
+                **{"param_last.weight": value},
             )
             for size, value in {1e-3: 0.5, 1e-2: 0.8, 1e-1: 1.0}.items()
             for seed in (1, 2)
@@ -351,10 +351,10 @@ def test_summaries_of_draws_in_units_of_the_posterior(reference):
 
 def test_the_tutorial_is_compared_with_published_and_exact_values(verification):
     fitted = {
-        "param.b": 5.01,
-        "param.sig1_q": 0.5,
-        "param.sig2_q": 4.6,
-        "derived.theta_degrees": 44.9,
+        "param_last.b": 5.01,
+        "param_last.sig1_q": 0.5,
+        "param_last.sig2_q": 4.6,
+        "derived_last.theta_degrees": 44.9,
     }
     rows = [one_fit(seed=seed, **fitted) for seed in (1, 2)]
     table = make_table(*rows, single("tutorial_normal_mixture", **fitted))
@@ -370,7 +370,7 @@ def test_every_published_value_of_the_tutorial_has_its_row():
     rows = yaml.safe_load((PROJECT / "config/expected/bimodal.yaml").read_text())["rows"]
     published = pd.DataFrame(rows).rename(columns={"expect": "expected"})
     table = make_table(single("tutorial_normal_mixture", **dict.fromkeys(
-        ["param.b", "param.sig1_q", "param.sig2_q", "derived.theta_degrees"], 1.0
+        ["param_last.b", "param_last.sig1_q", "param_last.sig2_q", "derived_last.theta_degrees"], 1.0
     )))  # fmt: skip
     assert tutorial.tutorial_values(table, published)["published"].notna().all()
 

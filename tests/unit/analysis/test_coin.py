@@ -128,7 +128,7 @@ ALL_FAILED = pd.DataFrame(
 
 class TestDensities:
     def test_a_guide_at_the_posterior_has_its_density(self, data, reference):
-        fits = make_table(**{"seed": [1], "param.alpha_q": ALPHA, "param.beta_q": BETA})
+        fits = make_table(**{"seed": [1], "param_last.alpha_q": ALPHA, "param_last.beta_q": BETA})
         curves = guides.densities(fits, data, reference)
         assert list(curves["curve"].unique()) == ["exact", "tutorial_posterior", "guide"]
         at_optimum = curves[curves["curve"] == "guide"]
@@ -144,8 +144,8 @@ class TestDensities:
 
     def test_the_fit_with_the_median_kl_is_shown(self, data, reference):
         fits = make_table(
-            **{"seed": [1, 2, 3], "kl": [3e-3, 1e-3, 2e-3], "param.alpha_q": [5.0, 6.0, 7.0]},
-            **{"param.beta_q": 9.0},
+            **{"seed": [1, 2, 3], "kl": [3e-3, 1e-3, 2e-3], "param_last.alpha_q": [5.0, 6.0, 7.0]},
+            **{"param_last.beta_q": 9.0},
         )
         curves = guides.densities(fits, data, reference)
         rows = curves[curves["curve"] == "guide"]
@@ -250,7 +250,7 @@ class TestPredictive:
     def test_fitted_densities_of_fits_that_did_not_fail(self, reference):
         fits = make_table(
             **{"label": ["tutorial_beta_1_particle"], "block": "single"},
-            **{"param.alpha_q": ALPHA, "param.beta_q": BETA},
+            **{"param_last.alpha_q": ALPHA, "param_last.beta_q": BETA},
         )
         rows = predictive.fitted_densities(fits, reference)
         np.testing.assert_allclose(rows["density"], rows["exact"], atol=1e-12)
@@ -302,15 +302,15 @@ class TestTables:
         assert tutorial_row["mean"] == pytest.approx(0.6)
 
     def test_medians_by_setting(self):
-        names = ("param.alpha_q", "param.beta_q", "param_averaged.alpha_q", "param_averaged.beta_q")
+        names = ("param_last.alpha_q", "param_last.beta_q", "param.alpha_q", "param.beta_q")
         fits = make_table(
             seed=[1, 2, 3],
             verdict=["adequate", "failed", "not_converged"],
-            kl_averaged=1.0,
+            kl_last=1.0,
             **{name: [1.0, 50.0, 3.0] for name in names},
         )
         (row,) = tables.beta_settings(fits).to_dict("records")
-        assert row["param.alpha_q"] == 2.0
+        assert row["param_last.alpha_q"] == 2.0
         assert row["adequate"] == 1
         assert tables.beta_settings(ALL_FAILED).empty
 
@@ -319,7 +319,7 @@ class TestTables:
             guide=["normal", "normal", "truncated_normal"],
             seed=[1, 2, 1],
             nonfinite=[0.0, 0.02, 0.0],
-            **{"param.mean": 0.5, "param.sd": 0.25},
+            **{"param_last.mean": 0.5, "param_last.sd": 0.25},
         )
         normal, truncated = tables.outside_support(fits).to_dict("records")
         assert normal["outside"] == pytest.approx(2 * stats.norm.sf(2))
@@ -365,9 +365,14 @@ class TestFacts:
     def test_the_normal_fit_and_its_infinite_losses(self, data):
         normal = make_table(
             **{"guide": "normal", "label": ["tutorial_normal"], "block": "single"},
-            **{"nonfinite": 0.002, "first_nonfinite": 7.0, "param.mean": 0.5, "param.sd": 0.25},
+            **{
+                "nonfinite": 0.002,
+                "first_nonfinite": 7.0,
+                "param_last.mean": 0.5,
+                "param_last.sd": 0.25,
+            },
         )
-        grid = make_table(guide=["normal"], **{"param.mean": 0.5, "param.sd": 0.25})
+        grid = make_table(guide=["normal"], **{"param_last.mean": 0.5, "param_last.sd": 0.25})
         text = self.texts(pd.concat([grid, normal]), data)["normal_fit"]
         assert "0.046 of its mass outside" in text
         assert "2 of its 1,000 losses are infinite, the first at step 7." in text
@@ -378,8 +383,8 @@ class TestFacts:
 
     def test_the_optimum_of_the_tutorials_fits_is_recognised(self, data):
         columns = {
-            "param.alpha_q": ALPHA,
-            "param.beta_q": BETA,
+            "param_last.alpha_q": ALPHA,
+            "param_last.beta_q": BETA,
             "elbo": -FLOOR,
             "elbo_se": 0.0,
             "kl_se": 1e-4,

@@ -44,8 +44,8 @@ def make_row(model, guide, label="particles-32", seed=0, step_size=1e-2, **colum
         "kl": 17.0 if factor else 0.0,
         "kl_se": 0.1,
         "seconds": 1e-3,
-        "param.sig1_q": sig1,
-        "param.sig2_q": sig2,
+        "param_last.sig1_q": sig1,
+        "param_last.sig2_q": sig2,
     }
     return row | columns
 

@@ -29,11 +29,11 @@ def dataset(num_trials=4, **attrs):
 def table():
     stopped = ["limit of steps", "arrived", "arrived"]
     inadequate = searched(
-        MEAN_FIELD, verdict="inadequate", verdict_averaged="inadequate", stopped=stopped,
+        MEAN_FIELD, verdict="inadequate", stopped=stopped,
         num_steps=[4_000, 500, 1_000], gradient_evaluations=[32_000, 5_000, 9_000],
     )  # fmt: skip
     adequate = searched(
-        FULL_RANK, verdict=["adequate", "inadequate", "inadequate"], verdict_averaged="adequate",
+        FULL_RANK, verdict="adequate",
         stopped="arrived", num_steps=500, gradient_evaluations=5_000,
     )  # fmt: skip
     return pd.concat([inadequate, adequate], ignore_index=True)

@@ -66,7 +66,6 @@ def test_renamed_keys_of_an_experiment(key, refused):
 RENAMED_IN_CONFIG = {
     "override.budget_mb": "max_stored_mb",
     "thresholds.to_go": "elbo_gap",
-    "thresholds.average_gain": "averaging_gain",
     "thresholds.support_leak": "outside_support",
     "thresholds.below_evidence": "evidence_violation_z",
     "thresholds.falls_faster": "loss_acceleration_z",

@@ -62,8 +62,8 @@ def advice(table):
 
 
 def adequate(table):
-    """The share of adequate fits, at the last or the averaged iterate."""
-    return (table[["verdict", "verdict_averaged"]] == "adequate").any(axis=1).mean()
+    """The share of adequate fits."""
+    return (table["verdict"] == "adequate").mean()
 
 
 def draws_of(distribution):

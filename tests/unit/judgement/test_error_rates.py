@@ -33,7 +33,7 @@ def known(errors, **changes):
     return known_fits(*fits(errors, **changes), THRESHOLDS)
 
 
-def row_of(table, rule="verdict", grade="reference", size="all", iterate="last"):
+def row_of(table, rule="verdict", grade="reference", size="all", iterate="averaged"):
     chosen = table.set_index(["rule", "grade", "size", "iterate"])
     return chosen.loc[(rule, grade, size, iterate)]
 

@@ -6,16 +6,15 @@ import pandas as pd
 from svi_atlas.judgement.recommendation import recommend, why_none_qualifies
 
 
-def setting(step_size, num_adequate, seconds, *, guide="beta", averaged=0, kl=0.01, seeds=20):
-    """One row per seed; this many seeds are adequate, by the last and by the averaged iterate."""
+def setting(step_size, num_adequate, seconds, *, guide="beta", kl=0.01, seeds=20):
+    """One row per seed; this many seeds are adequate."""
     seed = np.arange(seeds)
     return pd.DataFrame(
         {
             "model": "model", "guide": guide, "block": "grid", "label": "particles-8", "num_particles": 8,
             "num_steps": 1000, "schedule": "constant", "whitened": False, "step_size": step_size, "seed": seed, "seconds": seconds,
             "verdict": np.where(seed < num_adequate, "adequate", "not_converged"),
-            "verdict_averaged": np.where(seed < averaged, "adequate", "not_converged"),
-            "kl": kl, "kl_averaged": kl,
+            "kl": kl,
         }
     )  # fmt: skip
 
@@ -42,19 +41,14 @@ def test_equal_costs_are_ties_and_the_better_one_comes_first():
     assert rows["step_size"].tolist() == [1e-2, 1e-3]
 
 
-def test_the_averaged_iterate_is_a_setting_of_its_own():
-    rows = recommended(setting(1e-2, 3, 1.0, averaged=20))
-    assert rows["iterate"].tolist() == ["averaged"]
-
-
 def test_nothing_is_recommended_where_nothing_is_adequate():
     assert recommended(setting(1e-2, 16, 1.0)).empty
 
 
 def test_nothing_is_recommended_where_all_fits_failed():
     # Such a table has no statistics.
-    failed = setting(1e-2, 0, 1.0).drop(columns=["seconds", "kl", "kl_averaged"])
-    failed = failed.assign(verdict="failed", verdict_averaged="failed")
+    failed = setting(1e-2, 0, 1.0).drop(columns=["seconds", "kl"])
+    failed = failed.assign(verdict="failed")
     assert recommended(failed).empty
     assert why_none_qualifies(failed) == "all fits failed"
 
@@ -74,7 +68,7 @@ def test_the_best_is_named_with_what_to_try_next():
 def unjudged(table, count):
     """The same fits, the last `count` of which could not be judged."""
     rows = table.index[-count:]
-    table.loc[rows, ["verdict", "verdict_averaged"]] = "unjudged"
+    table.loc[rows, "verdict"] = "unjudged"
     return table.assign(reason="The fit cannot be judged: too few draws.")
 
 

@@ -72,8 +72,8 @@ def fits(step_sizes=(0.04, 0.01, 0.0025), **columns):
     smaller = table["step_size"].map(dict(itertools.pairwise(step_sizes)))
     table = table.assign(
         model="m", guide="g", block="grid", schedule="constant", label="particles-8", num_particles=8, gap_parameters=4, rhat=1.01, verdict="adequate",
-        step_kl_averaged=9 * (table["step_size"] - smaller) ** 2,
-        elbo_gap_averaged=9 * table["step_size"] ** 2 / 2 / 4, elbo_gap_se_averaged=1e-5,
+        step_kl=9 * (table["step_size"] - smaller) ** 2,
+        elbo_gap=9 * table["step_size"] ** 2 / 2 / 4, elbo_gap_se=1e-5,
     )  # fmt: skip
     return table.assign(**columns)
 
@@ -95,12 +95,12 @@ def test_fits_that_do_not_rest_and_single_fits_do_not_count():
     assert (none["pairs"] == 0).all()
     assert none["predicted"].isna().all()
     assert none["measured"].notna().all()
-    both = pd.concat([fits(), fits(block="single", label="single", step_kl_averaged=1.0)])
+    both = pd.concat([fits(), fits(block="single", label="single", step_kl=1.0)])
     pd.testing.assert_frame_equal(smaller_step(both, THRESHOLDS), smaller_step(fits(), THRESHOLDS))
 
 
 def test_a_measurement_drowned_in_its_error_is_missing():
-    assert smaller_step(fits(elbo_gap_se_averaged=0.1), THRESHOLDS)["measured"].isna().all()
+    assert smaller_step(fits(elbo_gap_se=0.1), THRESHOLDS)["measured"].isna().all()
 
 
 def test_fits_that_failed_have_no_row():
@@ -123,6 +123,6 @@ def test_fits_that_failed_have_no_row():
 
 
 def test_a_single_step_size_forecasts_nothing():
-    result = smaller_step(fits(step_sizes=(0.01,), step_kl_averaged=np.nan), THRESHOLDS)
+    result = smaller_step(fits(step_sizes=(0.01,), step_kl=np.nan), THRESHOLDS)
     assert len(result) == 1
     assert result["predicted"].isna().all()

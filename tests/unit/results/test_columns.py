@@ -160,12 +160,12 @@ def test_descriptions_are_complete_and_unique(table):
     [
         ("kl", "fits", "nats", "KL divergence"),
         ("kl_se", "fits", "nats", "standard error of kl"),
-        ("kl_averaged", "fits", "nats", "averaged iterate"),
-        ("kl_se_averaged", "fits", "nats", "standard error of kl, at the averaged iterate"),
+        ("kl_last", "fits", "nats", "last iterate"),
+        ("kl_se_last", "fits", "nats", "standard error of kl, at the last iterate"),
         ("elbo_gap", "fits", "nats per parameter", "still to be gained"),
         ("elbo_gap", "cell", "nats", "still to be gained"),
-        ("param.loc[0]", "fits", "own", "last iterate"),
-        ("param_averaged.loc[0]", "fits", "own", "averaged iterate"),
+        ("param.loc[0]", "fits", "own", "averaged iterate"),
+        ("param_last.loc[0]", "fits", "own", "last iterate"),
         ("obs", "data", "own", "data"),
     ],
 )
@@ -176,9 +176,7 @@ def test_suffixes_and_patterns_are_resolved(name, table, unit, words):
     assert words in column.meaning
 
 
-@pytest.mark.parametrize(
-    "name", ["klaxon", "khat_quarter_se", "rhat_averaged", "param.", "kl_averaged_se"]
-)
+@pytest.mark.parametrize("name", ["klaxon", "khat_quarter_se", "rhat_last", "param.", "kl_last_se"])
 def test_an_unknown_column_is_an_error(name):
     with pytest.raises(KeyError, match=name):
         describe(name, "fits")

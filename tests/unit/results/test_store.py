@@ -193,7 +193,7 @@ TABLE = pd.DataFrame(
         "guide": ["beta", "normal"],
         "converged": pd.array([True, pd.NA], dtype="boolean"),
         "kl": [0.001, np.nan],
-        "kl_se_averaged": [0.1 + 0.2, np.inf],
+        "kl_se_last": [0.1 + 0.2, np.inf],
         "seed": [1, 2],
         "mine": ["x", None],
     }
@@ -225,7 +225,7 @@ def test_columns_of_a_table_are_described(tmp_path):
     schema = pq.read_schema(tmp_path / "a.parquet")
     assert schema.field("kl").metadata[b"unit"] == b"nats"
     assert b"log evidence minus ELBO" in schema.field("kl").metadata[b"meaning"]
-    assert b"averaged iterate" in schema.field("kl_se_averaged").metadata[b"meaning"]
+    assert b"last iterate" in schema.field("kl_se_last").metadata[b"meaning"]
     assert schema.field("guide").metadata[b"unit"] == b""
     assert schema.field("mine").metadata is None
 

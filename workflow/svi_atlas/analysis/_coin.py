@@ -60,6 +60,6 @@ def concatenate(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.Dat
 
 def parameters(row: pd.Series) -> dict[str, float]:
     """The fitted parameters of the last iterate by name, from a row of the table of fits."""
-    prefix = "param."
+    prefix = "param_last."
     names = [str(name) for name in row.index if str(name).startswith(prefix)]
     return {name.removeprefix(prefix): float(row[name]) for name in names}

@@ -75,11 +75,6 @@ class Thresholds(FileModel):
         description="Smallest effective sample size of a parameter's iterates in that window "
         "(FASO uses 25, Dhaka et al. 20).",
     )
-    averaging_gain: Positive = Field(
-        default=0.02,
-        description="Largest gain of ELBO (nats) from averaging the iterates; above it the last "
-        "iterate still fluctuates about the optimum.",
-    )
     loss_drift: Positive = Field(
         default=0.02,
         description="Largest fall of the loss that may still be under way (nats per 1,000 steps), "
@@ -157,7 +152,6 @@ class Config(FileModel):
     renamed: ClassVar[dict[str, str]] = {
         "override.budget_mb": "max_stored_mb",
         "thresholds.to_go": "elbo_gap",
-        "thresholds.average_gain": "averaging_gain",
         "thresholds.support_leak": "outside_support",
         "thresholds.below_evidence": "evidence_violation_z",
         "thresholds.falls_faster": "loss_acceleration_z",

@@ -162,15 +162,6 @@ CHECKS = (
         indirect=True,
     ),
     Check(
-        "converged",
-        "averaging_gain",
-        "averaging_gain_se",
-        above("averaging_gain"),
-        "the last iterate fluctuates about the optimum: averaging the iterates raises the ELBO by "
-        "{averaging_gain:.3f} nats, above the limit of {limit_averaging_gain:g}",
-        indirect=True,
-    ),
-    Check(
         "adequate",
         "is_point",
         None,

@@ -50,7 +50,7 @@ def judge(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
         of their limit; `verdict_last`, the verdict of the last iterate: if that alone is not close to the
         posterior, it is called not converged, since the average of the iterates shows that it fluctuates.
     """
-    averaged = _judge(_of_average(table), thresholds)
+    averaged = _judge(table, thresholds)
     last = judge_last(table, thresholds)["verdict"]
     fluctuates = (last == "inadequate") & (averaged["verdict"] == "adequate")
     return averaged.assign(verdict_last=last.mask(fluctuates, "not_converged"))
@@ -58,7 +58,7 @@ def judge(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
 
 def judge_last(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     """The verdict of the last iterate of each fit alone, with its evidence: columns as of `judge`."""
-    return _judge(with_all_statistics(at_last_iterate(table)), thresholds)
+    return _judge(at_last_iterate(table), thresholds)
 
 
 def at_last_iterate(table: pd.DataFrame) -> pd.DataFrame:
@@ -68,6 +68,7 @@ def at_last_iterate(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _judge(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
+    table = with_all_statistics(table)
     excess = _excess(table, thresholds)
     answers = _answers(table, excess, thresholds)
     deciding = _deciding_checks(table, answers["verdict"], excess > 0, thresholds)
@@ -82,7 +83,7 @@ def violations(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
 
     Indirect checks count only where the optimality gap is not known.
     """
-    return _excess(_of_average(table), thresholds) > 0
+    return _excess(with_all_statistics(table), thresholds) > 0
 
 
 def deciding_checks(table: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
@@ -91,7 +92,7 @@ def deciding_checks(table: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
     "" for adequate fits, "failed" for those that failed. For unjudged ones "gap_unknown",
     "too_few_draws", "reference_unreliable" or "not_computed": what is missing.
     """
-    table = _of_average(table)
+    table = with_all_statistics(table)
     excess = _excess(table, thresholds)
     verdict = _answers(table, excess, thresholds)["verdict"]
     return _deciding_checks(table, verdict, excess > 0, thresholds)
@@ -99,7 +100,7 @@ def deciding_checks(table: pd.DataFrame, thresholds: Thresholds) -> pd.Series:
 
 def within_limits(table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     """Whether each statistic alone is within its limit, or has none, one boolean column per check."""
-    table = _of_average(table)
+    table = with_all_statistics(table)
     return pd.DataFrame(
         {check.statistic: ~(check.excess(table, thresholds) > 0) for check in CHECKS}
     )
@@ -197,8 +198,3 @@ def _borderline(table: pd.DataFrame, excess: pd.DataFrame) -> pd.Series:
             close = excess[check.statistic].abs() < table[check.error]
             borderline = borderline.mask(close, borderline + check.statistic + " ")
     return borderline.str.strip()
-
-
-def _of_average(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with all statistics, of which averaging has nothing left to gain."""
-    return with_all_statistics(table).assign(averaging_gain=0.0, averaging_gain_se=0.0)

@@ -51,8 +51,8 @@ MAX_LOSS_EXCESS = 0.01
 
 _COLUMNS = (
     "final_loss", "final_loss_se", "nonfinite", "first_nonfinite", "missed_mass", "missed_mode", "khat",
-    "elbo", "kl", "seconds", "param.b", "param.sig1_q", "param.sig2_q", "param.weight",
-    "derived.theta_degrees",
+    "elbo", "kl", "seconds", "param_last.b", "param_last.sig1_q", "param_last.sig2_q", "param_last.weight",
+    "derived_last.theta_degrees",
 )  # fmt: skip
 """Columns that a table may lack, if no fit that has them succeeded."""
 

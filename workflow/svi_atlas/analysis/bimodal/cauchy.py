@@ -169,8 +169,8 @@ def _outcome(name: str, fit: pd.Series) -> dict:
         "variant": name,
         "nonfinite": number(100 * fit["nonfinite"], 3),
         "first": number(int(first)) if np.isfinite(first) else "none",
-        "theta": number(fit["derived.theta_degrees"], 4),
-        "sig2_q": number(fit["param.sig2_q"], 3),
+        "theta": number(fit["derived_last.theta_degrees"], 4),
+        "sig2_q": number(fit["param_last.sig2_q"], 3),
         "seeds": 1,
         "verdict": fit["verdict"],
     }
@@ -182,8 +182,8 @@ def _outcomes(name: str, fits: pd.DataFrame) -> dict:
         "variant": name,
         "nonfinite": median_range(100 * fits["nonfinite"]),
         "first": median_range(first) if first.notna().any() else "none",
-        "theta": median_range(fits["derived.theta_degrees"]),
-        "sig2_q": median_range(fits["param.sig2_q"]),
+        "theta": median_range(fits["derived_last.theta_degrees"]),
+        "sig2_q": median_range(fits["param_last.sig2_q"]),
         "seeds": len(fits),
         "verdict": fits["verdict"].mode().iloc[0],
     }

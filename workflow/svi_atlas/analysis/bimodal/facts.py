@@ -143,7 +143,7 @@ def _point_suggested(table: pd.DataFrame) -> str:
     return (
         "The Cauchy tail that was suggested for this guide **fails**: "
         f"{number(100 * fit['nonfinite'], 2)} % of the losses of that fit are not finite, and sig2_q ends "
-        f"at {number(fit['param.sig2_q'], 2)} instead of {number(exact.CAUCHY_SCALE, 3)}. Its verdict is "
+        f"at {number(fit['param_last.sig2_q'], 2)} instead of {number(exact.CAUCHY_SCALE, 3)}. Its verdict is "
         f"**{humanise(fit['verdict'])}**."
     )
 

@@ -64,8 +64,8 @@ def truncated_ends(table: pd.DataFrame, reference: References) -> pd.DataFrame:
         "seed": "seed",
         "final_loss": "final_loss",
         "final_loss_se": "final_loss_se",
-        "param.sig2_q": "sig2_q",
-        "derived.theta_degrees": "theta_degrees",
+        "param_last.sig2_q": "sig2_q",
+        "derived_last.theta_degrees": "theta_degrees",
     }
     floor = negative_log_evidence(reference, table["model"].iloc[0])
     ends = fits[list(columns)].rename(columns=columns)
@@ -99,8 +99,8 @@ def _outcomes(fits: pd.DataFrame, floor: float) -> dict:
         "worst": fits["final_loss"].max(),
         "close": count_of(((fits["final_loss"] - floor).abs() < MAX_LOSS_EXCESS).sum(), len(fits)),
         "infinite": int((fits["nonfinite"] > 0).sum()),
-        "theta": _range(fits["derived.theta_degrees"]),
-        "sig2_q": _range(fits["param.sig2_q"]),
+        "theta": _range(fits["derived_last.theta_degrees"]),
+        "sig2_q": _range(fits["param_last.sig2_q"]),
         "converged": count_of((fits["converged"] == True).sum(), len(fits)),  # noqa: E712
         "adequate": count_of((fits["adequate"] == True).sum(), len(fits)),  # noqa: E712
     }

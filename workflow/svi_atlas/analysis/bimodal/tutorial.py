@@ -112,11 +112,11 @@ def _quantities() -> dict[str, tuple[str, str, float]]:
     """Column of the table, label and exact value, by the name that the published value has."""
     sig2_q, loss = exact.normal_mixture_optimum()
     return {
-        "b": ("param.b", "b", exact.B),
-        "sig1_q": ("param.sig1_q", "sig1_q", exact.SIGMA1),
-        "sig2_q": ("param.sig2_q", "sig2_q", sig2_q),
+        "b": ("param_last.b", "b", exact.B),
+        "sig1_q": ("param_last.sig1_q", "sig1_q", exact.SIGMA1),
+        "sig2_q": ("param_last.sig2_q", "sig2_q", sig2_q),
         "theta_degrees": (
-            "derived.theta_degrees",
+            "derived_last.theta_degrees",
             "theta (degrees)",
             float(np.degrees(exact.ANGLE)),
         ),

@@ -61,7 +61,7 @@ def weights(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _outcomes(fits: pd.DataFrame) -> dict:
-    weight = fits["param.weight"].astype(float).clip(SMALLEST_WEIGHT, 1 - SMALLEST_WEIGHT)
+    weight = fits["param_last.weight"].astype(float).clip(SMALLEST_WEIGHT, 1 - SMALLEST_WEIGHT)
     return {
         "num_particles": fits["num_particles"].iloc[0],
         "step_size": fits["step_size"].iloc[0],

@@ -109,8 +109,8 @@ def _in_short_tutorial(one: pd.Series | None, heads: int, tails: int) -> str:
     distance = abs(one["final_loss"] + exact.log_evidence(heads, tails))
     return (
         f"The tutorial's fit of the guide `beta` with one particle ends with a loss {number(distance, 2)} "
-        f"nats from the optimum, yet with alpha_q {number(one['param.alpha_q'], 4)} and beta_q "
-        f"{number(one['param.beta_q'], 4)} instead of {alpha:g} and {beta:g}. Its verdict is "
+        f"nats from the optimum, yet with alpha_q {number(one['param_last.alpha_q'], 4)} and beta_q "
+        f"{number(one['param_last.beta_q'], 4)} instead of {alpha:g} and {beta:g}. Its verdict is "
         f"**{humanise(one['verdict'])}**."
     )
 
@@ -126,7 +126,7 @@ def _in_short_best(table: pd.DataFrame, one: pd.Series | None) -> str:
         & (grid["label"] == top["label"])
         & (grid["step_size"] == top["step_size"])
     ]
-    alpha, beta = (fits[f"param_averaged.{name}"].median() for name in ("alpha_q", "beta_q"))
+    alpha, beta = (fits[f"param.{name}"].median() for name in ("alpha_q", "beta_q"))
     subject = "The guide `beta`" if one is None else "The same guide"
     return (
         f"{subject} with {plural(int(top['num_particles']), 'particle')} and step size "
@@ -146,14 +146,16 @@ def _in_short_verification(verification: pd.DataFrame) -> str:
 def _kl(fit: pd.Series, heads: int, tails: int) -> float:
     """KL divergence of a fit of the guide `beta` from the posterior (nats), in closed form."""
     posterior = exact.posterior(heads, tails)
-    return float(exact.kl_between_betas(fit["param.alpha_q"], fit["param.beta_q"], *posterior))
+    return float(
+        exact.kl_between_betas(fit["param_last.alpha_q"], fit["param_last.beta_q"], *posterior)
+    )
 
 
 def _one_particle(one: pd.Series | None, heads: int, tails: int) -> str:
     if one is None:
         return ""
     alpha, beta = exact.posterior(heads, tails)
-    a, b = one["param.alpha_q"], one["param.beta_q"]
+    a, b = one["param_last.alpha_q"], one["param_last.beta_q"]
     optimum = -exact.log_evidence(heads, tails)
     settled = abs(one["final_loss"] - optimum) < VISIBLE_DIFFERENCE
     answers = {True: "yes", False: "no"}
@@ -177,7 +179,7 @@ def _one_particle(one: pd.Series | None, heads: int, tails: int) -> str:
 def _many_particles(many: pd.Series | None, heads: int, tails: int) -> str:
     if many is None:
         return ""
-    a, b = many["param.alpha_q"], many["param.beta_q"]
+    a, b = many["param_last.alpha_q"], many["param_last.beta_q"]
     return (
         f"**{plural(many['num_particles'], 'particle')}**, otherwise the same fit: alpha_q "
         f"{number(a, 4)}, beta_q {number(b, 4)}, KL {number(_kl(many, heads, tails), 2)} nats. Adam "
@@ -211,7 +213,7 @@ def _signs_check(many: pd.Series | None, heads: int, tails: int) -> str:
 def _normal_fit(normal: pd.Series | None) -> str:
     if normal is None:
         return ""
-    mean, sd = normal["param.mean"], normal["param.sd"]
+    mean, sd = normal["param_last.mean"], normal["param_last.sd"]
     num_steps, infinite = normal["num_steps"], round(normal["nonfinite"] * normal["num_steps"])
     if infinite:
         losses = (

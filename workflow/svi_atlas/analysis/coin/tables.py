@@ -47,12 +47,12 @@ def beta_settings(table: pd.DataFrame) -> pd.DataFrame:
     if fits.empty:
         return pd.DataFrame()
     medians = {
-        "param.alpha_q": "alpha_q, last",
-        "param_averaged.alpha_q": "alpha_q, averaged",
-        "param.beta_q": "beta_q, last",
-        "param_averaged.beta_q": "beta_q, averaged",
-        "kl": "KL, last",
-        "kl_averaged": "KL, averaged",
+        "param_last.alpha_q": "alpha_q, last",
+        "param.alpha_q": "alpha_q, averaged",
+        "param_last.beta_q": "beta_q, last",
+        "param.beta_q": "beta_q, averaged",
+        "kl_last": "KL, last",
+        "kl": "KL, averaged",
     }
     keys = {"num_particles": "particles", "step_size": "step size"}
     groups = fits.assign(is_adequate=fits["verdict"] == "adequate").groupby(list(keys))
@@ -76,7 +76,7 @@ def outside_support(table: pd.DataFrame) -> pd.DataFrame:
         ]
         outside = 0.0
         if guide == "normal":
-            mass = exact.mass_outside_support(at_best["param.mean"], at_best["param.sd"])
+            mass = exact.mass_outside_support(at_best["param_last.mean"], at_best["param_last.sd"])
             outside = float(np.median(mass))
         rows.append(
             {

@@ -99,8 +99,8 @@ def convergence(table: pd.DataFrame) -> pd.DataFrame:
                 "particles": count,
                 "seeds": len(fits),
                 "kl": median_range(fits["kl"]),
-                "sig1": mean_se(fits["param.sig1_q"]),
-                "sig2": mean_se(fits["param.sig2_q"]),
+                "sig1": mean_se(fits["param_last.sig1_q"]),
+                "sig2": mean_se(fits["param_last.sig2_q"]),
                 **_answers(fits),
             }
         )
@@ -162,7 +162,7 @@ def summaries(table: pd.DataFrame, pairing_draws: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "pairing": pairing_name(model, guide),
-                "claimed": ", ".join(number(fit[f"param.{name}"]) for name in SCALES),
+                "claimed": ", ".join(number(fit[f"param_last.{name}"]) for name in SCALES),
                 "x": _deviation(draws["x"].to_numpy(float)),
                 "y": _deviation(draws["y"].to_numpy(float)),
                 "kl": measured(fit["kl"], fit["kl_se"]),

@@ -41,7 +41,7 @@ def final_values(table: pd.DataFrame) -> pd.DataFrame:
     """Final loss and scales of each fit of the grid to the factor model that has them."""
     grid = grid_fits(table)
     grid = grid[(grid["model"] == "factor") & grid["guide"].isin(["factor", "sample"])]
-    names = {f"param.{name}": name for name in SCALES}
+    names = {f"param_last.{name}": name for name in SCALES}
     columns = ["guide", "num_particles", "step_size", "seed", "final_loss", *names]
     values = grid.reindex(columns=columns).rename(columns=names)
     values = values.astype(dict.fromkeys(["final_loss", *SCALES], float))
@@ -60,7 +60,7 @@ def falls(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
     grid = grid[grid["guide"] == "factor"].reindex(
         columns=[
             *table.columns,
-            *{"evidence_violation_z", "final_loss", "param.sig1_q"}.difference(table.columns),
+            *{"evidence_violation_z", "final_loss", "param_last.sig1_q"}.difference(table.columns),
         ]
     )
     rows = []
@@ -72,7 +72,7 @@ def falls(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
                 "step_size": step_size,
                 "fits": len(fits),
                 "loss": median_range(fits["final_loss"]),
-                "sig1": median_range(fits["param.sig1_q"]),
+                "sig1": median_range(fits["param_last.sig1_q"]),
                 "proved": count_of(proved.sum(), len(fits)),
                 "diverged": count_of((fits["verdict"] == "diverged").sum(), len(fits)),
             }

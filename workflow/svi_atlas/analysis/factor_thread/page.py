@@ -95,8 +95,8 @@ def _sample_guide(table: pd.DataFrame) -> str:
     if fits.empty:
         return ""
     return (
-        f"The same guide written with `sample` finds the scales: sig1_q {mean_se(fits['param.sig1_q'])}, "
-        f"sig2_q {mean_se(fits['param.sig2_q'])} over {plural(len(fits), 'seed')} of a good setting "
+        f"The same guide written with `sample` finds the scales: sig1_q {mean_se(fits['param_last.sig1_q'])}, "
+        f"sig2_q {mean_se(fits['param_last.sig2_q'])} over {plural(len(fits), 'seed')} of a good setting "
         f"(exact: {exact.SIGMA1:g}, {exact.SIGMA2:g}). On either model it is adequate."
     )
 

@@ -142,7 +142,7 @@ def draw_widths(table: pd.DataFrame, pairing_draws: pd.DataFrame) -> pd.DataFram
             (pairing_draws["model"] == "factor") & (pairing_draws["guide"] == guide)
         ]
         row: dict[str, Any] = {"guide": guide, "message": None, "num_draws": len(draws)}
-        row |= {name: float(fit[f"param.{name}"]) for name in SCALES}
+        row |= {name: float(fit[f"param_last.{name}"]) for name in SCALES}
         row |= {f"sd_{site}": float(draws[site].to_numpy().std()) for site in ("x", "y")}
         rows.append(row)
     columns = ["guide", *SCALES, "num_draws", "sd_x", "sd_y", "message"]
@@ -164,7 +164,7 @@ def pairings(table: pd.DataFrame, verification: pd.DataFrame) -> pd.DataFrame:
                 "pairing": pairing_name(model, guide),
                 "published": ", ".join(number(value, 4) for value in printed),
                 "exact": answers if sampled else "no optimum",
-                "scales": ", ".join(number(fit[f"param.{name}"]) for name in SCALES),
+                "scales": ", ".join(number(fit[f"param_last.{name}"]) for name in SCALES),
                 "loss": measured(fit["final_loss"], fit["final_loss_se"]),
                 "floor": -exact.log_evidence(model),
                 "violation": np.nan if sampled else fit["evidence_violation_z"],

@@ -88,8 +88,8 @@ def _two_questions(table: pd.DataFrame) -> str:
         "**Converged and adequate are two questions.** "
         f"At step size {setting[1]:g} with {particles} the mean-field guide `{MEAN_FIELD}` "
         f"converges for {count_of(fits['converged'].eq(True).sum(), len(fits))} seeds. Its variances "
-        f"are {number(fits['derived.var_first'].median())} and "
-        f"{number(fits['derived.var_second'].median())}, where the truth is "
+        f"are {number(fits['derived_last.var_first'].median())} and "
+        f"{number(fits['derived_last.var_second'].median())}, where the truth is "
         f"{number(float(COVARIANCE[0, 0]), 1)}; the best that a guide without correlation can do is "
         f"{number(_mean_field_variance(), 2)}. Its KL divergence is {number(fits['kl'].median())} "
         f"nats, and {count_of(inadequate, len(fits))} seeds have the verdict *inadequate*."
@@ -101,7 +101,7 @@ def _full_rank(table: pd.DataFrame) -> str:
     if fits.empty:
         return ""
     best = rank_settings(fits).iloc[0]
-    averaged = fits.reindex(columns=[f"derived_averaged.{name}" for name in ENTRIES]).median()
+    averaged = fits.reindex(columns=[f"derived.{name}" for name in ENTRIES]).median()
     return (
         f"The full-rank guide `{FULL_RANK}` with {plural(int(best['num_particles']), 'particle')} "
         f"and step size {best['step_size']:g} is adequate for "
@@ -119,7 +119,7 @@ def _printed(tutorial_shape: pd.DataFrame) -> pd.Series | None:
 
 
 def _covariance_entries(fit: pd.Series) -> list[float]:
-    return [float(fit.get(f"derived.{name}", np.nan)) for name in ENTRIES]
+    return [float(fit.get(f"derived_last.{name}", np.nan)) for name in ENTRIES]
 
 
 def _tutorial(table: pd.DataFrame, printed: pd.Series | None) -> str:

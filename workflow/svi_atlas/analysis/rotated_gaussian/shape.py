@@ -84,7 +84,7 @@ def shapes(table: pd.DataFrame, fits: Fits) -> pd.DataFrame:
     """
     rows = table[(table["model"] == MODEL) & (table["verdict"] != "failed")]
     setting = ["guide", "label", "block", "num_particles", "step_size", "seed"]
-    derived = {f"derived.{name}": name for name in SHAPE}
+    derived = {f"derived_last.{name}": name for name in SHAPE}
     parts = []
     for (guide, label), cell in rows.groupby(["guide", "label"], sort=False):
         guide, label = str(guide), str(label)
@@ -162,8 +162,8 @@ def tutorial_shape(table: pd.DataFrame, verification: pd.DataFrame) -> pd.DataFr
             "guide": fit["guide"],
             "step_size": float(fit["step_size"]),
             "published": _published(verification, name),
-            "last": float(fit.get(f"derived.{name}", np.nan)),
-            "averaged": float(fit.get(f"derived_averaged.{name}", np.nan)),
+            "last": float(fit.get(f"derived_last.{name}", np.nan)),
+            "averaged": float(fit.get(f"derived.{name}", np.nan)),
             "exact": float(true_shape[name]),
         }
         for name, label in QUANTITIES.items()
