@@ -103,6 +103,7 @@ def make_table(**columns):
         "message": None,
         "final_loss": 14.8,
         "kl": 1e-3,
+        "kl_last": 1e-3,
         "mean_error": 0.0,
         "sd_ratio": 1.0,
         "nonfinite": 0.0,
@@ -319,7 +320,7 @@ class TestTables:
             guide=["normal", "normal", "truncated_normal"],
             seed=[1, 2, 1],
             nonfinite=[0.0, 0.02, 0.0],
-            **{"param_last.mean": 0.5, "param_last.sd": 0.25},
+            **{"param.mean": 0.5, "param.sd": 0.25},
         )
         normal, truncated = tables.outside_support(fits).to_dict("records")
         assert normal["outside"] == pytest.approx(2 * stats.norm.sf(2))
@@ -372,7 +373,10 @@ class TestFacts:
                 "param_last.sd": 0.25,
             },
         )
-        grid = make_table(guide=["normal"], **{"param_last.mean": 0.5, "param_last.sd": 0.25})
+        grid = make_table(
+            guide=["normal"],
+            **{"param.mean": 0.5, "param.sd": 0.25, "param_last.mean": 0.5, "param_last.sd": 0.25},
+        )
         text = self.texts(pd.concat([grid, normal]), data)["normal_fit"]
         assert "0.046 of its mass outside" in text
         assert "2 of its 1,000 losses are infinite, the first at step 7." in text
@@ -385,12 +389,12 @@ class TestFacts:
         columns = {
             "param_last.alpha_q": ALPHA,
             "param_last.beta_q": BETA,
-            "elbo": -FLOOR,
-            "elbo_se": 0.0,
-            "kl_se": 1e-4,
+            "elbo_last": -FLOOR,
+            "elbo_se_last": 0.0,
+            "kl_se_last": 1e-4,
             "final_loss_se": 1e-3,
-            "elbo_gap": 1e-5,
-            "elbo_gap_se": 1e-6,
+            "elbo_gap_last": 1e-5,
+            "elbo_gap_se_last": 1e-6,
             "rhat": 1.0,
             "window": 500,
             "converged": True,

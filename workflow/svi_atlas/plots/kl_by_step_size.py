@@ -12,10 +12,10 @@ from svi_atlas.judgement.families import families
 from svi_atlas.plots import _style
 
 CAPTION = (
-    "KL divergence from the posterior of the last iterate (or, where the evidence is unknown, the ELBO's "
+    "KL divergence from the posterior of the averaged iterate (or, where the evidence is unknown, the ELBO's "
     "distance below the best fit): one point per seed, a line for the median. With too small a step size, "
-    "fits do not reach the optimum within their steps; with too large a one, they reach it and then "
-    "fluctuate about it, less so with more particles. Open circles are below their own Monte Carlo error "
+    "fits do not reach the optimum within their steps; with too large a one, even the average of the "
+    "iterates is off it, less so with more particles. Open circles are below their own Monte Carlo error "
     "and drawn at it."
 )
 

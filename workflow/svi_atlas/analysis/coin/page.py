@@ -167,9 +167,9 @@ def _one_particle(one: pd.Series | None, heads: int, tails: int) -> str:
         + f"But alpha_q is {number(a, 4)} and beta_q is {number(b, 4)}, "
         f"{number(100 * (1 - a / alpha), 2)} % and {number(100 * (1 - b / beta), 2)} % short of {alpha:g} "
         f"and {beta:g}. The KL divergence is {number(_kl(one, heads, tails), 2)} nats in closed form "
-        f"({measured(one['kl'], one['kl_se'])} from fresh draws). Without knowledge of the posterior, "
+        f"({measured(one['kl_last'], one['kl_se_last'])} from fresh draws). Without knowledge of the posterior, "
         "fresh draws also show the optimality gap (ELBO still to be gained): "
-        f"{measured(one['elbo_gap'], one['elbo_gap_se'])} nats for each of the two parameters. Split R-hat "
+        f"{measured(one['elbo_gap_last'], one['elbo_gap_se_last'])} nats for each of the two parameters. Split R-hat "
         f"of the parameters is {number(one['rhat'], 3)} over the best window of the fit, "
         f"{one['window']:,} steps. The answer to the question *adequate?* is **{adequate}**, to "
         f"*converged?* it is **{converged}**."
@@ -203,9 +203,9 @@ def _signs_check(many: pd.Series | None, heads: int, tails: int) -> str:
         return ""
     return (
         f"Checked on the fit with {plural(many['num_particles'], 'particle')}: the ELBO is "
-        f"{measured(many['elbo'], many['elbo_se'])}, so that KL = "
-        f"{number(exact.log_evidence(heads, tails), 8)} + {number(-many['elbo'], 8)} = "
-        f"{measured(many['kl'], many['kl_se'])} nats. In closed form, between two Beta densities, it is "
+        f"{measured(many['elbo_last'], many['elbo_se_last'])}, so that KL = "
+        f"{number(exact.log_evidence(heads, tails), 8)} + {number(-many['elbo_last'], 8)} = "
+        f"{measured(many['kl_last'], many['kl_se_last'])} nats. In closed form, between two Beta densities, it is "
         f"{number(_kl(many, heads, tails), 2)}."
     )
 

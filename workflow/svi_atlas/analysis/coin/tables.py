@@ -76,7 +76,7 @@ def outside_support(table: pd.DataFrame) -> pd.DataFrame:
         ]
         outside = 0.0
         if guide == "normal":
-            mass = exact.mass_outside_support(at_best["param_last.mean"], at_best["param_last.sd"])
+            mass = exact.mass_outside_support(at_best["param.mean"], at_best["param.sd"])
             outside = float(np.median(mass))
         rows.append(
             {

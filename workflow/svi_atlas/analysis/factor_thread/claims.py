@@ -98,7 +98,7 @@ def convergence(table: pd.DataFrame) -> pd.DataFrame:
                 "step_size": step_size,
                 "particles": count,
                 "seeds": len(fits),
-                "kl": median_range(fits["kl"]),
+                "kl": median_range(fits["kl_last"]),
                 "sig1": mean_se(fits["param_last.sig1_q"]),
                 "sig2": mean_se(fits["param_last.sig2_q"]),
                 **_answers(fits),
@@ -127,7 +127,7 @@ def autoguides(table: pd.DataFrame) -> pd.DataFrame:
                 {
                     "guide": guide,
                     "step_size": step_size,
-                    "kl": median_range(fits["kl"]),
+                    "kl": median_range(fits["kl_last"]),
                     **_answers(fits),
                     "time": float((1e6 * fits["seconds"] / fits["num_steps"]).mean()),
                 }
@@ -165,7 +165,7 @@ def summaries(table: pd.DataFrame, pairing_draws: pd.DataFrame) -> pd.DataFrame:
                 "claimed": ", ".join(number(fit[f"param_last.{name}"]) for name in SCALES),
                 "x": _deviation(draws["x"].to_numpy(float)),
                 "y": _deviation(draws["y"].to_numpy(float)),
-                "kl": measured(fit["kl"], fit["kl_se"]),
+                "kl": measured(fit["kl_last"], fit["kl_se_last"]),
             }
         )
     labels = {

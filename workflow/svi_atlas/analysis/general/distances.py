@@ -14,7 +14,7 @@ MIN_DISTANCE = 1e-5
 def distances(table: pd.DataFrame) -> pd.DataFrame:
     """How far from the posterior each fit of the grid is.
 
-    KL(q||p) of the last iterate, or, where the evidence is unknown, the ELBO's distance below the best fit
+    KL(q||p) of the averaged iterate, or, where the evidence is unknown, the ELBO's distance below the best fit
     of its model. Columns: the setting, `seed`, `verdict`, `message`; `distance` and `distance_se` (nats);
     `measure`, which of the two it is; `resolved`, whether it exceeds its own Monte Carlo error, at
     which it is shown otherwise.

@@ -210,7 +210,7 @@ def convergence_table(table: pd.DataFrame, loss_levels: pd.DataFrame) -> pd.Data
             "num_particles": "particles",
             "step_size": "step size",
             "adequate": "adequate",
-            "kl": "KL, last iterate (nats)",
+            "kl": "KL, averaged iterate (nats)",
             "at_end": f"loss above {MINUS}ln Z, equal steps (nats)",
             "at_draws": f"loss above {MINUS}ln Z, equal draws (nats)",
         },

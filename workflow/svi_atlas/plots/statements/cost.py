@@ -18,7 +18,7 @@ from svi_atlas.plots import _style
 CAPTION = (
     "Left: time of one fit, averaged over the fits of a cell, which run as one program. Middle: steps "
     "until the mean loss of a window is within 0.1 nats of its final level. Right: KL divergence of the "
-    "last iterate. One point per seed, a bar for the median."
+    "averaged iterate. One point per seed, a bar for the median."
 )
 
 AUTOGUIDE, BY_HAND = "#0072B2", "#D55E00"
@@ -42,7 +42,7 @@ def draw(guide_costs: pd.DataFrame, arrivals: pd.DataFrame, table: pd.DataFrame)
     for axes, title in (
         (time, "seconds per fit"),
         (steps, f"steps to arrive within {ARRIVAL_TOLERANCE:g} nats"),
-        (accuracy, "KL(q‖p), last iterate (nats)"),
+        (accuracy, "KL(q‖p), averaged iterate (nats)"),
     ):
         axes.set_title(title)
         axes.set_xscale("log")
