@@ -46,6 +46,8 @@ class Reference:
     without_moments : which component has no standard deviation, in words; its mean is NaN, its sd
         infinite, and its tail probabilities are compared instead.
     improper : why the posterior has no finite integral, "" if nothing is known against it.
+    periodic : latent sites in which the density is periodic; deterministic sites that are made of them, such
+        as an angle, are compared instead.
     """
 
     draws: dict[str, np.ndarray]
@@ -60,6 +62,7 @@ class Reference:
     unreliable: str = ""
     without_moments: str = ""
     improper: str = ""
+    periodic: tuple[str, ...] = ()
 
 
 MakeReference = Callable[[Data, Mapping[str, Any]], Reference]

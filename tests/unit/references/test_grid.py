@@ -69,9 +69,9 @@ def test_a_large_grid_is_not_affordable(posterior):
 
 def test_changes_are_in_nats_and_in_hundreds_of_sds():
     one = Integrals(0.0, np.array([1.0]), np.array([2.0]))
-    assert one.largest_change(Integrals(0.3, np.array([1.0]), np.array([2.0]))) == 0.3
-    assert one.largest_change(Integrals(0.0, np.array([2.0]), np.array([2.0]))) == 0.005
-    assert one.largest_change(Integrals(np.nan, np.array([1.0]), np.array([2.0]))) == np.inf
+    assert one.largest_change(Integrals(0.3, np.array([1.0]), np.array([2.0])), 1) == 0.3
+    assert one.largest_change(Integrals(0.0, np.array([2.0]), np.array([2.0])), 1) == 0.005
+    assert one.largest_change(Integrals(np.nan, np.array([1.0]), np.array([2.0])), 1) == np.inf
 
 
 def test_extrapolation_removes_an_error_of_second_order():

@@ -144,10 +144,20 @@ def read_iterate_inputs(fits: xr.Dataset, reference: xr.Dataset, iterate: str) -
 
 
 def read_draws(fits: xr.Dataset, iterate: str) -> dict[str, Float[np.ndarray, "fit draw ..."]]:
-    """Draws from the guide at one of ITERATES, by site."""
+    """Draws from the guide at one of ITERATES, by site, latent ones and then deterministic ones."""
     at_iterate = fits.isel(iterate=ITERATES.index(iterate))
     sites = [str(name) for name in fits.data_vars if str(name).startswith("site.")]
     return {name.removeprefix("site."): fit_first(at_iterate[name]) for name in sites}
+
+
+def deterministic(fits: xr.Dataset) -> set[str]:
+    """Names of the sites that are functions of others."""
+    sites = [(str(name), values) for name, values in fits.data_vars.items()]
+    return {
+        name.removeprefix("site.")
+        for name, values in sites
+        if name.startswith("site.") and values.attrs.get("deterministic")
+    }
 
 
 def reference_draws(reference: xr.Dataset) -> dict[str, np.ndarray] | None:
@@ -205,9 +215,10 @@ def _snapshots(fits: xr.Dataset) -> Real[np.ndarray, "fit snapshot parameter"]:
 
 
 def num_components(fits: xr.Dataset) -> int:
-    """Scalar components of the draws; sites have the dimensions iterate, seed, setting, draw, ..."""
-    sites = [fits[name] for name in fits.data_vars if str(name).startswith("site.")]
-    return sum(int(np.prod(values.shape[4:])) for values in sites)
+    """Scalar components of the latent sites, of the dimensions iterate, seed, setting, draw, ..."""
+    left_out = {f"site.{name}" for name in deterministic(fits)}
+    names = {str(name) for name in fits.data_vars if str(name).startswith("site.")} - left_out
+    return sum(int(np.prod(fits[name].shape[4:])) for name in names)
 
 
 def _by_site(reference: xr.Dataset, prefix: str, sites: list[str]) -> dict[str, np.ndarray]:

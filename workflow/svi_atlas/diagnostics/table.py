@@ -31,6 +31,7 @@ from svi_atlas.diagnostics.inputs import (
     ITERATES,
     FitInputs,
     coordinate,
+    deterministic,
     fit_first,
     fitted_as_point,
     log_weight,
@@ -128,23 +129,33 @@ def diagnose(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
     reference = mask_unreliable(reference)
     fits = number_fits(fits)
     columns = [_statistics(group, reference) for group in _of_equal_length(fits)]
-    funnel = find_funnel(reference_draws(reference) or {})
+    funnel = find_funnel(_independent(reference_draws(reference) or {}, fits, reference))
     return (
         table.join(pd.concat(columns))
-        .join(_compare_fits(fits))
+        .join(_compare_fits(fits, reference))
         .assign(funnel_ratio=funnel.ratio, funnel_site=funnel.site)
     )
 
 
-def _compare_fits(fits: xr.Dataset) -> pd.DataFrame:
+def _compare_fits(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
     """Columns of what the fits of a cell, of whatever length, say of one another."""
     columns: Columns = {}
     for iterate in ITERATES:
-        compared = other_fits(read_draws(fits, iterate), log_weight(fits, iterate))
+        draws = _independent(read_draws(fits, iterate), fits, reference)
+        compared = other_fits(draws, log_weight(fits, iterate))
         if fitted_as_point(fits):  # whose loss is not the ELBO, and may well leave some of it
             compared["elbo_deficit"] = np.full_like(compared["elbo_deficit"], np.nan)
         columns |= {_of_iterate(name, iterate): values for name, values in compared.items()}
     return pd.DataFrame(columns, index=coordinate(fits, "number"))
+
+
+def _independent(
+    draws: Mapping[str, np.ndarray], fits: xr.Dataset, reference: xr.Dataset
+) -> dict[str, np.ndarray]:
+    """Draws of the latent sites alone; of periodic ones what they determine is looked at instead."""
+    periodic = set(reference.attrs.get("periodic", "").split(", ")) & set(draws)
+    left_out = periodic or deterministic(fits)
+    return {site: values for site, values in draws.items() if site not in left_out}
 
 
 def _of_equal_length(fits: xr.Dataset) -> Iterator[xr.Dataset]:

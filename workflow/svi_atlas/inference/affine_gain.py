@@ -172,7 +172,7 @@ def _if_known(gain: AffineGain, usable: Bool[Array, " draw"]) -> AffineGain:
 def _log_density(model, params, data, base: StandardBase, z, key) -> Float[Array, ""]:
     """ln p(data, z) in unconstrained coordinates, nats."""
     sites, log_det = base.constrain(z)
-    return evaluate_model(model, data, params, sites, key)[1] + log_det
+    return evaluate_model(model, data, params, sites, key).log_joint + log_det
 
 
 def _differentiate(base: StandardBase, log_density: Callable, draw):

@@ -77,8 +77,9 @@ def _draw_variables(draws: Draws) -> Iterator[Variable]:
         yield f"param.{name}", ((*fit, *_own_dims(name, values.ndim - 3)), values)
     for name, values in draws.derived.items():
         yield f"derived.{name}", (fit, values)
-    for name, values in draws.sites.items():
-        yield f"site.{name}", ((*fit, "draw", *_own_dims(name, values.ndim - 4)), values)
+    for name, values in (draws.sites | draws.deterministic).items():
+        dims = (*fit, "draw", *_own_dims(name, values.ndim - 4))
+        yield f"site.{name}", (dims, values, {"deterministic": int(name in draws.deterministic)})
     for name in ("log_joint", "log_guide"):
         yield name, ((*fit, "draw"), getattr(draws, name), {"units": "nats"})
     for name in ("elbo_gap", "elbo_gap_se", "gap_beyond", "gap_beyond_se", "step_kl", "step_kl_se"):

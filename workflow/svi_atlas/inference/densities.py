@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from jaxtyping import Array, Float, PyTree, UInt32
 from numpyro import handlers
 from numpyro.infer.util import compute_log_probs
 
+from svi_atlas.inference.deterministic import deterministic_sites
 from svi_atlas.inference.full_data import NoSubsampling
 from svi_atlas.inference.model_error import ModelError
 
@@ -33,14 +34,27 @@ def draw_guide(
     return values, sum(logs[name] for name in latent)
 
 
+class Evaluated(NamedTuple):
+    """A model at given values.
+
+    sites: the model's sites (and plates) among those values, by name.
+    log_joint: ln p(data, z), nats.
+    deterministic: see `deterministic_sites`.
+    """
+
+    sites: dict[str, Any]
+    log_joint: Float[Array, ""]
+    deterministic: dict[str, Any]
+
+
 def evaluate_model(
     model: Callable,
     data: Mapping[str, Any],
     params: Mapping[str, Any],
     drawn: Mapping[str, Any],
     key: UInt32[Array, 2],
-) -> tuple[dict[str, Any], Float[Array, ""]]:
-    """The model's sites among `drawn` (sites and plates), and ln p(data, z), nats.
+) -> Evaluated:
+    """The model at `drawn` (sites and plates).
 
     Raises ModelError for a model that looks at minibatches and cannot look at all data.
     """
@@ -53,7 +67,8 @@ def evaluate_model(
             raise ModelError(f"{type(error).__name__}: {error}{full.hint}") from error
         raise
     names = [name for name in drawn if name in logs]
-    return {name: trace[name]["value"] for name in names}, sum(logs.values())
+    sites = {name: trace[name]["value"] for name in names}
+    return Evaluated(sites, sum(logs.values()), deterministic_sites(trace))
 
 
 def map_draws(function: Callable, draws: PyTree, at_once: int) -> PyTree:

@@ -41,7 +41,8 @@ class Draws:
 
     params: constrained parameters, a pytree of (iterate, seed, setting, *shape).
     derived: the problem's derived quantities by name.
-    sites: model sites by name, (iterate, seed, setting, draw, *site dims).
+    sites: latent sites of the model by name, (iterate, seed, setting, draw, *site dims).
+    deterministic: its deterministic sites that are looked at, likewise.
     log_joint: ln p(data, z), the model's unnormalised log density, nats.
     log_guide: ln q(z), nats. A `factor` in a guide is no part of q and is left out.
     guide_factors: names of such factor sites.
@@ -60,6 +61,7 @@ class Draws:
     params: PyTree[Float[np.ndarray, "iterate seed setting ..."]]
     derived: dict[str, Float[np.ndarray, "iterate seed setting"]]
     sites: dict[str, np.ndarray]
+    deterministic: dict[str, np.ndarray]
     log_joint: Float[np.ndarray, "iterate seed setting draw"]
     log_guide: Float[np.ndarray, "iterate seed setting draw"]
     guide_factors: tuple[str, ...]
@@ -86,6 +88,7 @@ class _CellDraws(NamedTuple):
     distances: Any
     sites: Any
     log_joint: Any
+    deterministic: Any
     log_guide: Any
 
 
@@ -131,6 +134,7 @@ class Drawer:
             cell.params,
             cell.derived,
             cell.sites,
+            cell.deterministic,
             cell.log_joint,
             cell.log_guide,
             guide_factors=_list_factors(self.make_guide(), self._arrays),
@@ -233,7 +237,7 @@ def _gain_within(within=jnp.nan, error=jnp.nan) -> AffineGain:
 
 
 def _draw_one(model, fit: FittedGuide, data, key):
-    """One draw: (sites, ln p(data, z), ln q(z))."""
+    """One draw: (sites, ln p(data, z), deterministic sites, ln q(z))."""
     guide_key, model_key = jax.random.split(key)
     drawn, log_guide = draw_guide(fit.guide, data, fit.guide_params, guide_key)
     return *evaluate_model(model, data, fit.guide_params, drawn, model_key), log_guide
@@ -285,7 +289,8 @@ class _Differentiated:
             drawn, _ = self._draw_guide(vector, guide_key)
             _, log_guide = self._draw_guide(fixed, guide_key, drawn)
             params = self._constrain(vector)
-            return evaluate_model(self.model, self.data, params, drawn, model_key)[1] - log_guide
+            evaluated = evaluate_model(self.model, self.data, params, drawn, model_key)
+            return evaluated.log_joint - log_guide
 
         return jax.grad(log_weight)(self.vector)
 

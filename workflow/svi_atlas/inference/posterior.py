@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpyro.infer.initialization import init_to_uniform
 from numpyro.infer.util import initialize_model
 
 from svi_atlas.errors import InputError
+from svi_atlas.inference.deterministic import deterministic_sites
 from svi_atlas.inference.full_data import NoSubsampling
 from svi_atlas.inference.random_numbers import RANDOM_DENSITY, is_random
 
@@ -46,7 +47,9 @@ class Posterior:
     ----------
     where : problem and model, as messages name them.
     dim : number of unconstrained coordinates.
-    shapes : site -> shape of the latent site in the constrained space, auxiliary sites left out.
+    shapes : site -> shape of the latent site in the constrained space, auxiliary sites left out, and then of
+        the deterministic sites that are looked at.
+    deterministic : names of the latter.
     coordinates : scalar site -> index of the coordinate that belongs to it.
     owners : for each coordinate, the site that it belongs to.
     observed : number of observed values, a measure of what one evaluation costs.
@@ -56,6 +59,7 @@ class Posterior:
     where: str
     dim: int
     shapes: dict[str, tuple[int, ...]]
+    deterministic: tuple[str, ...]
     coordinates: dict[str, int]
     owners: tuple[str, ...]
     observed: int
@@ -117,11 +121,14 @@ class Posterior:
             for name, site in trace.items()
             if _is_latent(site) and not site["infer"].get("is_auxiliary")
         }
+        latent = dict(shapes)
+        determined = deterministic_sites(trace)
+        shapes |= {name: jnp.shape(value) for name, value in determined.items()}
         own = to_dict(jnp.arange(start.size))
         owners = {int(index): name for name in own for index in np.ravel(own[name])}
         coordinates = {
             name: int(np.ravel(own[name])[0])
-            for name, shape in shapes.items()
+            for name, shape in latent.items()
             if shape == () and np.size(own[name]) == 1
         }
         observed = sum(
@@ -142,6 +149,7 @@ class Posterior:
             where=where,
             dim=start.size,
             shapes=shapes,
+            deterministic=tuple(determined),
             coordinates=coordinates,
             owners=tuple(owners[index] for index in range(start.size)),
             observed=observed,
@@ -159,7 +167,7 @@ class Posterior:
         return self._log_density(position)
 
     def constrain(self, position: Float[Array, " dim"]) -> dict[str, Array]:
-        """The latent sites at unconstrained coordinates; traceable."""
+        """The sites at unconstrained coordinates; traceable."""
         return self._constrain(position)
 
     def flat_sites(self, position: Float[Array, " dim"]) -> Float[Array, " component"]:
@@ -175,6 +183,17 @@ class Posterior:
             name: part.reshape((*flat.shape[:-1], *shape))
             for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
+
+    def without(self, sites: Collection[str]) -> Posterior:
+        """The same density, of which these sites are not looked at."""
+        left = {name: shape for name, shape in self.shapes.items() if name not in sites}
+        return replace(self, shapes=left)
+
+    @property
+    def num_latent(self) -> int:
+        """Number of components of the latent sites, which come first."""
+        latent = [shape for name, shape in self.shapes.items() if name not in self.deterministic]
+        return sum(int(np.prod(shape)) for shape in latent)
 
     def offset(self, name: str) -> int:
         """Index of a site's first component among those of all sites."""

@@ -24,7 +24,8 @@ def to_dataset(reference: Reference) -> xr.Dataset:
 
         and the attributes `log_evidence` (nats, NaN if unknown), `method`, `unreliable`: why nothing may
         be judged against it, "" if it can be trusted, `without_moments`: which component has no
-        standard deviation, "" if all have one, and `improper`: why the posterior is, "" if it is not known to be.
+        standard deviation, "" if all have one, `improper`: why the posterior is, "" if it is not known to be,
+        and `periodic`: the sites in which it is, separated by commas.
     """
     variables: dict[str, Any] = {}
     for site, draws in reference.draws.items():
@@ -50,6 +51,7 @@ def to_dataset(reference: Reference) -> xr.Dataset:
         "unreliable": reference.unreliable,
         "without_moments": reference.without_moments,
         "improper": reference.improper,
+        "periodic": ", ".join(reference.periodic),
     }
     return xr.Dataset(variables, attrs=attrs)
 

@@ -1,4 +1,8 @@
-"""Directions in which a posterior does not fall off: it is improper, and no loss has a lower bound."""
+"""Directions in which a posterior does not fall off: it is improper, and no loss has a lower bound.
+
+A density that is periodic in a coordinate is a case of its own. `CircularReparam` makes one of every angle: the
+unwrapped angle has an improper prior, and what is asked for is the angle itself, a deterministic site.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +38,34 @@ MIN_SHARE = 0.1
 """A coordinate belongs to a direction if it has this share of its length."""
 
 
+MAX_ROUNDING = 1e-4
+"""Relative difference of log densities one period apart that rounding may make, in 32 bits too."""
+
+
+def periodic_sites(posterior: Posterior, key: jax.Array) -> tuple[str, ...]:
+    """Latent sites in all of whose coordinates the density has the period 2 pi."""
+    rng = np.random.default_rng(np.asarray(key))
+    periodic = _periodic_coordinates(posterior, rng)
+    owners = np.array(posterior.owners)
+    return tuple(site for site in dict.fromkeys(posterior.owners) if periodic[owners == site].all())
+
+
+def _periodic_coordinates(
+    posterior: Posterior, rng: np.random.Generator
+) -> Bool[np.ndarray, " dim"]:
+    positions = rng.uniform(-2, 2, (NUM_POSITIONS, posterior.dim))
+    flat = (np.array([posterior.slope(position)[1] for position in positions]) == 0).all(0)
+    here = posterior.evaluate(positions)[0]
+    periodic: np.ndarray = ~flat
+    for coordinate in np.flatnonzero(periodic):
+        moved = positions + 2 * np.pi * np.eye(posterior.dim)[coordinate]
+        there = posterior.evaluate(moved)[0]
+        periodic[coordinate] = np.allclose(here, there, rtol=MAX_ROUNDING, atol=MAX_ROUNDING)
+    return periodic
+
+
 def improper(posterior: Posterior, key: jax.Array) -> str:
-    """Why a posterior has no finite integral, in words; "" if nothing shows that.
+    """Why a posterior has no finite integral, in words; "" if nothing shows that but that it is periodic.
 
     Parameters
     ----------
@@ -46,8 +76,9 @@ def improper(posterior: Posterior, key: jax.Array) -> str:
     flat = _flat_coordinates(posterior, rng)
     if flat.any():
         return f"its density does not depend on {_name(posterior, flat)}"
+    unbounded = ~_periodic_coordinates(posterior, rng)
     ends, height = _climb(posterior, rng)
-    for direction in _directions(posterior, ends):
+    for direction in _directions(ends, unbounded):
         if _does_not_fall(posterior, direction, height, rng):
             involved = np.abs(direction) >= MIN_SHARE
             return f"its density does not fall off along {_name(posterior, involved)}"
@@ -81,15 +112,18 @@ def _climb(posterior: Posterior, rng: np.random.Generator) -> tuple[list[np.ndar
 
 
 def _directions(
-    posterior: Posterior, ends: list[np.ndarray]
+    ends: list[np.ndarray], unbounded: Bool[np.ndarray, " dim"]
 ) -> Iterator[Float[np.ndarray, " dim"]]:
-    """Directions in which the density may not fall off, of length one: the axes, and where climbs led."""
-    for axis in np.eye(posterior.dim):
+    """Directions in which the density may not fall off, of length one: the axes, and where climbs led.
+
+    In the coordinates that are not periodic.
+    """
+    for axis in np.eye(len(unbounded))[unbounded]:
         yield axis
         yield -axis
     for end in ends:
-        if length := np.linalg.norm(end):
-            yield end / length
+        if length := np.linalg.norm(end * unbounded):
+            yield end * unbounded / length
 
 
 def _does_not_fall(

@@ -57,10 +57,14 @@ class Integrals:
     mean: Float[np.ndarray, " component"]
     sd: Float[np.ndarray, " component"]
 
-    def largest_change(self, other: Integrals) -> float:
-        """The largest change: of the log evidence (nats), and of means and sds in sds over 100."""
+    def largest_change(self, other: Integrals, num_latent: int) -> float:
+        """The largest change: of the log evidence (nats), and of means and sds in sds over 100.
+
+        Of the latent sites, which come first: deterministic ones may jump, as an angle does at pi.
+        """
         unit = np.where(self.sd > 0, self.sd, 1.0)
-        moments = np.abs(self.mean - other.mean) / unit, np.abs(self.sd - other.sd) / unit
+        changes = np.abs(self.mean - other.mean) / unit, np.abs(self.sd - other.sd) / unit
+        moments = np.stack(changes)[:, :num_latent]
         evidence = abs(self.log_evidence - other.log_evidence)
         largest = max(evidence, float(np.max(moments)) / 100)
         return largest if math.isfinite(largest) else math.inf

@@ -45,6 +45,7 @@ def separate_modes(
             return ()
         centres, masses = _centres_and_masses(grid, separate, sd)
     sites = grid.posterior.split(centres)
+    sites = {name: sites[name] for name in sites if name not in grid.posterior.deterministic}
     return tuple(
         Mode({site: values[index] for site, values in sites.items()}, float(mass))
         for index, mass in enumerate(masses)
@@ -70,11 +71,12 @@ def _centres_and_masses(
     """Centres (mode, component) and masses (mode,)."""
     positions = np.array([mode.position for mode in modes])
     centres = grid.posterior.evaluate(positions)[1]
-    unit = np.where(sd > 0, sd, 1.0)
+    latent = slice(grid.posterior.num_latent)
+    unit = np.where(sd > 0, sd, 1.0)[latent]
     masses = np.zeros(len(modes))
     for chunk in grid.chunks():
         share = np.exp(chunk.log_weight - modes[0].height)
         counts = share > 0
-        distance = (((chunk.sites[counts, None] - centres) / unit) ** 2).sum(-1)
-        masses += np.bincount(distance.argmin(-1), share[counts], len(modes))
+        distance = (chunk.sites[counts, None] - centres)[..., latent] / unit
+        masses += np.bincount((distance**2).sum(-1).argmin(-1), share[counts], len(modes))
     return centres, masses / masses.sum()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -13,7 +13,7 @@ from svi_atlas.errors import InputError
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.posterior import Posterior
 from svi_atlas.records import MakeReference, Problem, Reference
-from svi_atlas.references.flat import improper
+from svi_atlas.references.flat import improper, periodic_sites
 from svi_atlas.references.nuts import REMEDY, sample_posterior
 from svi_atlas.references.quadrature import integrate_posterior
 from svi_atlas.references.tails import without_moments
@@ -72,10 +72,10 @@ def _match(reference: Reference, model: Callable, data: dict[str, Any], name: st
     if reference.unreliable:
         return reference
     try:
-        shapes = Posterior.from_model(model, data, name).shapes
+        posterior = Posterior.from_model(model, data, name)
     except InputError:  # such as discrete sites: only the problem knows them
         return reference
-    faults = mismatches(reference, shapes)
+    faults = mismatches(reference, posterior.shapes, posterior.deterministic)
     if not faults:
         return reference
 
@@ -93,13 +93,16 @@ def _match(reference: Reference, model: Callable, data: dict[str, Any], name: st
     )
 
 
-def mismatches(reference: Reference, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+def mismatches(
+    reference: Reference, shapes: Mapping[str, tuple[int, ...]], optional: Collection[str] = ()
+) -> dict[str, str]:
     """What keeps a reference from being the posterior of a model, in words, by site.
 
     Parameters
     ----------
     reference : as the problem's function returned it.
-    shapes : of the model's latent sites.
+    shapes : of the model's sites.
+    optional : those that it need not have: deterministic ones.
     """
     parts = {"mean": reference.mean, "sd": reference.sd, "draws": reference.draws}
     sites = dict.fromkeys([*shapes, *chain.from_iterable(parts.values())])
@@ -109,9 +112,9 @@ def mismatches(reference: Reference, shapes: Mapping[str, tuple[int, ...]]) -> d
         if site not in shapes:
             known = ", ".join(shapes)
             faults[site] = f"it has a site {site!r}, which is none of the model's ({known})"
-        elif absent:
+        elif absent and not (site in optional and len(absent) == len(parts)):
             faults[site] = f"it has no {' and no '.join(absent)} of the site {site!r}"
-        else:
+        elif not absent:
             arrays = {part: np.asarray(values[site], float) for part, values in parts.items()}
             if fault := _fault_of_arrays(arrays, shapes[site]):
                 faults[site] = f"{fault} of the site {site!r}"
@@ -150,13 +153,21 @@ def _compute(
         report(f"{model}: no exact reference is given; {posterior.dim} dimensions")
         if why := improper(posterior, key):
             return replace(_none(f"it is improper: {why}"), improper=why)
-        reference = integrate_posterior(posterior, key, report)
+        periodic = periodic_sites(posterior, key)
+        if not posterior.without(periodic).shapes:
+            why = f"its density is periodic in {', '.join(periodic)}"
+            return replace(_none(f"it is improper: {why}"), improper=why)
+        reference = (
+            f"its density is periodic in {', '.join(periodic)}"
+            if periodic
+            else integrate_posterior(posterior, key, report)
+        )
         if isinstance(reference, str):
             report(f"{model}: no quadrature: {reference}")
-            reference = sample_posterior(posterior, key, report)
+            reference = sample_posterior(posterior.without(periodic), key, report)
     except InputError as error:
         return _none(f"{error} {REMEDY}")
-    return _leave_out_moments(reference)
+    return replace(_leave_out_moments(reference), periodic=periodic)
 
 
 def _leave_out_moments(reference: Reference) -> Reference:

@@ -90,7 +90,7 @@ def _refine(
         if before:
             now["extrapolated"] = now["plain"].extrapolate(before["plain"], REFINEMENT[dim])
         for kind in [kind for kind in now if kind in before]:
-            if now[kind].largest_change(before[kind]) < TOLERANCE[dim]:
+            if now[kind].largest_change(before[kind], grid.posterior.num_latent) < TOLERANCE[dim]:
                 error = abs(now[kind].log_evidence - before[kind].log_evidence)
                 return grid, now[kind], error
         before = now

@@ -221,7 +221,5 @@ class _Family:
         fit = fitted_guide(self._model, self._make_guide, self._data, self._unravel(vector))
         guide_key, model_key = jax.random.split(key)
         drawn, log_guide = draw_guide(fit.guide, self._data, fit.guide_params, guide_key)
-        sites, log_joint = evaluate_model(
-            self._model, self._data, fit.guide_params, drawn, model_key
-        )
-        return sites, log_joint - log_guide
+        at_draw = evaluate_model(self._model, self._data, fit.guide_params, drawn, model_key)
+        return at_draw.sites | at_draw.deterministic, at_draw.log_joint - log_guide
