@@ -231,3 +231,29 @@ def test_nan_after_some_steps():
     )
     not_finite(result)
     assert (result["first_nonfinite"] > 100).all()
+
+
+def product(data):
+    x = numpyro.sample("x", dist.Normal(jnp.zeros(2), 1.0).to_event(1))
+    numpyro.deterministic("product", x[0] * x[1])
+
+
+@pytest.mark.parametrize(("sd", "verdict"), [(1.0, "adequate"), (1.5, "inadequate")])
+def test_deterministic_sites_are_judged(sd, verdict):
+    """Fits that hold every latent site are still wrong if a quantity made of them is."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((20_000, 2))
+    y = sd * x[:, 0] * x[:, 1]
+    reference = Reference(
+        draws={"x": x, "product": y},
+        mean={"x": np.zeros(2), "product": np.zeros(())},
+        sd={"x": np.ones(2), "product": np.asarray(sd)},
+        log_evidence=0.0,
+        method="exact",
+    )
+    result = verdicts(
+        product, lambda: autoguide.AutoNormal(product), reference, step_size=0.01, num_steps=2000
+    )
+    assert (result["verdict"] == verdict).all(), result["reason"].iloc[0]
+    assert (result["num_components"] == 2).all()
+    assert (result["converged"] == True).all()  # noqa: E712

@@ -8,6 +8,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+from numpyro.infer.reparam import CircularReparam
 
 from svi_atlas.diagnostics.moments import moments
 from svi_atlas.diagnostics.tail_probabilities import tail_probabilities
@@ -137,6 +138,59 @@ def ridge(data):
 def test_proper_posteriors_are_not_called_improper(model):
     posterior = Posterior.from_model(model, {}, "here")
     assert improper(posterior, jax.random.PRNGKey(0)) == ""
+
+
+def angle(data):
+    with numpyro.handlers.reparam(config={"mu": CircularReparam()}):
+        mu = numpyro.sample("mu", dist.VonMises(0.0, 0.5))
+    observed = jnp.array([2.9, 3.1, -3.1, 2.6])
+    numpyro.sample("y", dist.VonMises(mu, 4.0).expand([4]).to_event(1), obs=observed)
+
+
+def test_a_periodic_density_is_compared_by_what_it_determines():
+    """One period of the unwrapped angle is as good as another; the angle itself has a posterior."""
+    problem = Problem("mine", "here", lambda key, settings: {}, {"m": angle}, {})
+    reference = make_references(problem, {}, {})["m"]
+    assert (reference.unreliable, reference.improper) == ("", "")
+    assert reference.periodic == ("mu_unwrapped",)
+    assert set(reference.mean) == {"mu"}
+    grid = np.linspace(-np.pi, np.pi, 10_001)
+    heights = 0.5 * np.cos(grid) + 4 * sum(np.cos(grid - y) for y in (2.9, 3.1, -3.1, 2.6))
+    weight = np.exp(heights - heights.max())
+    exact = np.sum(weight * np.cos(grid)) / weight.sum()
+    found = np.cos(reference.draws["mu"])
+    assert abs(found.mean() - exact) < 5 * found.std() / np.sqrt(len(found) / 4)
+
+
+def test_a_periodic_density_that_determines_nothing_is_improper():
+    def waves(data):
+        x = numpyro.sample("x", dist.ImproperUniform(dist.constraints.real, (), ()))
+        numpyro.factor("wave", jnp.cos(x))
+
+    problem = Problem("mine", "here", lambda key, settings: {}, {"m": waves}, {})
+    assert "periodic in x" in make_references(problem, {}, {})["m"].improper
+
+
+@pytest.mark.parametrize("dim", [2, 4])
+def test_deterministic_sites_are_part_of_a_reference(dim):
+    """By quadrature and by NUTS, with a jump that no grid resolves."""
+
+    def model(data):
+        x = numpyro.sample("x", dist.Normal(jnp.zeros(dim), 1.0).to_event(1))
+        numpyro.deterministic("sum", x.sum())
+        numpyro.deterministic("sign", jnp.where(x[0] > 0, 1.0, -1.0))
+        numpyro.deterministic("means", jnp.ones(1000) * x[0])  # too long to be looked at
+
+    problem = Problem("mine", "here", lambda key, settings: {}, {"m": model}, {})
+    reference = make_references(problem, {}, {})["m"]
+    assert reference.unreliable == ""
+    assert set(reference.mean) == {"x", "sum", "sign"}
+    assert reference.method.startswith("quadrature" if dim == 2 else "NUTS")
+    np.testing.assert_allclose(reference.sd["sum"], np.sqrt(dim), rtol=0.05)
+    np.testing.assert_allclose(reference.mean["sign"], 0.0, atol=0.05)
+    np.testing.assert_array_equal(
+        reference.draws["sign"], np.where(reference.draws["x"][:, 0] > 0, 1, -1)
+    )
 
 
 def line_model(data):

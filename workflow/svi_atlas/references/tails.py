@@ -58,9 +58,12 @@ def without_moments(
 
 
 def _shape_of_tails(column: Float[np.ndarray, " draw"]) -> float:
-    """Shape of the heavier tail; zero for a constant, or for fewer than 4 draws a chain."""
+    """Shape of the heavier tail; zero for values that repeat in a tail, or for fewer than 4 draws a chain."""
     length = len(column) // NUM_CHAINS
     chains = column[: NUM_CHAINS * length].reshape(NUM_CHAINS, length)
     if length < NUM_CHAINS or np.ptp(chains) == 0:
         return 0.0
-    return float(array_stats.pareto_khat(chains.astype(float)))
+    try:
+        return float(array_stats.pareto_khat(chains.astype(float)))
+    except ValueError:  # all values of a tail are the same: it ends there
+        return 0.0
