@@ -26,7 +26,8 @@ def test_every_part_has_its_dimensions():
     assert dataset["mode_centre.x"].dims == ("mode", "x_0")
     assert "mean_se.x" not in dataset
     assert dataset.attrs == {
-        "log_evidence": -1.5, "method": "exact", "unreliable": "", "without_moments": "", "improper": ""
+        "log_evidence": -1.5, "method": "exact", "unreliable": "", "without_moments": "", "improper": "",
+        "periodic": "",
     }  # fmt: skip
 
 
