@@ -10,7 +10,9 @@ from functools import cache, partial
 from typing import Any
 
 import jax
+import numpy as np
 import xarray as xr
+from jaxtyping import Int
 
 from svi_atlas.errors import InputError
 from svi_atlas.inference.acceleration import accelerated
@@ -22,6 +24,7 @@ from svi_atlas.inference.guide_check import Finding, check_guide, check_support,
 from svi_atlas.inference.guides import describe_start, guide_factory, is_point, is_whitened
 from svi_atlas.inference.laplace import from_dataset
 from svi_atlas.inference.model_error import ModelError
+from svi_atlas.inference.more_draws import add_draws
 from svi_atlas.inference.optimality import GapCheck
 from svi_atlas.inference.optimizers import Optimizer
 from svi_atlas.inference.predictive import mock_data
@@ -118,7 +121,7 @@ def fit_and_draw(
     def fit_and_describe() -> xr.Dataset:
         fits = fit(partial(task.check_start, settings))
         evaluations = fits.steps_used * cell["num_particles"] + fits.check_draws
-        dataset = task.draw(fits, settings)
+        dataset = task.draw(fits, settings, evaluations)
         return dataset.assign(gradient_evaluations=(FIT, evaluations))
 
     whitened = is_whitened(autoguide, approximation)
@@ -179,12 +182,21 @@ class CellTask:
             log_joint = self._drawer(settings).log_joint(unconstrained)
             self._add_findings(check_support(log_joint[:, 0], "at the start"))
 
-    def draw(self, fits: Fits, settings: tuple[Setting, ...]) -> xr.Dataset:
-        """Draw from the fitted guides, and put fits and draws into one dataset."""
+    def draw(
+        self,
+        fits: Fits,
+        settings: tuple[Setting, ...],
+        gradients: Int[np.ndarray, "seed setting"],
+    ) -> xr.Dataset:
+        """Draw from the fitted guides, and put fits and draws into one dataset.
+
+        gradients: of the model that each fit has taken; to judge it may take as many.
+        """
         cell = self._cell
         self._report(f"compiled in {fits.seconds_compile:.1f} s, ran in {fits.seconds_run:.1f} s")
         started = time.perf_counter()
-        draws, mock = self._drawer(settings)(fits.iterates), {}
+        drawer, mock = self._drawer(settings), {}
+        draws = add_draws(drawer, fits.iterates, drawer(fits.iterates), gradients)
         if num_mock := cell.get("num_mock"):
             last = jax.tree.map(lambda leaf: leaf[0], fits.iterates)
             seeds = tuple(cell["seeds"])

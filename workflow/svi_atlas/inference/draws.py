@@ -137,7 +137,7 @@ class Drawer:
             cell.deterministic,
             cell.log_joint,
             cell.log_guide,
-            guide_factors=_list_factors(self.make_guide(), self._arrays),
+            guide_factors=_list_factors(self.make_guide(), self.arrays),
             elbo_gap=cell.gain.within,
             elbo_gap_se=cell.gain.within_se,
             gap_parameters=self._count_gap_parameters(iterates),
@@ -161,7 +161,7 @@ class Drawer:
                 for purpose in ("draws", "gain")
             )
         )
-        return jax.tree.map(np.asarray, self._program(unconstrained, keys, self._arrays))
+        return jax.tree.map(np.asarray, self._program(unconstrained, keys, self.arrays))
 
     def _count_gap_parameters(self, iterates) -> int:
         """Computes nothing."""
@@ -172,11 +172,11 @@ class Drawer:
             counts.append(count_gap_parameters(fit, one_fit))
 
         one_fit = jax.tree.map(lambda leaf: jnp.asarray(leaf)[0, 0, 0], iterates)
-        jax.eval_shape(count, one_fit, self._arrays)
+        jax.eval_shape(count, one_fit, self.arrays)
         return counts[0]
 
     @cached_property
-    def _arrays(self) -> dict[str, jax.Array]:
+    def arrays(self) -> dict[str, jax.Array]:
         return {name: jnp.asarray(value) for name, value in self.data.items()}
 
     @cached_property
@@ -223,6 +223,26 @@ def _draw_fit(
         distances = jnp.full((2, 2), jnp.nan)
     derived = drawer.derive(fit.params) if drawer.derive else {}
     return _CellDraws(fit.params, derived, gain or _gain_within(), distances, *draws)
+
+
+def gap_of_fit(
+    drawer: Drawer, unconstrained: PyTree, key: UInt32[Array, 2], num_draws: int
+) -> Float[Array, " 2"]:
+    """The optimality gap of one fit and its standard error (nats) from a number of draws; traceable."""
+    data = drawer.arrays
+    data_size = sum(array.size for array in data.values())
+    at_once = min(drawer.num_draws, max(1, MAX_DATA_VALUES // max(data_size, 1)))
+    fit = fitted_guide(drawer.model, drawer.make_guide, data, unconstrained)
+    gain = gain_of_fit(drawer.model, fit, data, key, num_draws, at_once)
+    if gain is not None:
+        return jnp.stack([gain.within, gain.within_se])
+    vector, unravel = ravel_pytree(unconstrained)
+    if not _has_scores(fit, vector):
+        return jnp.full(2, jnp.nan)
+    of = _Differentiated(drawer.model, fit, data, vector, unravel)
+    keys = jax.random.split(key, num_draws)
+    gradients, scores = (map_draws(each, keys, at_once) for each in (of.log_weight, of.score))
+    return jnp.stack(estimate_elbo_gap(gradients, scores))
 
 
 def _has_scores(fit: FittedGuide, vector: Float[Array, " parameter"]) -> bool:

@@ -91,7 +91,7 @@ def search_and_draw(
             f"trial_{name}": ("trial", np.array([getattr(trial, name) for trial in result.trials]))
             for name in Trial._fields
         }
-        dataset = task.draw(fits, (Setting(SCHEDULE, step_size),))
+        dataset = task.draw(fits, (Setting(SCHEDULE, step_size),), evaluations)
         return dataset.assign(trials | {"gradient_evaluations": (FIT, evaluations)})
 
     dataset = task.run(search_and_describe)
