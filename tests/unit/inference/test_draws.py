@@ -82,3 +82,36 @@ def test_draws_in_parts_are_the_draws_at_once(monkeypatch):
     for name in ("log_joint", "log_guide", "elbo_gap", "gap_beyond", "gradient_scale", "step_kl"):
         np.testing.assert_allclose(getattr(parts, name), getattr(full, name), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(parts.sites["mean"], full.sites["mean"])
+
+
+def mixture(data):
+    weights = jnp.array([0.2, 0.8])
+    modes = dist.Normal(jnp.array([-4.0, 4.0]), 1.0)
+    numpyro.sample("x", dist.MixtureSameFamily(dist.Categorical(weights), modes))
+
+
+def mixture_guide(data):
+    weight = numpyro.param("weight", 0.5, constraint=constraints.unit_interval)
+    loc = numpyro.param("loc", jnp.array([-4.0, 4.0]))
+    weights = jnp.stack([weight, 1 - weight])
+    numpyro.sample("x", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(loc, 1.0)))
+
+
+def test_the_gap_of_a_weight_is_that_of_its_score_function():
+    """The draws do not depend smoothly on it, so that gradients along their paths say nothing.
+
+    With l = ln(w / 0.2) - ln((1 - w) / 0.8) the gap is l^2 w (1 - w) / 2, and nothing else is left to gain.
+    """
+    drawer = Drawer(mixture, lambda: mixture_guide, {}, (1,), SETTINGS[:1], 20_000)
+    weight = np.array([0.5, 0.2], np.float32)
+    both = {
+        "weight": jnp.log(weight / (1 - weight))[:, None, None],
+        "loc": jnp.broadcast_to(jnp.array([-4.0, 4.0]), (2, 1, 1, 2)),
+    }
+    draws = drawer(both)
+    gap, error = draws.elbo_gap[:, 0, 0], draws.elbo_gap_se[:, 0, 0]
+    slope = np.log(0.5 / 0.2) - np.log(0.5 / 0.8)
+    assert abs(gap[0] - slope**2 * 0.25 / 2) < 4 * error[0]
+    assert error[0] < 0.02
+    assert abs(gap[1]) < 1e-3
+    assert drawer.chosen == {"weight"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from svi_atlas.inference.natural_gradient import (
     step_kl,
 )
 from svi_atlas.inference.parameters import FittedGuide, fitted_guide
+from svi_atlas.inference.reparametrisation import not_reparametrised
 from svi_atlas.inference.schedules import Setting
 
 MAX_GRADIENT_PARAMETERS = 64
@@ -176,12 +177,19 @@ class Drawer:
         return counts[0]
 
     @cached_property
+    def chosen(self) -> frozenset[str]:
+        """Parameters that only choose among draws, whose gradient is that of the score function."""
+        guide, key = NoSubsampling(self.make_guide()), purpose_key(0, "chosen")
+        return frozenset(not_reparametrised(guide, self.arrays, key))
+
+    @cached_property
     def arrays(self) -> dict[str, jax.Array]:
         return {name: jnp.asarray(value) for name, value in self.data.items()}
 
     @cached_property
     def _program(self) -> Callable:
         """Compiled when it is first called, for all iterates."""
+        _ = self.chosen  # found out by values, which a traced program does not have
         return jax.jit(partial(_draw_cell, self))
 
 
@@ -217,7 +225,7 @@ def _draw_fit(
         others = (ravel_pytree(other)[0] for other in neighbours)
         distances = jnp.stack([estimate_squared_distance(scores, v - vector) for v in others])
         if gain is None:
-            gradients = map_draws(gradients_of.log_weight, draw_keys, at_once)
+            gradients = gradients_of.elbo(draw_keys, scores, at_once, drawer.chosen)
             gain = _gain_within(*estimate_elbo_gap(gradients, scores))
     else:
         distances = jnp.full((2, 2), jnp.nan)
@@ -241,8 +249,8 @@ def gap_of_fit(
         return jnp.full(2, jnp.nan)
     of = _Differentiated(drawer.model, fit, data, vector, unravel)
     keys = jax.random.split(key, num_draws)
-    gradients, scores = (map_draws(each, keys, at_once) for each in (of.log_weight, of.score))
-    return jnp.stack(estimate_elbo_gap(gradients, scores))
+    scores = map_draws(of.score, keys, at_once)
+    return estimate_elbo_gap(of.elbo(keys, scores, at_once, drawer.chosen), scores)
 
 
 def _has_scores(fit: FittedGuide, vector: Float[Array, " parameter"]) -> bool:
@@ -297,8 +305,35 @@ class _Differentiated:
         drawn, _ = self._draw_guide(self.vector, guide_key)
         return jax.grad(lambda vector: self._draw_guide(vector, guide_key, drawn)[1])(self.vector)
 
-    def log_weight(self, key: UInt32[Array, 2]) -> Float[Array, " parameter"]:
-        """Of ln p(data, z) - ln q(z) along the path of the draw.
+    def elbo(
+        self,
+        keys: UInt32[Array, "draw 2"],
+        scores: Float[Array, "draw parameter"],
+        at_once: int,
+        chosen: Collection[str],
+    ) -> Float[Array, "draw parameter"]:
+        """Of the ELBO, estimated from each draw.
+
+        Along the paths of the draws; of parameters that only choose among draws (`chosen`) by the score
+        function (Williams 1992), with the mean of the other draws as the baseline.
+        """
+        log_weight, along_path = map_draws(self.log_weight, keys, at_once)
+        if not chosen:
+            return along_path
+        flags = {
+            name: jax.tree.map(
+                lambda leaf, name=name: jnp.full(jnp.shape(leaf), name in chosen), leaves
+            )
+            for name, leaves in self.unravel(self.vector).items()
+        }
+        count = jnp.isfinite(log_weight).sum()
+        centred = (log_weight - jnp.nanmean(log_weight)) * count / (count - 1)
+        return jnp.where(ravel_pytree(flags)[0], centred[:, None] * scores, along_path)
+
+    def log_weight(
+        self, key: UInt32[Array, 2]
+    ) -> tuple[Float[Array, ""], Float[Array, " parameter"]]:
+        """ln p(data, z) - ln q(z), and its gradient along the path of the draw.
 
         Without the score, whose mean is zero (Roeder, Wu, Duvenaud 2017, Sticking the landing).
         """
@@ -312,7 +347,7 @@ class _Differentiated:
             evaluated = evaluate_model(self.model, self.data, params, drawn, model_key)
             return evaluated.log_joint - log_guide
 
-        return jax.grad(log_weight)(self.vector)
+        return jax.value_and_grad(log_weight)(self.vector)
 
     def _constrain(self, vector):
         return self.fit.constrain(self.unravel(vector))
