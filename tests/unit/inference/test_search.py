@@ -170,3 +170,14 @@ def test_families_that_are_not_tried():
     cheaper = {"cheaper": ("AutoDiagonalNormal",)}
     dataset, _ = run(laplace=one, cell=cheaper)
     assert "same family as AutoDiagonalNormal" in dataset.attrs["skipped"]
+
+
+@pytest.mark.slow
+def test_few_snapshots_are_kept_of_many_parameters(one_program):
+    """So that the weights of a flow, of all seeds and snapshots, stay within the limit."""
+    few, _ = run(laplace=EXACT, max_stored_mb=1e-6)
+    plenty, _ = run(laplace=EXACT)
+    assert few.sizes["snapshot"] < plenty.sizes["snapshot"]
+    assert few["arrived"].all()
+    steps = few["snapshot_step"].to_numpy()
+    assert steps.size == 1 or (np.diff(steps) == steps[0]).all()

@@ -111,6 +111,7 @@ def search(
     budget: int,
     flow: bool = False,
     optimizer: Optimizer = ADAM,
+    max_stored_bytes: float = 64e6,
     report: Callable[[str], None] = lambda line: None,
     checkpoint: Checkpoint | None = None,
 ) -> SearchResult:
@@ -130,6 +131,9 @@ def search(
         Whether the guide is a flow, which takes smaller and more steps.
     optimizer
         Of all fits.
+    max_stored_bytes
+        Upper limit on the bytes of the snapshots of all fits; beyond it fewer are kept, but always one for
+        each FIRST_COST gradient evaluations.
     report
         Receives lines of progress.
     checkpoint
@@ -141,9 +145,18 @@ def search(
         If the model or the guide raises.
     """
     started = time.perf_counter()
+    num_parts = max(1, budget // FIRST_COST)
+
+    def max_snapshots(parameter_bytes: float) -> float:
+        return max_stored_bytes / (num_parts * len(seeds) * parameter_bytes)
+
     pools = {
         count: SearchPool(
-            CellProgram(model, make_guide, count, optimizer, stable=True), data, check, len(seeds)
+            CellProgram(model, make_guide, count, optimizer, stable=True),
+            data,
+            check,
+            len(seeds),
+            max_snapshots,
         )
         for count in NUM_PARTICLES
     }

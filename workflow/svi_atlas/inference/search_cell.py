@@ -32,6 +32,7 @@ def search_and_draw(
     *,
     laplace: xr.Dataset | None,
     max_gap: float,
+    max_stored_mb: float = 64.0,
     sufficient: str | None = None,
     gpu: bool = False,
     report: Report,
@@ -49,7 +50,7 @@ def search_and_draw(
         A cheaper family that is adequate, if there is one: then nothing is done.
     gpu
         Whether a GPU is required.
-    problem, data, laplace, max_gap, report, checkpoint
+    problem, data, laplace, max_gap, max_stored_mb, report, checkpoint
         As in `fit_and_draw`.
 
     Returns
@@ -81,6 +82,7 @@ def search_and_draw(
             budget=cell["budget"],
             flow=guide_traits(cell["guide"]).flow,
             optimizer=Optimizer.from_dict(cell["optimizer"]),
+            max_stored_bytes=max_stored_mb * 1e6,
             report=report,
             checkpoint=checkpoint,
         )

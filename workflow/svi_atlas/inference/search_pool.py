@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -28,7 +29,8 @@ SCHEDULE = "cosine"
 FIRST_COST = 2_000
 """Gradient evaluations of a fit in the first rung."""
 
-SNAPSHOTS_PER_PART = 20
+MAX_SNAPSHOTS_PER_PART = 20
+"""Fewer are kept, but one at least, where those of a whole search would exceed the storage limit."""
 
 MAX_GROUP = 8
 """Fits that run side by side; more run in groups, so that those that have arrived cost nothing more."""
@@ -38,15 +40,19 @@ class SearchPool:
     """Fits with one number of particles, run in groups by one compiled program."""
 
     def __init__(
-        self, program: CellProgram, data: Mapping[str, Any], check: GapCheck, num_seeds: int
+        self,
+        program: CellProgram,
+        data: Mapping[str, Any],
+        check: GapCheck,
+        num_seeds: int,
+        max_snapshots: Callable[[float], float],
     ):
         self.num_particles = program.num_particles
         self.check = check
         self.seconds_compile = 0.0
         self._program, self._data = program, data
         self._group = -(-num_seeds // -(-num_seeds // MAX_GROUP))
-        stride = max(1, round(FIRST_COST / self.num_particles / SNAPSHOTS_PER_PART))
-        self._part = Part(SNAPSHOTS_PER_PART, stride)
+        self._max_snapshots = max_snapshots
 
     def rounds(self, rung: int, budget: int = 0) -> list[list[Part]]:
         """The round of a rung, and those after it, each twice as long, that the budget allows."""
@@ -56,11 +62,6 @@ class SearchPool:
             rounds.append([self._part] * (2 * len(rounds[-1])))
             used += len(rounds[-1])
         return rounds
-
-    @property
-    def cell(self) -> CompiledCell:
-        """The compiled program, once fits have been run."""
-        return self._cell
 
     def fit(
         self,
@@ -88,7 +89,6 @@ class SearchPool:
         The run with its arrays (..., pair, 1), and the optimality gap of each pair, (pair, 1), after
         its last round.
         """
-        self._compile()
         factors = tabulate_step_sizes({SCHEDULE: SCHEDULES[SCHEDULE]}, [1.0], rounds)
         lengths = [sum(part.num_steps for part in parts) for parts in rounds]
         factors *= np.repeat(0.5 ** np.arange(len(rounds)), lengths)[:, None].astype(np.float32)
@@ -124,14 +124,25 @@ class SearchPool:
         for first in range(0, len(items), self._group):
             yield np.asarray(items[first : first + self._group])
 
-    def _compile(self) -> None:
-        if self.seconds_compile:
-            return
+    @cached_property
+    def cell(self) -> CompiledCell:
+        """The compiled program of a group of fits."""
         started = time.perf_counter()
-        self._cell = CompiledCell(self._program, self._group, 1, self._data)
-        state, _ = self._cell.start(range(self._group))
-        self._cell.compile_parts(state, [[self._part]], 1.0)
-        self.seconds_compile = time.perf_counter() - started
+        cell = CompiledCell(self._program, self._group, 1, self._data)
+        self.seconds_compile += time.perf_counter() - started
+        return cell
+
+    @cached_property
+    def _part(self) -> Part:
+        """Steps of the first cost, with their snapshots; compiled."""
+        affordable = self._max_snapshots(self.cell.parameter_bytes / self._group)
+        snapshots = int(np.clip(affordable, 1, MAX_SNAPSHOTS_PER_PART))
+        part = Part(snapshots, max(1, round(FIRST_COST / self.num_particles / snapshots)))
+        started = time.perf_counter()
+        state, _ = self.cell.start(range(self._group))
+        self.cell.compile_parts(state, [[part]], 1.0)
+        self.seconds_compile += time.perf_counter() - started
+        return part
 
     def _start(
         self, replicas: Sequence[tuple[int, float]], rounds: Sequence[Sequence[Part]]
@@ -139,7 +150,7 @@ class SearchPool:
         """Nothing done yet, with the arrays of all replicas."""
         seeds = [seed for seed, _ in replicas]
         groups = [
-            self._cell.start(np.resize(group, self._group).tolist())[0]
+            self.cell.start(np.resize(group, self._group).tolist())[0]
             for group in self._groups(seeds)
         ]
         state = jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(seeds)], *groups)
@@ -149,7 +160,7 @@ class SearchPool:
             lambda leaf: jax.ShapeDtypeStruct(
                 (leaf.shape[0], len(seeds), *leaf.shape[2:]), leaf.dtype
             ),
-            self._cell.snapshot_shapes,
+            self.cell.snapshot_shapes,
         )
         return Progress.start(state, losses, parts, shapes)
 
@@ -165,7 +176,7 @@ class SearchPool:
         begin, length = progress.num_steps, sum(part.num_steps for part in parts)
         padded = np.resize(group, self._group)
         state = jax.tree.map(lambda leaf: jnp.asarray(leaf[padded]), progress.state)
-        done = self._cell.run(state, [parts], step_sizes[begin : begin + length][:, padded])
+        done = self.cell.run(state, [parts], step_sizes[begin : begin + length][:, padded])
         steps = slice(begin, begin + length)
         snapshots = slice(progress.num_snapshots, progress.num_snapshots + done.num_snapshots)
         progress.losses[steps, group] = done.losses[:, : len(group)]

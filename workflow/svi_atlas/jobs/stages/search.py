@@ -20,6 +20,7 @@ def run(job: Job) -> None:
         sufficient=sufficient_family(cheaper, spec["thresholds"]),
         laplace=job.dataset("laplace", spec["cell"]["model"]),
         max_gap=spec["thresholds"]["elbo_gap"],
+        max_stored_mb=spec["max_stored_mb"],
         gpu=spec["gpu"],
         report=report,
         checkpoint=checkpoint,
