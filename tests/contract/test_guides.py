@@ -29,6 +29,7 @@ CELL = {
     "schedules": ("constant",),
     "until_arrived": False,
     "optimizer": {"name": "Adam", "options": {}},
+    "loss": "Trace_ELBO",
 }
 
 

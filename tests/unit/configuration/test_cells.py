@@ -37,6 +37,7 @@ def test_a_grid_is_written_out_as_cells(planned):
         "num_draws": 4000,
         "num_mock": 0,
         "optimizer": ADAM,
+        "loss": "Trace_ELBO",
     }
 
 
@@ -57,6 +58,7 @@ def test_a_single_fit_is_a_cell_of_its_own(planned):
         "num_draws": 4000,
         "num_mock": 0,
         "optimizer": ADAM,
+        "loss": "Trace_ELBO",
     }
 
 
@@ -187,6 +189,7 @@ def test_an_experiment_without_grid_is_searched(planned):
         "budget": 400000,
         "num_draws": 4000,
         "optimizer": ADAM,
+        "loss": "Trace_ELBO",
         "cheaper": ("AutoDiagonalNormal",),
     }
     assert cells == planned(WITHOUT_GRID + "search: {}\n").cells
@@ -283,6 +286,7 @@ def test_refits_are_written_out_with_their_figure(planned):
         "simulations": 400,
         "num_draws": 4000,
         "optimizer": ADAM,
+        "loss": "Trace_ELBO",
     }
     assert experiment.figures == ("loss", "verdicts", "sbc")
     assert planned(GOOD + SBC + "figures: [sbc, loss]\n").figures == ("sbc", "loss")

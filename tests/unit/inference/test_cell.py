@@ -15,7 +15,7 @@ CELL = {
     "experiment": "coin", "model": "headstails", "guide": "beta", "block": "grid",
     "label": "particles-1", "num_particles": 1, "step_sizes": [0.01, 0.02], "seeds": [1, 2, 3],
     "num_steps": 40, "num_draws": 50, "num_mock": 7, "schedules": ["constant"], "until_arrived": False,
-    "optimizer": {"name": "Adam", "options": {}},
+    "optimizer": {"name": "Adam", "options": {}}, "loss": "Trace_ELBO",
 }  # fmt: skip
 
 

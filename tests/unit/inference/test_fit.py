@@ -3,12 +3,16 @@
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
 import optax
 import pytest
 from cases import CASES, load
 from numpyro import optim
-from numpyro.infer import SVI, Trace_ELBO, autoguide
+from numpyro.distributions import constraints
+from numpyro.infer import SVI, Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO, autoguide
 from plane_fits import PLANE_DATA, default_fit, plane, plane_fit, plane_normal
 
 from svi_atlas import problems
@@ -29,11 +33,19 @@ def coin_guide(name):
 
 
 def svi_run(
-    model, make_guide, data, num_particles, step_size, seed, num_steps, optimizer=optim.Adam
+    model,
+    make_guide,
+    data,
+    num_particles,
+    step_size,
+    seed,
+    num_steps,
+    optimizer=optim.Adam,
+    loss=Trace_ELBO,
 ):
     """NumPyro's own fit; step_size is a number or a function of the step."""
     optimizer = optimizer(step_size)
-    svi = SVI(model, make_guide(), optimizer, Trace_ELBO(num_particles=num_particles))
+    svi = SVI(model, make_guide(), optimizer, loss(num_particles=num_particles))
 
     @jax.jit
     def run(key):
@@ -69,6 +81,37 @@ def check_cell(model, make_guide, data, num_particles, num_steps, parameters=Tru
     assert fits.loss.shape == (2, 2, num_steps)
     result = svi_run(model, make_guide, data, num_particles, 1e-2, 4, num_steps)
     assert_equals_svi_run(fits, (1, 1), result, parameters)
+
+
+def mixture(data):
+    modes = dist.Normal(jnp.array([-4.0, 4.0]), 1.0)
+    numpyro.sample("x", dist.MixtureSameFamily(dist.Categorical(jnp.array([0.2, 0.8])), modes))
+
+
+def weighted_mixture(data):
+    weight = numpyro.param("weight", 0.5, constraint=constraints.unit_interval)
+    modes = dist.Normal(numpyro.param("loc", jnp.array([-4.0, 4.0])), 1.0)
+    weights = dist.Categorical(jnp.stack([weight, 1 - weight]))
+    numpyro.sample("x", dist.MixtureSameFamily(weights, modes))
+
+
+@pytest.mark.parametrize(
+    ("loss", "model", "guide", "data"),
+    [
+        (TraceMeanField_ELBO, plane, plane_normal, PLANE_DATA),
+        (TraceGraph_ELBO, plane, plane_normal, PLANE_DATA),
+        (TraceGraph_ELBO, mixture, weighted_mixture, {}),
+    ],
+)
+def test_every_loss_equals_svi_run(loss, model, guide, data):
+    fits = fit_cell(
+        model, lambda: guide, data, num_particles=4, step_sizes=(0.003, 0.03), seeds=(3, 1), num_steps=400,
+        loss=loss.__name__,
+    )  # fmt: skip
+    result = svi_run(model, lambda: guide, data, 4, 0.03, 1, 400, loss=loss)
+    assert_equals_svi_run(fits, (1, 1), result)
+    if guide is weighted_mixture:
+        assert abs(fits.path["weight"][1, 1, -1] - 0.2) < 0.01, "the weight of the target"
 
 
 def test_every_replica_equals_svi_run():

@@ -40,7 +40,7 @@ def run(guide="AutoMultivariateNormal", laplace=ROUGH, **options):
     cell = {
         "experiment": "e", "model": "m", "guide": guide, "block": "search", "label": "search",
         "seeds": SEEDS, "budget": 16_000, "num_draws": 500, "cheaper": (),
-        "optimizer": {"name": "Adam", "options": {}},
+        "optimizer": {"name": "Adam", "options": {}}, "loss": "Trace_ELBO",
     }  # fmt: skip
     lines = []
     dataset = search_and_draw(

@@ -23,7 +23,7 @@ NUM_DRAWS = 4_000
 CELL = {
     "experiment": "planted", "model": "model", "block": "grid", "num_particles": 8, "step_sizes": [0.03],
     "schedules": ["cosine"], "seeds": [1, 2, 3, 4], "num_steps": 1_500, "num_draws": NUM_DRAWS,
-    "num_mock": 0, "until_arrived": False, "optimizer": {"name": "Adam", "options": {}},
+    "num_mock": 0, "until_arrived": False, "optimizer": {"name": "Adam", "options": {}}, "loss": "Trace_ELBO",
 }  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def test_a_larger_budget():
         cell = {
             "experiment": "planted", "model": "model", "guide": "AutoDiagonalNormal", "block": "search",
             "label": "search", "seeds": [1, 2], "budget": budget, "num_draws": NUM_DRAWS,
-            "optimizer": {"name": "Adam", "options": {}}, "cheaper": [],
+            "optimizer": {"name": "Adam", "options": {}}, "loss": "Trace_ELBO", "cheaper": [],
         }  # fmt: skip
         fits = search_and_draw(
             problem, cell, {}, laplace=unusable, max_gap=THRESHOLDS["elbo_gap"], report=silent

@@ -55,7 +55,7 @@ DATA = {"y": np.float32(0.5)}
 ENTRY = {
     "name": "one", "model": "m", "guide": "AutoNormal", "num_particles": 1, "step_size": 0.1,
     "num_steps": 200, "simulations": 20, "num_draws": 100, "schedule": "constant",
-    "optimizer": {"name": "Adam", "options": {}},
+    "optimizer": {"name": "Adam", "options": {}}, "loss": "Trace_ELBO",
 }  # fmt: skip
 
 

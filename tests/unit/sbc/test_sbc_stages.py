@@ -32,7 +32,7 @@ def test_a_guide_that_raises_is_a_result(tmp_path):
     entry = {
         "name": "one", "model": "m", "guide": "broken", "num_particles": 1, "step_size": 0.1,
         "num_steps": 10, "simulations": 20, "num_draws": 100, "schedule": "constant",
-    "optimizer": {"name": "Adam", "options": {}},
+    "optimizer": {"name": "Adam", "options": {}}, "loss": "Trace_ELBO",
     }  # fmt: skip
     spec = {"experiment": "mine", "problem": str(tmp_path / "mine.py"), "autoguide": None}
 

@@ -59,7 +59,7 @@ def test_the_polish_finds_the_optimum_of_the_family():
         "experiment": "e", "model": "m", "guide": "AutoNormal", "block": "grid", "label": "one",
         "num_particles": 2, "step_sizes": [0.05], "schedules": ["constant"], "seeds": [1, 2],
         "num_steps": 8, "num_draws": 100, "until_arrived": False,
-        "optimizer": {"name": "Adam", "options": {}},
+        "optimizer": {"name": "Adam", "options": {}}, "loss": "Trace_ELBO",
     }  # fmt: skip
     fits = fit_and_draw(problem, cell, {}, report=lambda line: None)
     table = true_errors(problem, cell, {}, fits, reference())

@@ -31,7 +31,8 @@ class Cell:
     all such pairs, the schedule varying slowest. `block` is "grid" or "single"; `label` is
     "particles-<P>" in the grid, else the name of the single fit. `until_arrived`: a fit stops
     before `num_steps` if it has arrived. `num_draws` draws are made from each fitted guide, and
-    `num_mock` mock data sets for predictive checks. `optimizer` holds `name` and `options`.
+    `num_mock` mock data sets for predictive checks. `optimizer` holds `name` and `options`;
+    `loss` is one of NumPyro's estimators of the negative ELBO.
     """
 
     experiment: str
@@ -48,6 +49,7 @@ class Cell:
     num_draws: int
     num_mock: int
     optimizer: dict[str, Any] = field(hash=False)
+    loss: str
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class SearchCell:
     budget: int
     num_draws: int
     optimizer: dict[str, Any] = field(hash=False)
+    loss: str
     cheaper: tuple[str, ...]
 
 
@@ -98,6 +101,7 @@ class SbcSettings:
     simulations: int
     num_draws: int
     optimizer: dict[str, Any] = field(hash=False)
+    loss: str
 
 
 @dataclass(frozen=True)
@@ -209,6 +213,7 @@ def _grid_cells(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> Iter
                         num_draws=raw.num_draws,
                         num_mock=0,
                         optimizer=optimizer_entry(block.optimizer or raw.optimizer),
+                        loss=block.loss or raw.loss,
                     )
 
 
@@ -230,6 +235,7 @@ def _single_cells(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> It
             num_draws=fit.num_draws or raw.num_draws,
             num_mock=min(fit.num_mock or 0, fit.num_draws or raw.num_draws),
             optimizer=optimizer_entry(fit.optimizer or raw.optimizer),
+            loss=fit.loss or raw.loss,
         )
 
 
@@ -250,6 +256,7 @@ def _search_cells(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> It
                 budget=search.budget,
                 num_draws=raw.num_draws,
                 optimizer=optimizer_entry(raw.optimizer),
+                loss=raw.loss,
                 cheaper=families[:index],
             )
 
@@ -275,6 +282,7 @@ def _sbc_settings(experiment: str, raw: ExperimentFile, info: ProblemInfo) -> It
             simulations=refit.simulations,
             num_draws=refit.num_draws or raw.num_draws,
             optimizer=optimizer_entry(refit.optimizer or raw.optimizer),
+            loss=raw.loss,
         )
 
 

@@ -59,6 +59,8 @@ class AtMost(FileModel):
 Optimizer = Text | OptimizerOptions
 NumSteps = Count | AtMost
 
+Loss = Literal["Trace_ELBO", "TraceMeanField_ELBO", "TraceGraph_ELBO"]
+
 
 class GridBlock(FileModel):
     """A full grid of fits."""
@@ -92,6 +94,9 @@ class GridBlock(FileModel):
     optimizer: IfGiven[Optimizer] = Field(
         default=None, description="Optimiser of this block (the experiment's if absent)."
     )
+    loss: IfGiven[Loss] = Field(
+        default=None, description="Loss of this block (the experiment's if absent)."
+    )
 
 
 class SingleFit(FileModel):
@@ -119,6 +124,7 @@ class SingleFit(FileModel):
     optimizer: IfGiven[Optimizer] = Field(
         default=None, description="Optimiser (the experiment's if absent)."
     )
+    loss: IfGiven[Loss] = Field(default=None, description="Loss (the experiment's if absent).")
     num_mock: IfGiven[Count] = Field(
         default=None,
         description="Number of mock data sets for predictive checks, drawn from model and fitted "
@@ -277,6 +283,12 @@ class ExperimentFile(FileModel):
         default="Adam",
         description="Optimiser: the name of one of NumPyro's with a step size, or `optax.NAME`; "
         "with options as a mapping. ClippedAdam clips each gradient entry to [-10, 10].",
+    )
+    loss: Loss = Field(
+        default="Trace_ELBO",
+        description="NumPyro's estimator of the negative ELBO. TraceMeanField_ELBO takes KL divergences "
+        "of sites in closed form where it can; TraceGraph_ELBO also optimises parameters that only choose "
+        "among draws, such as the weights of a mixture.",
     )
     num_draws: NumDraws = Field(
         default=4000,

@@ -109,6 +109,7 @@ def fit_and_draw(
             num_steps=cell["num_steps"],
             schedules=schedules,
             optimizer=Optimizer.from_dict(cell["optimizer"]),
+            loss=cell["loss"],
             look_at=None if check is None else check.look,
             start=start,
             num_snapshots=num_snapshots,
@@ -168,7 +169,9 @@ class CellTask:
     def run(self, fit_and_describe: Callable[[], xr.Dataset]) -> xr.Dataset:
         """Check the guide and fit it; what it raises becomes the attribute `message`."""
         try:
-            self._add_findings(check_guide(self.model, self._make_guide(), self._data))
+            self._add_findings(
+                check_guide(self.model, self._make_guide(), self._data, self._cell["loss"])
+            )
             raise_errors(self._findings)
             dataset = fit_and_describe()
         except ModelError as error:

@@ -97,6 +97,7 @@ def fit_cell(
     num_steps: int,
     schedules: Mapping[str, Schedule] = CONSTANT,
     optimizer: Optimizer = ADAM,
+    loss: str = "Trace_ELBO",
     look_at: LookAt | None = None,
     start: Callable[[Any], Any] | None = None,
     num_snapshots: int = 1000,
@@ -127,6 +128,8 @@ def fit_cell(
         Schedules by name.
     optimizer
         What makes the steps.
+    loss
+        One of `program.LOSSES`.
     look_at
         If given, says which fits stop. It is asked after rounds of steps, each twice as long as the one
         before: schedules start again with every round, from where the fit is.
@@ -152,7 +155,7 @@ def fit_cell(
         If the model or the guide raises.
     """
     started = time.perf_counter()
-    program = CellProgram(model, make_guide, num_particles, optimizer)
+    program = CellProgram(model, make_guide, num_particles, optimizer, loss=loss)
     cell = CompiledCell(program, len(seeds), len(schedules) * len(step_sizes), data)
     state, unconstrained = cell.start(seeds)
     if start is not None:
@@ -183,6 +186,7 @@ def fit_data_sets(
     num_steps: int,
     schedule: Schedule = constant,
     optimizer: Optimizer = ADAM,
+    loss: str = "Trace_ELBO",
 ) -> PyTree[Float[np.ndarray, "data_set ..."]]:
     """Fit one guide to many data sets in one program.
 
@@ -196,7 +200,7 @@ def fit_data_sets(
         Arrays by name, shared by all data sets.
     data_sets
         Arrays (data_set, *shape) by name, which replace those of their name.
-    num_particles, step_size, num_steps, schedule, optimizer
+    num_particles, step_size, num_steps, schedule, optimizer, loss
         Settings of all fits.
     seeds
         One per data set.
@@ -210,7 +214,7 @@ def fit_data_sets(
     ModelError
         If the model or the guide raises.
     """
-    program = CellProgram(model, make_guide, num_particles, optimizer)
+    program = CellProgram(model, make_guide, num_particles, optimizer, loss=loss)
     step_sizes = np.float32(step_size) * schedule_factors(schedule, num_steps)[:, None, None]
 
     def fit(key, data_set, data, step_sizes):

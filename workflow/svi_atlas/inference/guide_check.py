@@ -22,6 +22,9 @@ from svi_atlas.inference.model_error import ModelError
 from svi_atlas.inference.random_numbers import RANDOM_DENSITY, is_random
 from svi_atlas.inference.reparametrisation import not_reparametrised
 
+WITH_SCORES = ("TraceGraph_ELBO",)
+"""Losses that optimise parameters which only choose among draws."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -34,7 +37,9 @@ class Finding:
         return f"{self.severity}: {self.message}"
 
 
-def check_guide(model: Callable, guide: Callable, data: Mapping[str, Any]) -> list[Finding]:
+def check_guide(
+    model: Callable, guide: Callable, data: Mapping[str, Any], loss: str = "Trace_ELBO"
+) -> list[Finding]:
     """Find sites that are missing, extra or of the wrong shape, factor sites, parameters that the loss does
     not optimise, a density that is random, and what NumPyro warns of.
 
@@ -64,7 +69,8 @@ def check_guide(model: Callable, guide: Callable, data: Mapping[str, Any]) -> li
         jax.eval_shape(trace, key)
         findings.extend(_warnings_of_numpyro(model, guide, arrays, key))
         if not isinstance(guide, AutoGuide):  # which remember the trace that they were set up in
-            for name, site in not_reparametrised(guide, arrays, key).items():
+            chosen = {} if loss in WITH_SCORES else not_reparametrised(guide, arrays, key)
+            for name, site in chosen.items():
                 findings.append(Finding("warning", _without_gradient(name, site)))
     except (MemoryError, OSError):
         raise
@@ -156,7 +162,7 @@ def _without_gradient(name: str, site: str) -> str:
     return (
         f"the parameter {name!r} is not optimised: the draws of the site {site!r} do not depend on it "
         "smoothly, and NumPyro's Trace_ELBO has no score-function term, so that it walks at random about "
-        "its start. Fix its value, or choose a guide without it"
+        "its start. Write `loss: TraceGraph_ELBO` in the experiment, which has such a term, or fix its value"
     )
 
 

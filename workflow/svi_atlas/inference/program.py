@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree, UInt32
-from numpyro.infer import SVI, Trace_ELBO
+from numpyro.infer import SVI, Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
 from numpyro.infer.svi import SVIState
 
 from svi_atlas.inference.acceleration.cached_noise import CacheBaseNoise
@@ -34,10 +34,15 @@ MAX_AHEAD = 2**26
 """Upper limit on the elements of any array made for a block of steps; beyond it the block is shortened."""
 
 
+LOSSES = {loss.__name__: loss for loss in (Trace_ELBO, TraceMeanField_ELBO, TraceGraph_ELBO)}
+"""NumPyro's estimators of the negative ELBO by name."""
+
+
 @dataclass(frozen=True)
 class CellProgram:
     """What a cell fits and how. Each function below traces a new guide, since autoguides keep state.
 
+    loss: one of LOSSES.
     stable: whether a step whose loss or gradient is not finite is left out, as `SVI.stable_update` does.
     """
 
@@ -46,6 +51,7 @@ class CellProgram:
     num_particles: int
     optimizer: Optimizer
     stable: bool = False
+    loss: str = "Trace_ELBO"
 
 
 class CellState(NamedTuple):
@@ -162,7 +168,7 @@ def advance(
 
 def _make_svi(program: CellProgram, guide: Callable, step_size) -> SVI:
     optimizer = program.optimizer.make(step_size)
-    loss = Trace_ELBO(num_particles=program.num_particles)
+    loss = LOSSES[program.loss](num_particles=program.num_particles)
     return SVI(program.model, CacheBaseNoise(guide), optimizer, loss)
 
 

@@ -111,6 +111,7 @@ def search(
     budget: int,
     flow: bool = False,
     optimizer: Optimizer = ADAM,
+    loss: str = "Trace_ELBO",
     max_stored_bytes: float = 64e6,
     report: Callable[[str], None] = lambda line: None,
     checkpoint: Checkpoint | None = None,
@@ -129,7 +130,7 @@ def search(
         Gradient evaluations, particles times steps, that one fit may use.
     flow
         Whether the guide is a flow, which takes smaller and more steps.
-    optimizer
+    optimizer, loss
         Of all fits.
     max_stored_bytes
         Upper limit on the bytes of the snapshots of all fits; beyond it fewer are kept, but always one for
@@ -152,7 +153,7 @@ def search(
 
     pools = {
         count: SearchPool(
-            CellProgram(model, make_guide, count, optimizer, stable=True),
+            CellProgram(model, make_guide, count, optimizer, stable=True, loss=loss),
             data,
             check,
             len(seeds),

@@ -82,6 +82,7 @@ def search_and_draw(
             budget=cell["budget"],
             flow=guide_traits(cell["guide"]).flow,
             optimizer=Optimizer.from_dict(cell["optimizer"]),
+            loss=cell["loss"],
             max_stored_bytes=max_stored_mb * 1e6,
             report=report,
             checkpoint=checkpoint,

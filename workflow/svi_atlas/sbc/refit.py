@@ -68,7 +68,7 @@ def refit_simulated_data(
         ) from error
     started = time.perf_counter()
     try:
-        raise_errors(check_guide(model, make_guide(), data))
+        raise_errors(check_guide(model, make_guide(), data, settings["loss"]))
         unconstrained = fit_data_sets(
             model,
             make_guide,
@@ -80,6 +80,7 @@ def refit_simulated_data(
             num_steps=settings["num_steps"],
             schedule=schedules_of(problem)[settings["schedule"]],
             optimizer=Optimizer.from_dict(settings["optimizer"]),
+            loss=settings["loss"],
         )
         report(f"fitted {len(seeds)} data sets in {time.perf_counter() - started:.1f} s")
         keys, num_draws = _make_keys(seeds, "draws"), settings["num_draws"]
