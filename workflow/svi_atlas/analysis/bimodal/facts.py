@@ -240,8 +240,9 @@ def _weight_spread(grid: pd.DataFrame) -> str:
         f"{particles}. (The fits of a seed share their random numbers over the step sizes, so the rows are "
         "not independent.) The cost is ln 2 minus the entropy of the weights, the KL divergence that the "
         "wrong weight alone adds. At the largest step size the weight runs into 0 or 1 and a mode is lost. "
-        "Remedies: keep the weight fixed, sum over the components instead of drawing one, or use a gradient "
-        "through the mixture's distribution function."
+        "Remedies: `loss: TraceGraph_ELBO`, whose gradient has a term for choices; keep the weight fixed; sum "
+        "over the components instead of drawing one; or use a gradient through the mixture's distribution "
+        "function."
     )
 
 
