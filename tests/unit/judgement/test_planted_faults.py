@@ -115,7 +115,11 @@ def test_a_step_size_too_small(plane_fits):
 
 
 def test_a_step_size_too_large(plane_fits):
-    not_converged(judged(plane_fits, plane_reference(), 0.5))
+    """No last iterate is at rest; the average of the iterates may be, by chance."""
+    result = judged(plane_fits, plane_reference(), 0.5)
+    assert (result["verdict_last"] == "not_converged").all()
+    not_converged(result[result["verdict"] != "adequate"])
+    assert (result["verdict"] == "adequate").mean() <= 0.5
 
 
 def test_too_few_steps():
