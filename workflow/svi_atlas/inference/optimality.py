@@ -93,6 +93,10 @@ class GapCheck:
         """Which gaps may lie on either side of the limit; one that is unknown does not count."""
         return (gap.value - ERRORS * gap.error <= self.limit) & ~self.is_small(gap)
 
+    def is_hopeless(self, gap: Gap) -> Bool[np.ndarray, "*fits"]:
+        """Which gaps are so uncertain that more steps would not help to tell."""
+        return self.is_undecided(gap) & (gap.error > self.limit / 2)
+
     def is_rising(
         self, gap: Gap, earlier: Float[np.ndarray, "*earlier"]
     ) -> Bool[np.ndarray, "*fits"]:

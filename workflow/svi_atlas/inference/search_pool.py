@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from svi_atlas.inference.checkpoint import Checkpoint
-from svi_atlas.inference.fit import CompiledCell, tabulate_step_sizes
+from svi_atlas.inference.fit import AVERAGE_SHARE, CompiledCell, tabulate_step_sizes
 from svi_atlas.inference.optimality import Gap, GapCheck, Look
 from svi_atlas.inference.parts import Part
 from svi_atlas.inference.program import CellProgram
@@ -80,7 +80,7 @@ class SearchPool:
         rounds
             Parts of each round.
         stop
-            Whether fits stop after a round if they have arrived, or if that cannot be told.
+            Whether fits stop after a round if they have arrived, or if no draws could tell.
         report, checkpoint
             As in `search`.
 
@@ -111,7 +111,7 @@ class SearchPool:
             progress = _after_round(progress, parts)
             for group in self._groups(active):
                 self._look(progress, group, gap)
-            ends = self.check.is_small(gap) | self.check.is_undecided(gap)
+            ends = self.check.is_small(gap) | self.check.is_hopeless(gap)
             progress.stop(Look(ends & stop, gap.elbo, gap.num_draws))
             if checkpoint is not None:
                 checkpoint.save((progress, gap))
@@ -186,11 +186,13 @@ class SearchPool:
             all_values[group] = np.asarray(values)[: len(group)]
 
     def _look(self, progress: Progress, group: np.ndarray, gap: Gap) -> None:
-        """Estimate the optimality gaps of some replicas at their last iterate."""
+        """Estimate the optimality gaps of some replicas at their averaged iterate, as the verdict does."""
         padded = np.resize(group, self._group)
-        last = progress.num_snapshots - 1
+        done = progress.num_snapshots
+        first = int((1 - AVERAGE_SHARE) * done)
         iterates = jax.tree.map(
-            lambda leaf: leaf[last : last + 1, padded], progress.snapshots.unconstrained
+            lambda leaf: leaf[first:done, padded].mean(0, keepdims=True),
+            progress.snapshots.unconstrained,
         )
         found = self.check(iterates)
         for all_values, values in zip(gap, found, strict=True):
