@@ -73,8 +73,8 @@ def add_draws(
         unconstrained = jax.tree.map(lambda leaf, at=at: jnp.asarray(leaf[at]), iterates)
         key = purpose_key(drawer.seeds[seed], "more draws")
         for index in range(rounds):
-            found = map(float, program(unconstrained, jax.random.fold_in(key, index)))
-            estimate = estimate.joined(*found, size)
+            found, found_error = program(unconstrained, jax.random.fold_in(key, index))
+            estimate = estimate.joined(float(found), float(found_error), size)
             if estimate.decides(limit, estimate.num_draws):
                 break
         value[at], error[at] = estimate.value, estimate.error
