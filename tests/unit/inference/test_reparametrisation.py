@@ -82,3 +82,17 @@ def test_the_weight_of_the_bimodal_mixture_is_named():
         assert (
             any("parameter 'weight' is not optimised" in str(one) for one in findings) == expected
         )
+
+
+def test_the_weights_of_a_network_are_moved_together():
+    """Such a parameter is a nested dict, as `flax_module` registers it."""
+
+    def guide(data):
+        network = numpyro.param(
+            "network$params", {"kernel": {"a": jnp.zeros(2)}, "bias": jnp.zeros(())}
+        )
+        numpyro.sample("k", dist.Bernoulli(logits=network["bias"]))
+        numpyro.sample("x", dist.Normal(network["kernel"]["a"].sum(), 1.0))
+
+    found = not_reparametrised(guide, {}, jax.random.PRNGKey(0))
+    assert found == {"network$params": "k"}

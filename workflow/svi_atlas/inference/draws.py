@@ -14,6 +14,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree, UInt32
 from numpyro import handlers
+from numpyro.infer.autoguide import AutoGuide
 
 from svi_atlas.inference.affine_gain import AffineGain, count_gap_parameters, gain_of_fit
 from svi_atlas.inference.densities import draw_guide, evaluate_model, map_draws
@@ -179,8 +180,11 @@ class Drawer:
     @cached_property
     def chosen(self) -> frozenset[str]:
         """Parameters that only choose among draws, whose gradient is that of the score function."""
-        guide, key = NoSubsampling(self.make_guide()), purpose_key(0, "chosen")
-        return frozenset(not_reparametrised(guide, self.arrays, key))
+        guide = self.make_guide()
+        if isinstance(guide, AutoGuide):  # all of them are reparametrised
+            return frozenset()
+        key = purpose_key(0, "chosen")
+        return frozenset(not_reparametrised(NoSubsampling(guide), self.arrays, key))
 
     @cached_property
     def arrays(self) -> dict[str, jax.Array]:

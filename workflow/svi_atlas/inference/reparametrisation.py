@@ -47,7 +47,9 @@ def not_reparametrised(guide: Callable, data: Mapping[str, Any], key: jax.Array)
         if site["type"] != "param" or not sites:
             continue
         transform = biject_to(site["kwargs"].get("constraint", constraints.real))
-        moved = transform(transform.inv(jnp.asarray(site["value"])) + MOVE)
+        moved = jax.tree.map(  # the weights of a network are a nested dict
+            lambda leaf, to=transform: to(to.inv(jnp.asarray(leaf)) + MOVE), site["value"]
+        )
         other = _trace(guide, data, key, {name: moved})
         for place in sites:
             before, after = _choosing(trace[place]["fn"]), _choosing(other[place]["fn"])
