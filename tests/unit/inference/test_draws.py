@@ -115,3 +115,21 @@ def test_the_gap_of_a_weight_is_that_of_its_score_function():
     assert error[0] < 0.02
     assert abs(gap[1]) < 1e-3
     assert drawer.chosen == {"weight"}
+
+
+def test_draws_of_density_zero_are_left_out_of_the_gap_of_a_weight():
+    def half(data):
+        mixture(data)
+        numpyro.factor("cut", jnp.where(numpyro.sample("u", dist.Normal()) > 2.0, -jnp.inf, 0.0))
+
+    def guide(data):
+        mixture_guide(data)
+        numpyro.sample("u", dist.Normal())
+
+    drawer = Drawer(half, lambda: guide, {}, (1,), SETTINGS[:1], 4000)
+    at = {"weight": jnp.zeros((1, 1, 1)), "loc": jnp.array([[[[-4.0, 4.0]]]])}
+    draws = drawer(at)
+    slope = np.log(0.5 / 0.2) - np.log(0.5 / 0.8)
+    gap, error = draws.elbo_gap[0, 0, 0], draws.elbo_gap_se[0, 0, 0]
+    assert np.isneginf(draws.log_joint).any()
+    assert abs(gap - slope**2 * 0.25 / 2) < 4 * error

@@ -330,8 +330,9 @@ class _Differentiated:
             )
             for name, leaves in self.unravel(self.vector).items()
         }
-        count = jnp.isfinite(log_weight).sum()
-        centred = (log_weight - jnp.nanmean(log_weight)) * count / (count - 1)
+        known = jnp.where(jnp.isfinite(log_weight), log_weight, jnp.nan)
+        count = jnp.isfinite(known).sum()
+        centred = (known - jnp.nanmean(known)) * count / (count - 1)
         return jnp.where(ravel_pytree(flags)[0], centred[:, None] * scores, along_path)
 
     def log_weight(

@@ -50,7 +50,7 @@ def facts(
 
 BETA_SETTINGS = (
     "The guide `beta` by setting: medians over the seeds, for the last iterate and for the average over "
-    "the stationary part of the fit (KL in nats)."
+    "the last quarter of the steps (KL in nats)."
 )
 
 OUTSIDE_SUPPORT = (
@@ -171,7 +171,7 @@ def _one_particle(one: pd.Series | None, heads: int, tails: int) -> str:
         "fresh draws also show the optimality gap (ELBO still to be gained): "
         f"{measured(one['elbo_gap_last'], one['elbo_gap_se_last'])} nats for each of the two parameters. Split R-hat "
         f"of the parameters is {number(one['rhat'], 3)} over the best window of the fit, "
-        f"{one['window']:,} steps. The answer to the question *adequate?* is **{adequate}**, to "
+        f"{one['window']:,} steps. The answer to the question *adequate?*, asked of the averaged iterate, is **{adequate}**, to "
         f"*converged?* it is **{converged}**."
     )
 
