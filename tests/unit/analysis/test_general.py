@@ -125,10 +125,11 @@ def test_one_step_size_has_no_forecast():
 
 def test_single_fits_show_label_and_guide():
     table = grid(counts=(1,), seeds=(1,), converged=False, adequate=None)
-    single = table.assign(block="single", label="tutorial_beta")
+    single = table.assign(block="single", label="tutorial_beta", verdict_last="not_converged")
     (row,) = pages.single_fits(pd.concat([table, single], ignore_index=True)).itertuples()
     assert row.fit == "tutorial_beta\nbeta"
     assert (row.converged, row.adequate) == ("no", "\N{EN DASH}")
+    assert (row.verdict, row.verdict_last) == ("adequate", "not_converged")
 
 
 def test_failures_are_listed_by_cell_and_divergence_by_setting():

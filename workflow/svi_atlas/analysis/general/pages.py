@@ -107,6 +107,7 @@ def single_fits(table: pd.DataFrame) -> pd.DataFrame:
         "converged": "converged?",
         "adequate": "adequate?",
         "verdict": "verdict",
+        "verdict_last": "verdict of the last iterate",
         "reason": "reason",
     }
     return with_labels(shown[list(labels)], labels)
