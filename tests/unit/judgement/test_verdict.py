@@ -80,7 +80,7 @@ VIOLATIONS = [
         "inadequate",
         ["x = 3", "50%"],
     ),
-    ("khat", {"khat": 0.95}, "inadequate", ["0.95"]),
+    ("khat", {**NO_REFERENCE, "khat": 0.95}, "inadequate", ["0.95"]),
     (
         "mean_error",
         {"mean_error": 0.3, "mean_error_low": 0.27},
@@ -222,6 +222,7 @@ def test_without_a_reference_the_fits_are_their_own_check():
 
 def test_with_a_reference_it_decides_and_not_the_importance_weights():
     assert judged(psis_mean_error=0.5, psis_mean_error_low=0.4)["verdict"] == "adequate"
+    assert judged(khat=2.0, tail_share=0.3)["verdict"] == "adequate"
 
 
 WITHOUT = {name: np.nan for name in GOOD if name.startswith(("mean_error", "sd_", "psis", "khat"))}
@@ -285,14 +286,14 @@ LAST_GAP_UNKNOWN = {"elbo_gap_last": np.nan, "elbo_gap_se_last": np.nan}
     [
         # The last iterate alone is inaccurate: it fluctuates.
         ({"mean_error_low_last": 0.4}, "adequate", "not_converged"),
-        ({"sd_error_low_last": 0.4, "khat_last": 0.9}, "adequate", "not_converged"),
+        ({"sd_error_low_last": 0.4, "tail_error_low_last": 0.1}, "adequate", "not_converged"),
         ({"outside_support": 0.0, "outside_support_last": 0.04}, "adequate", "not_converged"),
         (LAST_GAP_UNKNOWN, "adequate", "unjudged"),
         # The averaged iterate alone is.
         ({"mean_error_low": 0.4}, "inadequate", "adequate"),
-        ({"khat": 0.9}, "inadequate", "adequate"),
+        ({**NO_REFERENCE, "khat": 0.9}, "inadequate", "adequate"),
         # Both are, so that the family is at fault.
-        ({"khat": 0.9, "khat_last": 0.9}, "inadequate", "inadequate"),
+        ({**NO_REFERENCE, "khat": 0.9, "khat_last": 0.9}, "inadequate", "inadequate"),
         # The optimality gap is known of each iterate.
         ({"elbo_gap_last": 0.1, "elbo_gap_se_last": 0.01}, "adequate", "not_converged"),
         ({"elbo_gap": 0.1, "elbo_gap_se": 0.01}, "not_converged", "adequate"),
@@ -335,7 +336,7 @@ def test_a_statistic_within_its_error_of_the_limit_is_borderline():
 
 @pytest.mark.parametrize("num_draws", [100, 4000])
 def test_the_limit_of_khat_depends_on_the_draws(num_draws):
-    result = judged(khat=0.6, num_draws=num_draws)
+    result = judged(**NO_REFERENCE, khat=0.6, num_draws=num_draws)
     assert result["verdict"] == ("inadequate" if num_draws == 100 else "adequate")
 
 
@@ -351,8 +352,8 @@ def test_the_limit_of_khat_depends_on_the_draws(num_draws):
         ("kl", 0.01, {"kl": 0.05}),
         ("elbo_deficit", 0.1, {"elbo_deficit": 0.2}),
         ("mass_elsewhere", 0.05, {"mass_elsewhere": 0.1}),
-        ("khat", 0.1, {}),
-        ("tail_share", 0.001, {"khat": 3.0, "tail_share": 0.004}),
+        ("khat", 0.1, NO_REFERENCE),
+        ("tail_share", 0.001, {**NO_REFERENCE, "khat": 3.0, "tail_share": 0.004}),
         ("nonfinite", 0.001, {"nonfinite": 0.005}),
         ("outside_support", 0.0001, {"outside_support": 0.0005}),
         ("loss_drift", 0.00005, {"loss_drift_se": 0.00001, **UNKNOWN_GAP}),
@@ -416,6 +417,19 @@ def test_noise_widens_a_limit_by_half_of_it_at_most(error, certain, verdict):
     assert judged(**bad)["verdict"] == verdict
     bad = {"sd_ratio": 1 - error, "sd_error_low": certain}
     assert judged(**bad)["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("gap", "error", "verdict"),
+    [
+        (0.0006, 0.0001, "adequate"),
+        (0.0006, 0.00001, "not_converged"),
+        (0.0008, 0.00025, "not_converged"),
+        (0.0003, 0.00025, "adequate"),
+    ],
+)
+def test_the_error_of_the_gap_widens_its_limit_by_half_of_it_at_most(gap, error, verdict):
+    assert judged(elbo_gap=gap, elbo_gap_se=error)["verdict"] == verdict
 
 
 @pytest.mark.parametrize(

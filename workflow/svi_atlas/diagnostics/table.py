@@ -75,7 +75,6 @@ ITERATE_STATISTICS: tuple[Statistic, ...] = (
     elbo,
     khat,
     bounds,  # needs the columns of elbo and khat
-    importance_moments,
     moments,
     combinations,
     tail_probabilities,
@@ -128,25 +127,32 @@ def diagnose(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
         return table
     reference = mask_unreliable(reference)
     fits = number_fits(fits)
-    columns = [_statistics(group, reference) for group in _of_equal_length(fits)]
+    columns = pd.concat(_statistics(group, reference) for group in _of_equal_length(fits))
     funnel = find_funnel(_independent(reference_draws(reference) or {}, fits, reference))
     return (
-        table.join(pd.concat(columns))
-        .join(_compare_fits(fits, reference))
+        table.join(columns)
+        .join(_compare_fits(fits, reference, columns))
         .assign(funnel_ratio=funnel.ratio, funnel_site=funnel.site)
     )
 
 
-def _compare_fits(fits: xr.Dataset, reference: xr.Dataset) -> pd.DataFrame:
+def _compare_fits(
+    fits: xr.Dataset, reference: xr.Dataset, statistics: pd.DataFrame
+) -> pd.DataFrame:
     """Columns of what the fits of a cell, of whatever length, say of one another."""
     columns: Columns = {}
+    numbers, seed = coordinate(fits, "number"), coordinate(fits, "seed")
     for iterate in ITERATES:
-        draws = _independent(read_draws(fits, iterate), fits, reference)
-        compared = other_fits(draws, log_weight(fits, iterate))
+        draws, weights = read_draws(fits, iterate), log_weight(fits, iterate)
+        khat = statistics[_of_iterate("khat", iterate)].loc[numbers].to_numpy()
+        compared = {
+            **other_fits(_independent(draws, fits, reference), weights),
+            **importance_moments(draws, weights, seed, khat),
+        }
         if fitted_as_point(fits):  # whose loss is not the ELBO, and may well leave some of it
             compared["elbo_deficit"] = np.full_like(compared["elbo_deficit"], np.nan)
         columns |= {_of_iterate(name, iterate): values for name, values in compared.items()}
-    return pd.DataFrame(columns, index=coordinate(fits, "number"))
+    return pd.DataFrame(columns, index=numbers)
 
 
 def _independent(

@@ -197,6 +197,7 @@ CHECKS = (
         khat_excess,
         "the importance weights have a heavy tail: k-hat is {khat:.2f}, and the tail carries "
         "{tail_share:.1%} of their sum",
+        grade="self",
     ),
     Check(
         "adequate",
@@ -276,7 +277,6 @@ CHECKS = (
 
 NEEDED = {
     "reference": (
-        "khat",
         "mean_error",
         "sd_ratio",
         "combination_mean_error",

@@ -14,8 +14,8 @@ from svi_atlas.judgement.excess import NOISE, Thresholds
 SENTENCES = {check.statistic: check.sentence for check in CHECKS}
 
 ADEQUATE = {
-    "reference": "means, standard deviations and tail probabilities of the components, means and standard "
-    "deviations of their linear combinations, and importance weights agree with the reference",
+    "reference": "means, standard deviations and tail probabilities of the components, and means and standard "
+    "deviations of their linear combinations, agree with the reference",
     "self": "its importance weights correct no mean and no standard deviation, of a component or of a linear "
     "combination, by more than the limits, nor have other fits found what it misses (there is no reference "
     "to compare with)",
