@@ -28,7 +28,7 @@ from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.schedules import Setting
 from svi_atlas.references.make import make_references
 
-OF_THE_STUDY = ("verdict_study", "posteriordb")
+OF_THE_STUDY = ("verdict_study", "verdict_holdout", "posteriordb")
 """Problems of many posteriors, which are tested in tests/unit/problems."""
 
 NAMES = [name for name in problems.built_in_names() if name not in OF_THE_STUDY]

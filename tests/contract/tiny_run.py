@@ -30,7 +30,7 @@ OVERRIDE = {"num_steps": 100, "seeds": 2, "num_draws": 100}
 VARIANTS = {"two seeds": 2, "one seed": 1, "all failed": 2}
 """Runs that tests draw: their numbers of seeds."""
 
-MANY_MODELS = ("arrival", "verdict_study")
+MANY_MODELS = ("arrival", "verdict_study", "verdict_holdout")
 
 FITS_FILE = Path(__file__).with_name("tiny_fits.npz")
 

@@ -20,6 +20,7 @@ def test_every_built_in_problem_is_listed():
         "logistic_regression",
         "posteriordb",
         "rotated_gaussian",
+        "verdict_holdout",
         "verdict_study",
     ]
 

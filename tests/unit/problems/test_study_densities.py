@@ -1,4 +1,4 @@
-"""The densities of the verdict study: their draws and their moments belong to them."""
+"""The densities of the verdict study and of its hold-out: their draws and their moments belong to them."""
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +8,11 @@ from jax.flatten_util import ravel_pytree
 from numpyro.infer.util import initialize_model, unconstrain_fn
 
 from svi_atlas import problems
-from svi_atlas.problems.verdict_study.model import TARGETS
+from svi_atlas.problems.verdict_holdout.model import TARGETS as KEPT_ASIDE
+from svi_atlas.problems.verdict_study.model import TARGETS as STUDIED
 
-STUDY = problems.load("verdict_study")
+TARGETS = {**STUDIED, **KEPT_ASIDE}
+MODELS = {**problems.load("verdict_study").models, **problems.load("verdict_holdout").models}
 
 NUM_DRAWS = 4_000
 
@@ -23,7 +25,7 @@ INFINITE_KURTOSIS = ("student_3_2", "funnel_10")
 
 def scores(name, draws):
     """Gradients of the log density of the unconstrained coordinates at draws, (draw, dim)."""
-    model = STUDY.models[name]
+    model = MODELS[name]
     with jax.enable_x64(True):
         info = initialize_model(jax.random.PRNGKey(0), model, model_args=({},), validate_grad=False)
         _, to_dict = ravel_pytree(info.param_info.z)

@@ -1,0 +1,1 @@
+"""Densities with known answers, kept aside until the verdict was chosen."""
