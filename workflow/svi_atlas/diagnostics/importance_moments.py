@@ -115,7 +115,7 @@ class _Fit:
         self.weights = _smooth(log_weight)
         self.log_share = float(logsumexp(log_weight) - np.log((self.weights**2).mean()))
 
-    def expect(self, values: Float[np.ndarray, "draw ..."]) -> Float[np.ndarray, "..."]:
+    def expect(self, values: Float[np.ndarray, "draw ..."]) -> Float[np.ndarray, " ..."]:
         """The mean over the posterior, by the weights."""
         mean: np.ndarray = np.tensordot(self.weights, values, 1) / len(self.weights)
         return mean
@@ -225,7 +225,8 @@ def _compare(fit: _Fit, pool: _Pool | None) -> dict[str, float]:
     terms = scale.terms(fit)
     guide, own = terms.mean(0), fit.expect(terms)
     weighted = fit.weights[:, None, None] * (terms - own)
-    num_draws, part, corrected, of_others = len(terms), 1.0, own, 0.0
+    num_draws, corrected = len(terms), own
+    part, of_others = np.ones_like(own), np.zeros_like(own)
     if others:
         # The share of the own weights that leaves least noise: differences of which both sides have the same draws
         # lose most of theirs.

@@ -17,6 +17,7 @@ from jaxtyping import Int
 from svi_atlas.errors import InputError
 from svi_atlas.inference.acceleration import accelerated
 from svi_atlas.inference.checkpoint import Checkpoint
+from svi_atlas.inference.data import Data
 from svi_atlas.inference.dataset import FIT, to_dataset
 from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.fit import Fits, fit_cell
@@ -95,6 +96,7 @@ def fit_and_draw(
     make_guide = guide_factory(problem, cell["model"], cell["guide"], autoguide, approximation)
     schedules = {name: schedules_of(problem)[name] for name in cell["schedules"]}
     settings = settings_of(schedules, cell["step_sizes"])
+    data = Data.for_model(data, problem.models[cell["model"]], make_guide())
     task = CellTask(problem, cell, data, make_guide, report)
     check = None if max_gap is None else GapCheck(task.model, make_guide, data, max_gap)
 

@@ -17,6 +17,7 @@ from numpyro import handlers
 from numpyro.infer.autoguide import AutoGuide
 
 from svi_atlas.inference.affine_gain import AffineGain, count_gap_parameters, gain_of_fit
+from svi_atlas.inference.data import Data, as_arrays
 from svi_atlas.inference.densities import draw_guide, evaluate_model, map_draws
 from svi_atlas.inference.full_data import NoSubsampling
 from svi_atlas.inference.keys import purpose_key
@@ -187,8 +188,8 @@ class Drawer:
         return frozenset(not_reparametrised(NoSubsampling(guide), self.arrays, key))
 
     @cached_property
-    def arrays(self) -> dict[str, jax.Array]:
-        return {name: jnp.asarray(value) for name, value in self.data.items()}
+    def arrays(self) -> Data:
+        return as_arrays(self.data)
 
     @cached_property
     def _program(self) -> Callable:
@@ -197,11 +198,9 @@ class Drawer:
         return jax.jit(partial(_draw_cell, self))
 
 
-def _draw_cell(
-    drawer: Drawer, unconstrained: Any, keys: _Keys, data: dict[str, jax.Array]
-) -> _CellDraws:
+def _draw_cell(drawer: Drawer, unconstrained: Any, keys: _Keys, data: Data) -> _CellDraws:
     replicas = math.prod(jax.tree.leaves(unconstrained)[0].shape[:2])
-    data_size = sum(array.size for array in data.values())
+    data_size = data.size
     at_once = max(1, MAX_DATA_VALUES // (replicas * max(data_size, 1)))
     draw_seed = jax.vmap(partial(_draw_fit, drawer, at_once), in_axes=(0, 0, None, None))
     neighbours = [
@@ -242,7 +241,7 @@ def gap_of_fit(
 ) -> Float[Array, " 2"]:
     """The optimality gap of one fit and its standard error (nats) from a number of draws; traceable."""
     data = drawer.arrays
-    data_size = sum(array.size for array in data.values())
+    data_size = data.size
     at_once = min(drawer.num_draws, max(1, MAX_DATA_VALUES // max(data_size, 1)))
     fit = fitted_guide(drawer.model, drawer.make_guide, data, unconstrained)
     gain = gain_of_fit(drawer.model, fit, data, key, num_draws, at_once)

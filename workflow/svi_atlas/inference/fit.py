@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int, PyTree
 
 from svi_atlas.inference.acceleration import accelerated
 from svi_atlas.inference.checkpoint import Checkpoint
+from svi_atlas.inference.data import Data, as_arrays
 from svi_atlas.inference.keys import replica_key
 from svi_atlas.inference.model_error import compile_program
 from svi_atlas.inference.optimality import Look
@@ -218,14 +219,15 @@ def fit_data_sets(
     step_sizes = np.float32(step_size) * schedule_factors(schedule, num_steps)[:, None, None]
 
     def fit(key, data_set, data, step_sizes):
-        all_data = {**data, **data_set}
+        all_data = data.replaced(data_set)
         state, _ = init(program, key[None], 1, all_data)
         whole_run = Part(num_snapshots=1, stride=num_steps)
         _, _, snapshots = advance(program, state, step_sizes, all_data, whole_run, num_steps)
         return jax.tree.map(lambda leaf: leaf[0, 0, 0], snapshots.unconstrained)
 
     keys = jax.vmap(replica_key)(jnp.asarray(seeds, jnp.uint32))
-    arrays, sets = ({k: jnp.asarray(v) for k, v in each.items()} for each in (data, data_sets))
+    arrays = as_arrays(Data.for_model(data, model, make_guide()))
+    sets = {name: jnp.asarray(value) for name, value in data_sets.items()}
     arguments = (keys, sets, arrays, jnp.asarray(step_sizes))
     fit_all, _ = compile_program(jax.jit(jax.vmap(fit, in_axes=(0, 0, None, None))), *arguments)
     return jax.tree.map(np.asarray, fit_all(*arguments))
@@ -258,7 +260,7 @@ class CompiledCell:
         self.num_settings = num_settings
         self.loss_stride = 1
         self._program = program
-        self._data = {name: jnp.asarray(value) for name, value in data.items()}
+        self._data = as_arrays(data)
         jitted = jax.jit(partial(init, program), static_argnums=1)
         keys = jnp.zeros((num_seeds, 2), jnp.uint32)
         self._init, (_, unconstrained) = compile_program(jitted, keys, num_settings, self._data)

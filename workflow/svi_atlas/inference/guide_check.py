@@ -17,6 +17,7 @@ from numpyro.infer import Trace_ELBO
 from numpyro.infer.autoguide import AutoGuide
 from numpyro.infer.initialization import init_to_uniform
 
+from svi_atlas.inference.data import as_arrays
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.model_error import ModelError
 from svi_atlas.inference.random_numbers import RANDOM_DENSITY, is_random
@@ -55,7 +56,7 @@ def check_guide(
     data
         Arrays by name.
     """
-    arrays = {name: jnp.asarray(value) for name, value in data.items()}
+    arrays = as_arrays(data)
     findings: list[Finding] = []
 
     def trace(key):

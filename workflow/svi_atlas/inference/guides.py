@@ -6,6 +6,8 @@ it. A Laplace approximation that is not usable leaves the guide as NumPyro makes
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeGuard
@@ -13,10 +15,12 @@ from typing import Any, TypeGuard
 import jax.numpy as jnp
 from numpyro.infer import autoguide as numpyro_autoguides
 from numpyro.infer import initialization
-from numpyro.infer.autoguide import AutoLaplaceApproximation, AutoMultivariateNormal
+from numpyro.infer.autoguide import AutoGuide, AutoLaplaceApproximation, AutoMultivariateNormal
+from numpyro.primitives import Messenger
 
 from svi_atlas.inference.at_laplace import start_at_laplace
 from svi_atlas.inference.laplace import Laplace
+from svi_atlas.inference.signature import takes_data
 from svi_atlas.inference.whitened import WHITENED, WhitenedNormal
 from svi_atlas.records import Problem
 
@@ -48,7 +52,7 @@ def guide_factory(
         The Laplace approximation of the model, where the entry asks for it.
     """
     if guide in problem.guides:
-        return lambda: problem.guides[guide]
+        return own_guide(problem.guides[guide], problem.models[model])
     entry = autoguide or {"class": guide}
     name, function = entry["class"], problem.models[model]
     options = {**entry.get("options", {}), **_init_options(entry.get("start", UNIFORM))}
@@ -58,6 +62,41 @@ def guide_factory(
     elif entry.get("start") == "laplace" and laplace is not None and laplace.usable:
         autoguide_class, options["laplace"] = start_at_laplace(name), laplace
     return partial(autoguide_class, function, **options)
+
+
+def own_guide(guide: Callable, model: Callable) -> Callable[[], Callable]:
+    """A function that makes a problem's own guide afresh.
+
+    The guide may be a function of the data, an autoguide, an autoguide's class, or a function of the model
+    that returns one.
+    """
+    if isinstance(guide, AutoGuide):
+        return lambda: _anew(guide)
+    if isinstance(guide, type) and issubclass(guide, AutoGuide):
+        return partial(guide, model)
+    if _parameters(guide) == ["model"]:
+        return lambda: guide(model)
+    of_data = takes_data(guide)
+    return lambda: of_data
+
+
+def _parameters(function: Callable) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # a callable that does not tell
+        return []
+
+
+def _anew(guide: AutoGuide) -> AutoGuide:
+    """A copy of an autoguide, as it was before its first call."""
+    copied = copy.deepcopy(guide)
+    for part in (copied, *getattr(copied, "_guides", ())):
+        part.prototype_trace = None
+        owner, name = part, "model"
+        while isinstance(inner := getattr(owner, name), Messenger):
+            owner, name = inner, "fn"
+        setattr(owner, name, takes_data(inner))
+    return copied
 
 
 def is_whitened(autoguide: Mapping[str, Any] | None, laplace: Laplace | None) -> bool:

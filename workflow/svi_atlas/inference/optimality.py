@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, PyTree
 
 from svi_atlas.inference.affine_gain import count_gap_parameters, gain_of_fit
+from svi_atlas.inference.data import as_arrays
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.parameters import fitted_guide
 from svi_atlas.inference.standard_base import guide_kind
@@ -117,7 +118,7 @@ class GapCheck:
         return Look(arrived, gap.elbo[0], gap.num_draws.sum(0))
 
     def _estimate(self, iterates: PyTree, num_draws: int) -> Gap:
-        arrays = {name: jnp.asarray(value) for name, value in self.data.items()}
+        arrays = as_arrays(self.data)
         value, error, elbo = np.asarray(self._program(iterates, arrays, num_draws))
         return Gap(value, error, elbo, np.full(value.shape, num_draws))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ from numpyro.infer.initialization import init_to_uniform
 from numpyro.infer.util import initialize_model
 
 from svi_atlas.errors import InputError
+from svi_atlas.inference.data import Data
 from svi_atlas.inference.deterministic import deterministic_sites
 from svi_atlas.inference.full_data import NoSubsampling
 from svi_atlas.inference.random_numbers import RANDOM_DENSITY, is_random
@@ -84,17 +85,18 @@ class Posterior:
             one, a parameter, or it raises an error.
         """
         model = NoSubsampling(model)
+        known = Data.for_model(data, model)
         try:
-            return cls._traced(model, data, where, double=True)
+            return cls._traced(model, known, where, double=True)
         except InputError:
             raise
         except Exception:
-            return cls._traced_in_single_precision(model, data, where)
+            return cls._traced_in_single_precision(model, known, where)
 
     @classmethod
-    def _traced_in_single_precision(cls, model, data, where) -> Posterior:
+    def _traced_in_single_precision(cls, model, known, where) -> Posterior:
         try:
-            return cls._traced(model, data, where, double=False)
+            return cls._traced(model, known, where, double=False)
         except (InputError, MemoryError, OSError):
             raise
         except Exception as error:
@@ -104,10 +106,10 @@ class Posterior:
             ) from error
 
     @classmethod
-    def _traced(cls, model, data, where, double) -> Posterior:
+    def _traced(cls, model, known, where, double) -> Posterior:
         key = jax.random.PRNGKey(0)
         with jax.enable_x64(double):
-            arrays = {name: _array(value, double) for name, value in data.items()}
+            arrays = known.converted(partial(_array, double=double))
             seeded = handlers.seed(model, key)
             filled = handlers.substitute(seeded, substitute_fn=init_to_uniform())
             trace = handlers.trace(filled).get_trace(arrays)

@@ -12,9 +12,11 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree, Shaped
 from numpyro import handlers
 
+from svi_atlas.inference.data import Data, as_arrays
 from svi_atlas.inference.draws import Draws
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.parameters import FittedGuide, fitted_guide, flatten_params
+from svi_atlas.inference.signature import without_observations
 
 
 def mock_data(
@@ -45,20 +47,19 @@ def mock_data(
     -------
     `mock_guide.<site>`, drawn from model, guide and parameters, and `mock_draws.<site>`, drawn from the
     model at the first `num_mock` of the draws already made; both (seed, setting, mock, *site dims)
-    for every site of model(None) that the guide does not draw.
+    for every site that the model observes.
     """
-    arrays = {name: jnp.asarray(value) for name, value in data.items()}
+    arrays = as_arrays(data)
+    draw_mock = partial(_mock_at, *_unobserved(model, arrays))
     sites = {name: values[0, :, :, :num_mock] for name, values in draws.sites.items()}
 
     def mock_fit(unconstrained, sites, key):
         fit = fitted_guide(model, make_guide, arrays, unconstrained)
-        mock_from_guide = partial(_mock_from_guide, model, fit, arrays, list(sites))
+        mock_from_guide = partial(_mock_from_guide, draw_mock, fit, arrays, list(sites))
         guide_key, draws_key = jax.random.split(key)
         return {
             "mock_guide": jax.vmap(mock_from_guide)(jax.random.split(guide_key, num_mock)),
-            "mock_draws": jax.vmap(partial(_mock_at, model))(
-                sites, jax.random.split(draws_key, num_mock)
-            ),
+            "mock_draws": jax.vmap(draw_mock)(sites, jax.random.split(draws_key, num_mock)),
         }
 
     mock_seed = jax.vmap(mock_fit, in_axes=(0, 0, None))
@@ -67,10 +68,32 @@ def mock_data(
     return flatten_params(mock_cell(unconstrained, sites, keys))
 
 
-def _mock_at(model: Callable, latent: Mapping[str, Any], key) -> dict[str, Any]:
+def _unobserved(model: Callable, data: Data) -> tuple[Callable, Mapping[str, Any] | None]:
+    """The model and its argument, so that it draws what it observes.
+
+    It is called without observations if it can be, as model(None) or without its optional arguments; else with
+    all data, and its observed sites are drawn.
+    """
+    argument = without_observations(model, data)
+
+    def trace(key):
+        handlers.trace(handlers.seed(model, key)).get_trace(argument)
+
+    try:
+        jax.eval_shape(trace, purpose_key(0, "mock"))
+    except (MemoryError, OSError):
+        raise
+    except Exception:
+        return handlers.uncondition(model), data
+    return model, argument
+
+
+def _mock_at(
+    model: Callable, data: Mapping[str, Any] | None, latent: Mapping[str, Any], key
+) -> dict[str, Any]:
     """One mock data set of the model at given values of its latent sites."""
     fixed = handlers.substitute(handlers.seed(model, key), latent)
-    trace = handlers.trace(fixed).get_trace(None)
+    trace = handlers.trace(fixed).get_trace(data)
     return {
         name: site["value"]
         for name, site in trace.items()
@@ -78,9 +101,12 @@ def _mock_at(model: Callable, latent: Mapping[str, Any], key) -> dict[str, Any]:
     }
 
 
-def _mock_from_guide(model, fit: FittedGuide, data, sites: list[str], key) -> dict[str, Any]:
+def _mock_from_guide(
+    draw_mock: Callable, fit: FittedGuide, data, sites: list[str], key
+) -> dict[str, Any]:
     """One mock data set of the model at a new draw of the guide."""
     guide_key, model_key = jax.random.split(key)
     seeded = handlers.substitute(handlers.seed(fit.guide, guide_key), fit.guide_params)
     trace = handlers.trace(seeded).get_trace(data)
-    return _mock_at(model, {name: trace[name]["value"] for name in sites}, model_key)
+    latent = {name: trace[name]["value"] for name in sites}
+    return draw_mock(latent, model_key)

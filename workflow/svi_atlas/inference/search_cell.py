@@ -12,6 +12,7 @@ from svi_atlas.guide_traits import guide_traits
 from svi_atlas.inference.acceleration import accelerated
 from svi_atlas.inference.cell import CellTask, Report, describe_cell, identify, require_gpu
 from svi_atlas.inference.checkpoint import Checkpoint
+from svi_atlas.inference.data import Data
 from svi_atlas.inference.dataset import FIT
 from svi_atlas.inference.guides import describe_start, guide_factory, is_whitened
 from svi_atlas.inference.laplace import from_dataset
@@ -68,6 +69,7 @@ def search_and_draw(
     autoguide = {"class": cell["guide"], "options": {}, "whitened": True, "start": "uniform"}
     whitened = is_whitened(autoguide, approximation)
     make_guide = guide_factory(problem, cell["model"], cell["guide"], autoguide, approximation)
+    data = Data.for_model(data, problem.models[cell["model"]], make_guide())
     task = CellTask(problem, cell, data, make_guide, report)
     check = GapCheck(task.model, make_guide, data, max_gap)
     candidates = []

@@ -51,9 +51,7 @@ def improper_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
 def elbo_gap_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:
     """The gap beyond its limit, widened by two standard errors, where it is known well enough."""
     gap, allowed = table["elbo_gap"], limit["elbo_gap"]
-    return _beyond(gap, gap - 2 * table["elbo_gap_se"], allowed).where(
-        elbo_gap_known(table, limit)
-    )
+    return _beyond(gap, gap - 2 * table["elbo_gap_se"], allowed).where(elbo_gap_known(table, limit))
 
 
 def ess_excess(table: pd.DataFrame, limit: Thresholds) -> pd.Series:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 from svi_atlas.errors import InputError
+from svi_atlas.inference.signature import takes_data
 from svi_atlas.records import Problem
 
 
@@ -40,7 +42,8 @@ def load(problem: str) -> Problem:
             )
         )
     _check_functions(problem, loaded)
-    return loaded
+    models = {name: takes_data(model) for name, model in loaded.models.items()}
+    return replace(loaded, models=models)
 
 
 def _check_functions(problem: str, loaded: Problem) -> None:

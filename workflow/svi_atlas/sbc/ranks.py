@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree, Shaped, UInt32
 from numpyro import handlers
 
+from svi_atlas.inference.data import Data, as_arrays
 from svi_atlas.inference.parameters import fitted_guide
 
 
@@ -54,7 +55,7 @@ def rank_statistics(
     How many of `num_draws` draws lie below the true value, (simulation, *site shape). If the guide is
     the posterior they are uniform on 0, ..., num_draws. NaN where a draw is not finite.
     """
-    arrays = {name: jnp.asarray(value) for name, value in data.items()}
+    arrays = as_arrays(Data.for_model(data, model, make_guide()))
     rank_fit = partial(_rank_fit, model, make_guide, arrays, num_draws)
     rank_all = jax.jit(lambda arguments: jax.lax.map(rank_fit, arguments))
     ranks = rank_all((dict(data_sets), dict(truth), unconstrained, keys))
@@ -64,7 +65,7 @@ def rank_statistics(
 def _rank_fit(model, make_guide, shared_data, num_draws: int, arguments) -> dict[str, jax.Array]:
     """Ranks by site of one simulation: (data set, truth, unconstrained parameters, key)."""
     data_set, truth, unconstrained, key = arguments
-    data = {**shared_data, **data_set}
+    data = shared_data.replaced(data_set)
     fit = fitted_guide(model, make_guide, data, unconstrained)
 
     def draw(key):

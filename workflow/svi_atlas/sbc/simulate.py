@@ -15,6 +15,7 @@ from numpyro import handlers
 from numpyro.infer.initialization import init_to_uniform
 
 from svi_atlas.errors import InputError
+from svi_atlas.inference.data import Data, as_arrays
 
 Simulated = dict[str, Shaped[np.ndarray, "simulation ..."]]
 """Arrays by name, one entry per simulation."""
@@ -47,7 +48,7 @@ def prior_predictive(
     InputError
         If the model cannot be drawn from, naming the site.
     """
-    arrays = {name: jnp.asarray(value) for name, value in data.items()}
+    arrays = as_arrays(Data.for_model(data, model))
     try:
         site_shapes, reasons = _sites(model, arrays)
     except (MemoryError, OSError):
@@ -64,7 +65,7 @@ def prior_predictive(
     draw = jax.jit(jax.vmap(partial(_draw, model), in_axes=(0, None)))
     drawn = draw(keys, arrays)
     shifted = {name: arrays[name] + 1 for name in observed}
-    if not _equal(drawn, draw(keys, {**arrays, **shifted})):
+    if not _equal(drawn, draw(keys, arrays.replaced(shifted))):
         raise InputError(
             f"its draws depend on the values of data {_quote(observed)}: use an observed entry as "
             "`obs=` only, and its shape"

@@ -20,6 +20,7 @@ from scipy import optimize
 
 from svi_atlas.diagnostics.components import standardise, with_moments
 from svi_atlas.diagnostics.elbo import finite_mean
+from svi_atlas.inference.data import Data, as_arrays
 from svi_atlas.inference.densities import draw_guide, evaluate_model, map_draws
 from svi_atlas.inference.fit import AVERAGE_SHARE
 from svi_atlas.inference.guides import guide_factory
@@ -179,7 +180,7 @@ class _Family:
 
     def __init__(self, model: Callable, make_guide: Callable[[], Callable], data: Mapping):
         self._model, self._make_guide = model, make_guide
-        self._data = {name: jnp.asarray(value) for name, value in data.items()}
+        self._data = as_arrays(Data.for_model(data, model, make_guide()))
         self._draw = jax.jit(partial(self._fit_draws, num_draws=NUM_DRAWS))
         self._slope = jax.jit(jax.value_and_grad(self._fixed_draws_loss))
         svi = SVI(model, make_guide(), Adam(0.0), Trace_ELBO())
