@@ -76,10 +76,12 @@ class Problem:
     Attributes
     ----------
     name, source : what it is called and where it comes from.
-    simulate : (key, settings) -> arrays by name; the settings are the experiment's `data`.
-    models : name -> NumPyro model, called as model(data). Called as model(None) it draws mock data,
-        which only `num_mock` and `sbc` ask for.
-    guides : name -> the problem's own guide, called as guide(data).
+    simulate : (key, settings) -> arrays by name; the settings are the experiment's `data`. Without it the
+        data are the arrays of the experiment's `data_files`, and its settings.
+    models : name -> NumPyro model, of any signature: its parameters are named after the data it takes, such as
+        model(x, y=None), or it takes them all, as model(data).
+    guides : name -> the problem's own guide: a function of the data like the model, an autoguide, an
+        autoguide's class, or a function of the model that returns an autoguide, `lambda model: ...`.
     reference : (data, settings) -> Reference, or such functions by name of the model where the
         models' posteriors differ. A model without one gets quadrature up to three dimensions and
         long NUTS beyond.
@@ -93,10 +95,10 @@ class Problem:
     """
 
     name: str
-    source: str
-    simulate: Callable[[Any, Mapping[str, Any]], dict[str, Any]]
-    models: Mapping[str, Callable]
-    guides: Mapping[str, Callable]
+    source: str = ""
+    simulate: Callable[[Any, Mapping[str, Any]], dict[str, Any]] | None = None
+    models: Mapping[str, Callable] = field(default_factory=dict)
+    guides: Mapping[str, Callable] = field(default_factory=dict)
     reference: MakeReference | Mapping[str, MakeReference] | None = None
     data_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
     derived: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None

@@ -118,6 +118,7 @@ class Experiment:
     title: str
     problem: str
     data: dict[str, Any]
+    data_files: tuple[str, ...]
     num_snapshots: int
     max_stored_mb: float
     study: dict[str, Any] | None
@@ -167,6 +168,7 @@ def plan_experiment(
         title=raw.title,
         problem=raw.problem,
         data=raw.data,
+        data_files=tuple(raw.data_files),
         num_snapshots=raw.num_snapshots,
         max_stored_mb=raw.max_stored_mb,
         study=None if raw.study is None else raw.study.model_dump(),

@@ -276,7 +276,13 @@ class ExperimentFile(FileModel):
     data: dict[str, Any] = Field(
         default={},
         description="Settings passed to the problem's simulate function; the problem says what "
-        "they mean.",
+        "they mean. Without such a function they are data themselves.",
+    )
+    data_files: Unique[Text] = Field(
+        default=[],
+        description="Files that the data come from, relative to this file. Without a function simulate "
+        "their arrays are the data: columns of .csv and .parquet, variables of .nc, arrays of .npz and .npy. "
+        "An edited file reruns the experiment.",
     )
     num_steps: NumSteps = Field(default=10000, description="Optimisation steps of a fit.")
     optimizer: Optimizer = Field(

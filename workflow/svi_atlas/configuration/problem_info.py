@@ -23,6 +23,8 @@ class ProblemInfo:
         Names of the problem's own schedules.
     sites
         Names of the sample sites of each model for which they are known without data.
+    simulates
+        Whether the problem makes the data by a function of its own.
     """
 
     models: tuple[str, ...]
@@ -31,3 +33,4 @@ class ProblemInfo:
     not_simulated: Mapping[str, str] = field(default_factory=dict)
     schedules: tuple[str, ...] = ()
     sites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    simulates: bool = True

@@ -70,6 +70,7 @@ def describe_problems(problems: Mapping[str, Path], cache: Path) -> dict[str, Pr
             content["not_simulated"],
             tuple(content["schedules"]),
             {model: tuple(sites) for model, sites in content["sites"].items()},
+            content["simulates"],
         )
         for problem, content in contents.items()
     }

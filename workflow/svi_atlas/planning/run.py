@@ -18,6 +18,7 @@ from svi_atlas.configuration.models import Config
 from svi_atlas.errors import refuse, wrong_key
 from svi_atlas.locations import PACKAGE
 from svi_atlas.planning.code_digest import load_digests, save_digests
+from svi_atlas.planning.data_files import find_data_files, unreadable
 from svi_atlas.planning.job_spec import canonical_json, write_if_changed
 from svi_atlas.planning.optimizers import optimizer_problems
 from svi_atlas.planning.problems import describe_problems, problem_file
@@ -205,6 +206,10 @@ def load(config: Any, project: str | Path) -> Run:
         Path(layout.path("planning")),
     )
     refuse(optimizer_problems(raws, shown, Path(layout.path("planning"))))
+    for name, raw in raws.items():
+        found = find_data_files(raw.data_files, files[name], shown[name])
+        refuse(unreadable(found, infos[raw.problem].simulates, shown[name]))
+        raws[name] = raw.model_copy(update={"data_files": list(found)})
     experiments = {
         name: plan_experiment(name, shown[name], raw, infos[raw.problem])
         for name, raw in raws.items()

@@ -13,6 +13,7 @@ from svi_atlas.configuration.models import Config
 from svi_atlas.errors import InputError
 from svi_atlas.formatting import humanise
 from svi_atlas.planning.code_digest import code_digest, own_imports, text_digest
+from svi_atlas.planning.data_files import digests
 from svi_atlas.planning.files import ExperimentFiles, cell_path, needed_modules
 from svi_atlas.planning.plugins import (
     analyses,
@@ -96,6 +97,7 @@ class ExperimentSpecs:
             {"dataset": self.files.path("data")},
             problem=self.experiment.problem,
             data=self.experiment.data,
+            files=digests(self.experiment.data_files, self.experiment.data),
             code=problem_code(self.experiment.problem, "jobs.stages.data"),
         )
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -31,19 +33,44 @@ def load(problem: str) -> Problem:
     else:
         module = importlib.import_module(f"svi_atlas.problems.{problem}.model")
     loaded = getattr(module, "PROBLEM", None)
+    if loaded is None:
+        loaded = _from_functions(problem, module)
     if not isinstance(loaded, Problem):
         raise InputError(
             f"{problem}: it must define PROBLEM = Problem(...) "
             "(from svi_atlas.problems.base import Problem), "
-            + (
-                "but has no PROBLEM"
-                if loaded is None
-                else f"but PROBLEM is a {type(loaded).__name__}"
-            )
+            f"but PROBLEM is a {type(loaded).__name__}"
         )
     _check_functions(problem, loaded)
     models = {name: takes_data(model) for name, model in loaded.models.items()}
     return replace(loaded, models=models)
+
+
+def _from_functions(problem: str, module: ModuleType) -> Problem:
+    """The problem of a plain script: its functions whose names begin or end with `model` or `guide`."""
+
+    def named(word: str) -> dict[str, Callable]:
+        return {
+            name: value
+            for name, value in vars(module).items()
+            if inspect.isfunction(value)
+            and value.__module__ == module.__name__
+            and (name == word or name.startswith(f"{word}_") or name.endswith(f"_{word}"))
+        }
+
+    if not (models := named("model")):
+        raise InputError(
+            f"{problem}: it must define a NumPyro model, a function called `model` (or `model_...`, "
+            "`..._model`), or PROBLEM = Problem(...) (from svi_atlas.problems.base import Problem), but has "
+            "neither"
+        )
+    return Problem(
+        name=Path(problem).stem,
+        source=Path(problem).name,
+        simulate=getattr(module, "simulate", None),
+        models=models,
+        guides=named("guide"),
+    )
 
 
 def _check_functions(problem: str, loaded: Problem) -> None:

@@ -1,12 +1,46 @@
-"""The data of an experiment as a dataset, as it is stored in `data.nc`."""
+"""The data of an experiment: how they are made, and as the dataset that is stored in `data.nc`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
+
+from svi_atlas.problems.data_files import read_data_files, refusing_other_files
+from svi_atlas.records import Problem
+
+
+def make_data(
+    problem: Problem, key: Any, settings: Mapping[str, Any], files: Iterable[str], where: str
+) -> dict[str, Any]:
+    """The data of an experiment: what the problem simulates, or what its data files hold.
+
+    Parameters
+    ----------
+    problem
+        Its function `simulate` makes the data; without one they are the arrays of the files, and the settings.
+    key
+        A JAX random key, for `simulate`.
+    settings
+        The experiment's `data`.
+    files
+        The files that it declares.
+    where
+        The experiment's file, as messages name it.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or the problem reads others.
+    """
+    folders = [text for text in settings.values() if isinstance(text, str) and Path(text).is_dir()]
+    if problem.simulate is None:
+        return {**read_data_files(files), **settings}
+    with refusing_other_files([*files, *folders], where):
+        return problem.simulate(key, settings)
 
 
 def to_dataset(arrays: Mapping[str, Any], experiment: str, source: str) -> xr.Dataset:

@@ -35,6 +35,7 @@ def describe(name: str) -> dict[str, Any]:
         "data_schema": problem.data_schema,
         "not_simulated": {model: reason for model, reason in reasons.items() if reason},
         "schedules": list(problem.schedules),
+        "simulates": problem.simulate is not None,
         "sites": {model: names for model, names in sites.items() if names},
     }
 

@@ -100,6 +100,7 @@ def simulate(key, settings):
         "eight_schools_centred": schools,
     }
     for name, (problem, _, own_settings) in EXAMPLES.items():
+        assert problem.simulate is not None
         data[name] = problem.simulate(key, own_settings)
     return {
         f"{name}.{array}": np.asarray(values, np.float32)
