@@ -37,7 +37,8 @@ BAD = {
     "unknown optimiser": (COIN_FILE, "figures:", "optimizer: adam\nfigures:", ("bad_optimizer", COIN_FILE, "optimizer"), ["'adam'", "'Adam'"]),
     "unknown problem": (LINE_FILE, LINE_PROBLEM, "coins", ("unknown_name", LINE_FILE, "problem"), [LINE_FILE, "'problem'", "'coins'", "'coin'"]),
     "missing problem file": (LINE_FILE, "own_model/line.py", "own_model/lines.py", ("no_file", LINE_FILE, "problem"), [LINE_FILE, "'problem'", "'examples/own_model/lines.py'"]),
-    "problem file without PROBLEM": (LINE_PROBLEM, "PROBLEM =", "PROBLEMS =", ("input", "", ""), [LINE_PROBLEM, "PROBLEM"]),
+    "problem that is none": (LINE_PROBLEM, "PROBLEM =", "PROBLEM = 3\nOTHER =", ("input", "", ""), [LINE_PROBLEM, "PROBLEM is a int"]),
+    "missing data file": (COIN_FILE, "data:", "data_files: [tosses.csv]\ndata:", ("no_file", COIN_FILE, "data_files[0]"), ["config/experiments/tosses.csv", "tosses.csv"]),
     "problem file that raises": (LINE_PROBLEM, "PROBLEM =", "raise ValueError('on purpose')\nPROBLEM =", ("input", "", ""), [LINE_PROBLEM, "ValueError: on purpose"]),
     "problem file that is no Python": (LINE_PROBLEM, "def simulate", "def simulate(", ("input", "", ""), [LINE_PROBLEM, "line"]),
     "calibration of an improper prior": (LINE_PROBLEM, "dist.Normal(0.0, 1.0)", IMPROPER, ("not_simulated", LINE_FILE, "sbc.wide"), ["'line'", "'mean'"]),
@@ -45,7 +46,7 @@ BAD = {
 """A mistake: file, its text, what takes its place; code, file and key of the problem; what the message names."""
 
 
-IMPORTED = ("problem file without PROBLEM", "problem file that raises", "calibration of an improper prior", "unknown optimiser")  # fmt: skip
+IMPORTED = ("problem that is none", "problem file that raises", "calibration of an improper prior", "unknown optimiser")  # fmt: skip
 """Mistakes that show in a process with JAX, such as when the problem file is imported."""
 
 
@@ -71,7 +72,7 @@ def test_bad_input_is_refused(what, without_results, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "what", ["unknown guide", "unreadable configuration", "problem file without PROBLEM"]
+    "what", ["unknown guide", "unreadable configuration", "problem that is none"]
 )
 def test_bad_input_starts_no_job(what, without_results):
     file, old, new, (_, where, key), words = BAD[what]

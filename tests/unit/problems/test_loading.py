@@ -32,7 +32,7 @@ def test_a_problem_file_imports_its_records_from_base():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "it must define PROBLEM = .* but has no PROBLEM"),
+        ("", "it must define a NumPyro model, a function called `model` .* or PROBLEM = "),
         ("PROBLEM = 3", "but PROBLEM is a int"),
         ("1 / 0", "importing it raised ZeroDivisionError"),
         (
@@ -62,3 +62,20 @@ def test_data_keep_their_types_and_name_their_dimensions():
     assert dataset["y"].dims == ()
     assert dataset["n"].dtype == np.arange(4).dtype
     assert dataset.attrs == {"experiment": "mine", "source": "here"}
+
+
+def test_a_plain_script_is_a_problem(tmp_path):
+    path = tmp_path / "tea.py"
+    path.write_text(
+        "from numpyro.infer.util import log_density as not_a_model\n"
+        "def model(x, y=None): ...\n"
+        "def robust_model(x, y=None): ...\n"
+        "def model_of_means(x): ...\n"
+        "def remodel(x): ...\n"
+        "def guide(x, y=None): ...\n"
+    )
+    problem = problems.load(str(path))
+    assert problem.name == "tea"
+    assert list(problem.models) == ["model", "robust_model", "model_of_means"]
+    assert list(problem.guides) == ["guide"]
+    assert problem.simulate is None
