@@ -1,4 +1,4 @@
-"""The command line: `svi-atlas run SPEC` runs one job; the other commands serve the workflow."""
+"""The command line: `new` and `check` help to write an experiment; the other commands serve the workflow."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="svi-atlas", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    new = commands.add_parser("new", help="write a model and an experiment that run as they are")
+    new.add_argument("name", help="of the experiment")
+    new.add_argument("--data", metavar="FILE", help="a table whose columns the model takes")
+    new.set_defaults(function=_new)
+    check_one = commands.add_parser("check", help="check an experiment in seconds, before any job")
+    check_one.add_argument("experiment", help="its name, or the path of its file")
+    check_one.set_defaults(function=_check)
     run = commands.add_parser("run", help="run the job of a spec, as Snakemake does")
     run.add_argument("spec", type=Path)
     run.add_argument("--threads", type=int, default=1)
@@ -45,6 +52,29 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("project", type=Path)
     generate.set_defaults(function=_generate)
     return parser
+
+
+def _new(options: argparse.Namespace) -> int:
+    from svi_atlas.planning.new_experiment import new_experiment
+
+    for path in new_experiment(options.name, options.data):
+        print(f"wrote {path}")
+    print(f"check it:  svi-atlas check {options.name}")
+    print(f'run it:    snakemake --cores 2 --config "experiments=[{options.name}]"')
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from svi_atlas.jobs import runtime
+
+    runtime.limit_threads(1)
+    from svi_atlas.jobs.check_experiment import check_experiment
+
+    has_error = False
+    for line in check_experiment(options.experiment):
+        print(line, flush=True)
+        has_error |= line.kind == "error"
+    return int(has_error)
 
 
 def _run(options: argparse.Namespace) -> int:
