@@ -218,3 +218,18 @@ def network(data):
 
 def test_a_network_that_draws_its_first_weights_has_a_density():
     assert check_guide(network, autoguide.AutoNormal(network), {"y": np.ones(4)}) == []
+
+
+def test_a_parameter_that_starts_at_an_integer_is_named():
+    def guide(data):
+        loc = numpyro.param("loc", 0)
+        scale = numpyro.param("scale", 1.0, constraint=constraints.positive)
+        numpyro.sample("x", dist.Normal(loc, scale))
+
+    def model(data):
+        numpyro.sample("x", dist.Normal(0.0, 1.0))
+
+    (finding,) = check_guide(model, guide, {})
+    assert finding.severity == "error"
+    assert "'loc' starts at an integer" in finding.message
+    assert "0.0" in finding.message

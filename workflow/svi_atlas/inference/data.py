@@ -98,6 +98,12 @@ def as_arrays(data: Mapping[str, Any]) -> Data:
     return data.converted(jnp.asarray)
 
 
+def num_not_finite(value: Any) -> int:
+    """How many of the numbers of an array are not finite."""
+    array = np.asarray(value)
+    return int((~np.isfinite(array)).sum()) if array.dtype.kind in "fc" else 0
+
+
 def _choices(data: Mapping[str, Any]) -> Iterator[frozenset[str]]:
     """Names of what may be static, from few to all."""
     arrays = {name: np.asarray(value) for name, value in data.items()}

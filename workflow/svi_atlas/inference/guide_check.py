@@ -62,6 +62,7 @@ def check_guide(
     def trace(key):
         guide_trace, model_trace = _traces(model, guide, arrays, *jax.random.split(key))
         findings.extend(_compare_sites(guide_trace, model_trace))
+        findings.extend(_integer_parameters({**model_trace, **guide_trace}))
         if is_random(model, arrays, model_trace, key):
             findings.append(Finding("error", RANDOM_DENSITY))
 
@@ -157,6 +158,24 @@ def _compare_sites(guide_trace, model_trace) -> list[Finding]:
                 )
             )
     return findings
+
+
+def _integer_parameters(trace) -> list[Finding]:
+    """Parameters that start at integers, of which no gradient can be taken."""
+    return [
+        Finding(
+            "error",
+            f"the parameter {name!r} starts at an integer, which has no gradient: write a floating-point "
+            f"number, such as {_as_float(site['args'])}",
+        )
+        for name, site in trace.items()
+        if site["type"] == "param"
+        and not jnp.issubdtype(jnp.result_type(site["value"]), jnp.inexact)
+    ]
+
+
+def _as_float(start) -> str:
+    return f"{float(start[0])}" if start and np.ndim(start[0]) == 0 else "jnp.zeros(3)"
 
 
 def _without_gradient(name: str, site: str) -> str:

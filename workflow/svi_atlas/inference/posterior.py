@@ -19,7 +19,7 @@ from numpyro.infer.initialization import init_to_uniform
 from numpyro.infer.util import initialize_model
 
 from svi_atlas.errors import InputError
-from svi_atlas.inference.data import Data
+from svi_atlas.inference.data import Data, num_not_finite
 from svi_atlas.inference.deterministic import deterministic_sites
 from svi_atlas.inference.full_data import NoSubsampling
 from svi_atlas.inference.random_numbers import RANDOM_DENSITY, is_random
@@ -102,7 +102,7 @@ class Posterior:
         except Exception as error:
             raise InputError(
                 f"{where}: its posterior density cannot be computed, since the model raised "
-                f"{type(error).__name__}: {error}{model.hint}; fix the model"
+                f"{type(error).__name__}: {error}{model.hint}; {_remedy(known)}"
             ) from error
 
     @classmethod
@@ -290,6 +290,17 @@ class Posterior:
         scales = np.array([1.0, 3.0, 10.0, 30.0])[np.arange(count) % 4]
         rng = np.random.default_rng(np.asarray(key))
         return rng.standard_normal((count, self.dim)) * scales[:, None]
+
+
+def _remedy(data: Data) -> str:
+    """What to do about a model that has no density."""
+    holes = [f"{name!r} ({count})" for name in data if (count := num_not_finite(data[name]))]
+    if not holes:
+        return "fix the model"
+    return (
+        f"values of the data are not finite, in {', '.join(holes)}: leave them out, or mask their observations "
+        "with numpyro.handlers.mask"
+    )
 
 
 def _array(value, double: bool) -> jax.Array:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from svi_atlas import problems
 from svi_atlas.configuration.cells import Experiment
 from svi_atlas.errors import InputError
-from svi_atlas.inference.data import Data
+from svi_atlas.inference.data import Data, num_not_finite
 from svi_atlas.inference.guide_check import check_guide
 from svi_atlas.inference.guides import guide_factory
 from svi_atlas.inference.keys import purpose_key
@@ -70,11 +71,11 @@ def _data_lines(data: dict) -> Iterator[Line]:
     for name, value in data.items():
         array = np.asarray(value)
         text = f"data {name!r}: {array.dtype.name}, shape {array.shape}"
-        missing = int((~np.isfinite(array)).sum()) if array.dtype.kind == "f" else 0
+        missing = num_not_finite(array)
         if missing:
             text += (
-                f"; {_count(missing, 'value')} that are not finite: leave them out, or mask their observations "
-                "with numpyro.handlers.mask"
+                f"; not finite: {_count(missing, 'value')}. Leave them out, or mask their observations with "
+                "numpyro.handlers.mask"
             )
         yield Line("warning" if missing else "ok", text)
 
@@ -90,9 +91,8 @@ def _model_lines(
     else:
         sites = ", ".join(f"{site} {shape}" for site, shape in posterior.shapes.items())
         yield Line("ok", f"model {model!r}: {_count(posterior.dim, 'dimension')}; {sites}")
-        position = np.zeros(posterior.dim)
         with posterior.precision():
-            if not np.isfinite(float(posterior.log_density(position))):
+            if not np.isfinite(float(posterior.log_density(jnp.zeros(posterior.dim)))):
                 yield Line(
                     "warning",
                     f"model {model!r}: its density is zero or undefined where all unconstrained coordinates are 0; "

@@ -102,7 +102,8 @@ def new_experiment(name: str, data_file: str | None = None) -> list[Path]:
 
 def _columns(table: Path) -> tuple[str, str]:
     """The first and the last column, as far as their names can be those of parameters."""
-    header = re.split(r"[,;\t|]", table.open().readline().strip())
+    with table.open() as lines:
+        header = re.split(r"[,;\t|]", lines.readline().strip())
     names = [text.strip().strip('"') for text in header]
     usable = [name for name in names if name.isidentifier()]
     if len(usable) < 2:
