@@ -169,9 +169,14 @@ def _integer_parameters(trace) -> list[Finding]:
             f"number, such as {_as_float(site['args'])}",
         )
         for name, site in trace.items()
-        if site["type"] == "param"
-        and not jnp.issubdtype(jnp.result_type(site["value"]), jnp.inexact)
+        if site["type"] == "param" and not _is_inexact(site["value"])
     ]
+
+
+def _is_inexact(value) -> bool:
+    """Whether all arrays of a parameter, which may be a tree of them, have gradients."""
+    leaves = jax.tree.leaves(value)
+    return all(jnp.issubdtype(jnp.result_type(leaf), jnp.inexact) for leaf in leaves)
 
 
 def _as_float(start) -> str:
