@@ -6,11 +6,13 @@ import re
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from support import ROOT
 from svi_atlas import problems
 from svi_atlas.configuration.load import load_expected, read_experiment
+from svi_atlas.inference.posterior import Posterior
 
 PAGES = [
     ROOT / "README.md",
@@ -29,6 +31,7 @@ SUFFIXES = (".py", ".md", ".yaml", ".yml", ".smk", ".txt", ".in", ".toml", ".cff
 NOT_IN_THE_REPOSITORY = {
     "my_models/warming.py": "a file that the reader writes",
     "config/experiments/warming.yaml": "a file that the reader writes",
+    "my_models/temperatures.csv": "a file that the reader has",
     "config/experiments/line.yaml": "a file that the reader copies",
     "diagnostics/median_loss.py": "a file that the reader writes",
     "tests/unit/diagnostics/test_median_loss.py": "a file that the reader writes",
@@ -185,7 +188,9 @@ def test_the_problem_of_the_readme_is_one(tmp_path):
         path.write_text(text)
         experiment = read_experiment(path)
         assert experiment.problem.endswith(f"/{file.name}")
-    assert problem.simulate(None, experiment.data)["temperature"].shape == (60,)
+    data = {"year": np.arange(1960.0, 1970.0), "temperature": np.linspace(8.0, 9.0, 10)}
+    posterior = Posterior.from_model(problem.models["model"], data, "the README's model")
+    assert posterior.dim == 3
 
 
 def test_the_expected_values_of_the_recipe_are_accepted(tmp_path):
