@@ -178,7 +178,7 @@ def test_python_blocks_compile(page):
 
 
 def test_the_problem_of_the_readme_is_one(tmp_path):
-    (code,) = blocks(ROOT / "README.md", "python")
+    code, _ = blocks(ROOT / "README.md", "python")  # the other is tested in test_fitting.py
     file = tmp_path / "warming.py"
     file.write_text(code)
     problem = problems.load(str(file))
