@@ -18,6 +18,17 @@ page = Page(spec)
 page.table("general.verdict_counts")
 
 # %% [markdown]
+# ## The posterior
+#
+# Draws from the first adequate fit of the recommended setting; if none can be recommended, from the best fit of the
+# setting that came closest, and its verdict says how far it can be relied on. Columns called *reference* are of the
+# posterior that fits are compared with.
+
+# %%
+page.figure("posterior")
+page.table("general.posterior")
+
+# %% [markdown]
 # ## The best setting of each guide
 #
 # The particle count and step size with the largest share of adequate seeds, then of converged ones,

@@ -349,7 +349,7 @@ class ExperimentFile(FileModel):
         default={}, description="Labels for autoguides with options, used like guide names."
     )
     figures: Unique[FigureName] = Field(
-        default=["loss", "verdicts"],
+        default=["posterior", "loss", "verdicts"],
         description="Figures of the page, modules of svi_atlas.plots, in order.",
     )
     notebooks: UniqueFilled[Name] = Field(
