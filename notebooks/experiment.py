@@ -1,6 +1,8 @@
 # %% [markdown]
 # # {{ title }}
 #
+# {{ answer }}
+#
 # {{ overview }}
 
 # %% tags=["parameters"]
@@ -20,9 +22,7 @@ page.table("general.verdict_counts")
 # %% [markdown]
 # ## The posterior
 #
-# Draws from the first adequate fit of the recommended setting; if none can be recommended, from the best fit of the
-# setting that came closest, and its verdict says how far it can be relied on. Columns called *reference* are of the
-# posterior that fits are compared with.
+# {{ posterior_of }}
 
 # %%
 page.figure("posterior")

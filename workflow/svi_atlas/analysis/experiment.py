@@ -5,7 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from svi_atlas.analysis import _tables
-from svi_atlas.formatting import listed, plural
+from svi_atlas.analysis._tables import has_models
+from svi_atlas.analysis.general.index import advice
+from svi_atlas.analysis.general.posterior import shown_fits
+from svi_atlas.formatting import humanise, listed, plural
 
 
 def facts(table: pd.DataFrame) -> pd.DataFrame:
@@ -22,8 +25,29 @@ def facts(table: pd.DataFrame) -> pd.DataFrame:
     if len(single):
         parts.append(plural(single["label"].nunique(), "single fit"))
     return _tables.facts(
+        answer="\n\n".join(advice(table)["sentence"]),
+        posterior_of=_posterior_of(table),
         overview=f"{plural(len(table), 'fit')}: {', and '.join(parts)}.",
         single_fits="" if len(single) else "This experiment has no single fits.",
+    )
+
+
+def _posterior_of(table: pd.DataFrame) -> str:
+    """Which fits the posterior is shown of, one sentence per model."""
+    several = has_models(table)
+    sentences = []
+    for model, fit in shown_fits(table):
+        where = f"Of the model `{model}`, the" if several else "The"
+        sentence = f"{where} fit of `{fit['guide']}` with seed {fit['seed']}, which is {humanise(fit['verdict'])}"
+        if fit["verdict"] != "adequate":
+            reason = fit["reason"].rstrip(".")
+            sentence += f" ({reason[0].lower()}{reason[1:]}): do not rely on it"
+        sentences.append(f"{sentence}.")
+    if not sentences:
+        return "All fits failed."
+    return (
+        f"{' '.join(sentences)} A column called *reference* has the same of the posterior that fits are compared "
+        "with."
     )
 
 

@@ -31,7 +31,7 @@ def draw(marginals: pd.DataFrame) -> Figure:
         axes.stairs(bins["fitted"], edges, fill=True, color=_style.guide_colour(guide), alpha=0.45)
         if bins["reference"].notna().all():
             axes.stairs(bins["reference"], edges, color=_style.EXACT, linewidth=1.1)
-        name = f"{model}: {component}" if several_models else component
+        name = f"{model}: {component}" if several_models else str(component)
         axes.set_title(_style.short(name, 24))
         axes.set_yticks([])
         axes.locator_params(axis="x", nbins=4)

@@ -31,6 +31,10 @@ NUM_BINS = 40
 QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
 
 
+WORDS = {"mean": "mean", "sd": "sd", "q05": "5 %", "q50": "50 %", "q95": "95 %"}
+"""Headings of the columns."""
+
+
 class _Component(NamedTuple):
     """Draws of a scalar component of a site: of the fit, and of the reference if it has any."""
 
@@ -60,16 +64,11 @@ def posterior(table: pd.DataFrame, fits: Fits, reference: References) -> pd.Data
     frame = pd.DataFrame(rows)
     if frame.empty:
         return frame
-    words = {"mean": "mean", "sd": "sd", "q05": "5 %", "q50": "50 %", "q95": "95 %"}
-    labels = {
-        **model_label(frame),
-        "guide": "guide",
-        "verdict": "verdict",
-        "component": "component",
-    }
-    labels |= {name: word for name, word in words.items()}
-    if "mean_reference" in frame:
-        labels |= {f"{name}_reference": f"{word}, reference" for name, word in words.items()}
+    labels = {**model_label(frame), "component": "component"}
+    for name, word in WORDS.items():
+        labels[name] = word
+        if f"{name}_reference" in frame:
+            labels[f"{name}_reference"] = "reference"
     return with_labels(frame, labels)
 
 
@@ -92,19 +91,24 @@ def marginals(table: pd.DataFrame, fits: Fits, reference: References) -> pd.Data
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def _shown(table: pd.DataFrame, fits: Fits) -> Iterator[tuple[str, pd.Series, xr.Dataset]]:
-    """Model, row in the table and dataset of the fit that is shown of each model."""
+def shown_fits(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    """Each model with the row of the fit that is shown of it."""
     in_grid = table[(table["block"] != "single") & (table["verdict"] != "failed")]
     for model, rows in in_grid.groupby("model", sort=False):
         best = recommend(rows)
         if len(best):
             keys = ["guide", "label", "schedule", "step_size"]
             chosen = rows[(rows[keys] == best.iloc[0][keys]).all(axis=1)]
-            fit = chosen[chosen["verdict"] == "adequate"].iloc[0]
+            yield str(model), chosen[chosen["verdict"] == "adequate"].iloc[0]
         else:
             closest = gather(rows).closest
-            fit = closest.loc[closest["elbo"].fillna(-np.inf).idxmax()]
-        yield str(model), fit, fits[str(model), fit["guide"], fit["label"]]
+            yield str(model), closest.iloc[int(closest["elbo"].fillna(-np.inf).argmax())]
+
+
+def _shown(table: pd.DataFrame, fits: Fits) -> Iterator[tuple[str, pd.Series, xr.Dataset]]:
+    """Model, row in the table and dataset of the fit that is shown of each model."""
+    for model, fit in shown_fits(table):
+        yield model, fit, fits[model, fit["guide"], fit["label"]]
 
 
 def _components(
