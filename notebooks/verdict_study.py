@@ -4,7 +4,9 @@
 # A verdict is worth as much as its error rate is low. Here {{ num_fits }} fits to {{ num_posteriors }}
 # posteriors are judged, {{ num_with_data }} of them from posteriordb. The posteriors were listed before the
 # first fit was made. Four of them had a part in earlier choices (see "Without posteriors that were seen before"),
-# and the comparison of tail probabilities replaced another one after a first run.
+# the comparison of tail probabilities replaced another one after a first run, and three more choices were made on these
+# fits (docs/decisions/verdicts.md). The experiment `verdict_holdout` has the rates on posteriors kept aside
+# (docs/verdict_rates.md).
 #
 # **With a reference**, of the averaged iterates,
 #
