@@ -41,6 +41,7 @@ def grid(
         "start": "uniform",
         "stopped": "all steps",
         "gradient_evaluations": 100,
+        "seconds": 0.1,
     }
     return pd.DataFrame(rows).assign(**(defaults | columns))
 
