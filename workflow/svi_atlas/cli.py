@@ -1,4 +1,4 @@
-"""The command line: `new` and `check` help to write an experiment; the other commands serve the workflow."""
+"""The command line: `new` and `check` help to write an experiment, `export` takes fits elsewhere; the other commands serve the workflow."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def _parser() -> argparse.ArgumentParser:
     check_one = commands.add_parser("check", help="check an experiment in seconds, before any job")
     check_one.add_argument("experiment", help="its name, or the path of its file")
     check_one.set_defaults(function=_check)
+    export = commands.add_parser("export", help="write fits for ArviZ and for plain NumPyro")
+    export.add_argument("experiment", help="its name")
+    export.add_argument("--output", type=Path, help="folder (results/EXPERIMENT/export if absent)")
+    export.add_argument("--results", default="results", help="folder of the run")
+    export.set_defaults(function=_export)
     run = commands.add_parser("run", help="run the job of a spec, as Snakemake does")
     run.add_argument("spec", type=Path)
     run.add_argument("--threads", type=int, default=1)
@@ -75,6 +80,18 @@ def _check(options: argparse.Namespace) -> int:
         print(line, flush=True)
         has_error |= line.kind == "error"
     return int(has_error)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from svi_atlas.report.export import export
+
+    folder = options.output or Path(options.results) / options.experiment / "export"
+    for fit in export(options.experiment, folder, options.results):
+        print(f"wrote {fit.draws}: arviz.from_netcdf reads it")
+        print(f"wrote {fit.params}: the parameters by name")
+        if fit.how_to_load:
+            print(fit.how_to_load)
+    return 0
 
 
 def _run(options: argparse.Namespace) -> int:
