@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from numpyro.infer import Predictive
-from numpyro.infer.autoguide import AutoDiagonalNormal
+from numpyro.infer.autoguide import AutoNormal
 
 from svi_atlas import problems
 from svi_atlas.cli import main
@@ -45,7 +45,7 @@ def test_plain_numpyro_draws_the_same_from_the_parameters(exported, finished):
     guide = problem.guides["wide"]
     assert posterior.attrs["guide"] in exported.how_to_load
     if posterior.attrs["guide"] != "wide":
-        guide = AutoDiagonalNormal(problem.models["line"])
+        guide = AutoNormal(problem.models["line"])
     params = dict(np.load(exported.params))
     draws = Predictive(guide, params=params, num_samples=20_000)(jax.random.PRNGKey(0), {"y": 1.5})
     mean, sd = float(posterior["mean"].mean()), float(posterior["mean"].std())
