@@ -8,7 +8,7 @@ CELLS = {
 FIGURES = {"coin": {"loss", "verdicts"}, "line": {"verdicts"}}
 """All but the figure of simulation-based calibration."""
 
-OF_THE_TABLE = {"experiment", "general.index", "general.pages"}
+OF_THE_TABLE = {"experiment", "general.index", "general.pages", "general.posterior"}
 """Modules of analyses that read the table of fits, in every experiment."""
 
 ANALYSES = {"coin": OF_THE_TABLE | {"general.losses"}, "line": OF_THE_TABLE}

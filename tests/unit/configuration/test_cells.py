@@ -91,7 +91,10 @@ def test_defaults_are_filled_in(planned):
     assert all(cell.optimizer == ADAM for cell in experiment.cells)
     assert (experiment.num_snapshots, experiment.max_stored_mb) == (1000, 64.0)
     assert (experiment.heavy, experiment.gpu, experiment.study) == (False, False, None)
-    assert (experiment.figures, experiment.notebooks) == (("loss", "verdicts"), ("experiment",))
+    assert (experiment.figures, experiment.notebooks) == (
+        ("posterior", "loss", "verdicts"),
+        ("experiment",),
+    )
     assert experiment.data == {"heads": 12, "tails": 8}
 
 
@@ -288,9 +291,9 @@ def test_refits_are_written_out_with_their_figure(planned):
         "optimizer": ADAM,
         "loss": "Trace_ELBO",
     }
-    assert experiment.figures == ("loss", "verdicts", "sbc")
+    assert experiment.figures == ("posterior", "loss", "verdicts", "sbc")
     assert planned(GOOD + SBC + "figures: [sbc, loss]\n").figures == ("sbc", "loss")
-    assert planned(GOOD).figures == ("loss", "verdicts")
+    assert planned(GOOD).figures == ("posterior", "loss", "verdicts")
     assert planned(GOOD).sbc == ()
     assert planned(GOOD).cells == experiment.cells
 

@@ -25,7 +25,7 @@ WORDS = {
     "a start at a word": ("num_steps: 100", "autoguides: {mine: {class: AutoNormal, start: {value: {x: a}}}}", "key 'autoguides.mine.start.value.x': must be a number or a list of numbers, found 'a'"),
     "a fit called search": ("num_steps: 100", "single: {search: {guide: beta, num_particles: 1, step_size: 1, seed: 1}}", "key 'single.search': the name must match the pattern"),
     "an autoguide": ("num_steps: 100", "autoguides: {mine: {class: AutoIAF}}", "did you mean 'AutoIAFNormal'?"),
-    "an unknown key": ("num_steps", "num_stepz", "tiny.yaml: unknown key 'num_stepz' (did you mean 'num_steps'?), allowed keys are autoguides, data, figures, "),
+    "an unknown key": ("num_steps", "num_stepz", "tiny.yaml: unknown key 'num_stepz' (did you mean 'num_steps'?), allowed keys are autoguides, data, data_files, figures, "),
     "an unknown key in the grid": ("    seeds: 3", "    seeds: 3\n    seed: 4", "key 'grid[0]': unknown key 'seed' (did you mean 'seeds'?), allowed keys are guides, "),
     "a missing key": ("title: A coin\n", "", "tiny.yaml: missing key 'title' (One line that names the experiment on its page.)"),
     "an entry twice": ("seeds: 3", "seeds: [1, 1]", "key 'grid[0].seeds': must not list an entry twice, found [1, 1] ("),

@@ -22,7 +22,7 @@ def model(data):
 @pytest.mark.parametrize(
     ("end", "words"),
     [
-        ("", ["must define PROBLEM", "has no PROBLEM"]),
+        ("del model", ["must define a NumPyro model", "PROBLEM = Problem(...)"]),
         ("PROBLEM = {}", ["PROBLEM is a dict"]),
         ("PROBLEM = Problem('a', 'b', print, {}, {})", ["models is empty"]),
         ("PROBLEM = Problem('a', 'b', print, {'m': 1}, {})", ["models['m'] is not a function"]),

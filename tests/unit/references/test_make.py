@@ -303,7 +303,7 @@ PROBLEM = Problem(
 def test_a_users_problem_without_reference_gets_the_same_file_twice(tmp_path, capsys):
     problem = tmp_path / "problem.py"
     problem.write_text(USER_PROBLEM)
-    spec = {"experiment": "line", "problem": str(problem), "data": {"y": 1.5}}
+    spec = {"experiment": "line", "problem": str(problem), "data": {"y": 1.5}, "files": {}}
     data, made = tmp_path / "data.nc", [tmp_path / "one.nc", tmp_path / "two.nc"]
 
     def make_job(inputs, output):

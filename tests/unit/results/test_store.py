@@ -155,7 +155,12 @@ def test_bytes_depend_on_content_only(tmp_path):
         assert first.read_bytes() == second.read_bytes()
 
 
-COIN_SPEC = {"experiment": "coin", "problem": "coin", "data": {"heads": 12, "tails": 8}}
+COIN_SPEC = {
+    "files": {},
+    "experiment": "coin",
+    "problem": "coin",
+    "data": {"heads": 12, "tails": 8},
+}
 
 
 def run_job(stage, inputs):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from svi_atlas.analysis import _tables
+from svi_atlas.analysis._advice import what_to_use
 from svi_atlas.analysis._tables import has_models
-from svi_atlas.analysis.general.index import advice
 from svi_atlas.analysis.general.posterior import shown_fits
 from svi_atlas.formatting import humanise, listed, plural
 
@@ -25,7 +25,7 @@ def facts(table: pd.DataFrame) -> pd.DataFrame:
     if len(single):
         parts.append(plural(single["label"].nunique(), "single fit"))
     return _tables.facts(
-        answer="\n\n".join(advice(table)["sentence"]),
+        answer="\n\n".join(what_to_use(table)),
         posterior_of=_posterior_of(table),
         overview=f"{plural(len(table), 'fit')}: {', and '.join(parts)}.",
         single_fits="" if len(single) else "This experiment has no single fits.",

@@ -5,52 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from svi_atlas.analysis._tables import ORDER, has_models, model_label, with_labels
-from svi_atlas.formatting import count_of, humanise, number
+from svi_atlas.analysis._advice import what_to_use
+from svi_atlas.analysis._tables import ORDER, model_label, with_labels
+from svi_atlas.formatting import count_of, humanise
 from svi_atlas.judgement.families import families
 from svi_atlas.judgement.ranking import FAMILY, grid_fits
 from svi_atlas.judgement.ranking import best_settings as rank_settings
-from svi_atlas.judgement.recommendation import recommend, why_none_qualifies
-
-MAX_TIES = 3
-"""Settings that are named as equally good."""
 
 
 def advice(table: pd.DataFrame) -> pd.DataFrame:
-    """Which setting to use: one sentence per model, in Markdown, with the settings that are as good."""
-    recommended = recommend(table)
-    sentences = []
-    for model in grid_fits(table)["model"].unique():
-        where = f" on the model `{model}`" if has_models(grid_fits(table)) else ""
-        rows = list(recommended[recommended["model"] == model].itertuples())
-        if not rows:
-            why = why_none_qualifies(table[table["model"] == model])
-            sentences.append(f"**Nothing to recommend**{where}: {why}.")
-            continue
-        sentences.append(f"**Use**{where} {_recommendation(rows)}")
-    return pd.DataFrame({"sentence": pd.Series(sentences, dtype=object)})
-
-
-def _recommendation(rows: list) -> str:
-    top, *others = rows
-    settings = [(row.guide, row.label, row.schedule, row.step_size) for row in rows]
-    ties = [row for place, row in enumerate(others, 1) if settings[place] not in settings[:place]]
-    kl = f", KL {number(top.kl, 2)} nats" if np.isfinite(top.kl) else ""
-    text = (
-        f"{_setting(top)}: {round(top.adequate * top.fits)} of {top.fits} seeds are "
-        f"adequate{kl}, {number(top.seconds, 2)} s per fit."
-    )
-    if ties:
-        more = f" and {len(ties) - MAX_TIES} more" if len(ties) > MAX_TIES else ""
-        text += f" Equally good: {'; '.join(map(_setting, ties[:MAX_TIES]))}{more}."
-    return text
-
-
-def _setting(row) -> str:
-    particles = "1 particle" if row.num_particles == 1 else f"{row.num_particles} particles"
-    schedule = "" if row.schedule == "constant" else f", schedule `{row.schedule}`"
-    whitened = "whitened " if row.whitened else ""
-    return f"{whitened}`{row.guide}` ({particles}, step size {row.step_size:g}{schedule})"
+    """Which setting to use: one sentence per model, in Markdown."""
+    return pd.DataFrame({"sentence": pd.Series(what_to_use(table), dtype=object)})
 
 
 def by_guide(table: pd.DataFrame) -> pd.DataFrame:
