@@ -7,7 +7,7 @@ import numpyro
 import numpyro.distributions as dist
 import pytest
 
-from svi_atlas.inference.data import Data, as_arrays
+from svi_atlas.inference.data import Data, as_arrays, faults_of_data
 
 DATA = {
     "group": np.array([0, 0, 1, 2, 2]),
@@ -110,3 +110,22 @@ def test_a_program_is_compiled_again_for_other_static_values_alone():
 def test_what_is_replaced_is_not_static():
     data = Data.for_model(DATA, by_unique).replaced({"group": jnp.zeros(5, int)})
     assert data.static == COUNTS
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        (np.array([1.0, np.nan, np.inf]), "2 of 3 values are not finite"),
+        (2455000.0 + np.array([0.1, 0.2, 0.4]), "32 bits"),
+        (np.array([16_777_217, 16_777_218, 16_777_219]), "32 bits"),
+        (np.array([1.5, 2.5, 1e6]), ""),
+        (np.arange(1000), ""),
+        (np.full(3, 0.1), ""),
+        (np.array(["a", "b"]), ""),
+        (np.array(0.1), ""),
+    ],
+)
+def test_faults_of_data(values, word):
+    faults = faults_of_data({"y": values})
+    assert set(faults) == ({"y"} if word else set())
+    assert word in faults.get("y", "")

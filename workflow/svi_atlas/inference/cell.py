@@ -17,7 +17,7 @@ from jaxtyping import Int
 from svi_atlas.errors import InputError
 from svi_atlas.inference.acceleration import accelerated
 from svi_atlas.inference.checkpoint import Checkpoint
-from svi_atlas.inference.data import Data
+from svi_atlas.inference.data import Data, faults_of_data
 from svi_atlas.inference.dataset import FIT, to_dataset
 from svi_atlas.inference.draws import Drawer
 from svi_atlas.inference.fit import Fits, fit_cell
@@ -171,6 +171,10 @@ class CellTask:
     def run(self, fit_and_describe: Callable[[], xr.Dataset]) -> xr.Dataset:
         """Check the guide and fit it; what it raises becomes the attribute `message`."""
         try:
+            faults = faults_of_data(self._data)
+            self._add_findings(
+                [Finding("warning", f"data {name!r}: {text}") for name, text in faults.items()]
+            )
             self._add_findings(
                 check_guide(self.model, self._make_guide(), self._data, self._cell["loss"])
             )

@@ -104,6 +104,42 @@ def num_not_finite(value: Any) -> int:
     return int((~np.isfinite(array)).sum()) if array.dtype.kind in "fc" else 0
 
 
+MAX_ROUNDING = 1e-3
+"""Share of the standard deviation of an array by which 32 bits may round its values."""
+
+
+CONSTANT = 1e-12
+"""Values whose standard deviation is a smaller share of the largest are all the same."""
+
+
+def faults_of_data(data: Mapping[str, Any]) -> dict[str, str]:
+    """What may spoil a fit, in words, by name: values that are not finite, or that 32 bits cannot tell apart."""
+    faults = {}
+    for name, value in data.items():
+        array = np.asarray(value)
+        if missing := num_not_finite(array):
+            faults[name] = (
+                f"{missing} of {array.size} values are not finite: leave them out, or mask their observations with "
+                "numpyro.handlers.mask"
+            )
+        elif (share := _rounding(array)) > MAX_ROUNDING:
+            faults[name] = (
+                f"32 bits, in which fits are computed, round its values by up to {share:.2g} of their standard "
+                "deviation: subtract a constant from them, and from what the model expects"
+            )
+    return faults
+
+
+def _rounding(array: np.ndarray) -> float:
+    """The largest error by which 32 bits round the values, over their standard deviation."""
+    if array.dtype.kind not in "fiu" or array.size < 2:
+        return 0.0
+    exact = array.astype(float)
+    if not exact.std() > CONSTANT * np.abs(exact).max():
+        return 0.0
+    return float(np.abs(exact - exact.astype(np.float32)).max() / exact.std())
+
+
 def _choices(data: Mapping[str, Any]) -> Iterator[frozenset[str]]:
     """Names of what may be static, from few to all."""
     arrays = {name: np.asarray(value) for name, value in data.items()}

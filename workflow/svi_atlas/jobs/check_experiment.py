@@ -12,7 +12,7 @@ import numpy as np
 from svi_atlas import problems
 from svi_atlas.configuration.cells import Experiment
 from svi_atlas.errors import InputError
-from svi_atlas.inference.data import Data, num_not_finite
+from svi_atlas.inference.data import Data, faults_of_data
 from svi_atlas.inference.guide_check import check_guide
 from svi_atlas.inference.guides import guide_factory
 from svi_atlas.inference.keys import purpose_key
@@ -68,16 +68,14 @@ def _named(experiment: Experiment) -> list[str]:
 def _data_lines(data: dict) -> Iterator[Line]:
     if not data:
         yield Line("ok", "no data")
+    faults = faults_of_data(data)
     for name, value in data.items():
         array = np.asarray(value)
         text = f"data {name!r}: {array.dtype.name}, shape {array.shape}"
-        missing = num_not_finite(array)
-        if missing:
-            text += (
-                f"; not finite: {_count(missing, 'value')}. Leave them out, or mask their observations with "
-                "numpyro.handlers.mask"
-            )
-        yield Line("warning" if missing else "ok", text)
+        if name in faults:
+            yield Line("warning", f"{text}; {faults[name]}")
+        else:
+            yield Line("ok", text)
 
 
 def _model_lines(
