@@ -6,8 +6,8 @@ import pandas as pd
 
 from svi_atlas.analysis import _tables
 from svi_atlas.analysis._advice import what_to_use
+from svi_atlas.analysis._shown_fits import shown_fits
 from svi_atlas.analysis._tables import has_models
-from svi_atlas.analysis.general.posterior import shown_fits
 from svi_atlas.formatting import humanise, listed, plural
 
 

@@ -1,6 +1,6 @@
 """Fits for other programs: draws as ArviZ reads them, and parameters for plain NumPyro.
 
-Of every model the fit that its page shows is exported (`analysis.general.posterior`).
+Of every model the fit that its page shows is exported (`analysis._shown_fits`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from svi_atlas.analysis.general.posterior import shown_fits
+from svi_atlas.analysis._shown_fits import shown_fits
 from svi_atlas.errors import InputError
 from svi_atlas.guide_traits import guide_traits
 from svi_atlas.results.paths import Layout

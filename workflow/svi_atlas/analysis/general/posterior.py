@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from svi_atlas.analysis._shown_fits import shown_fits
 from svi_atlas.analysis._tables import model_label, with_labels
-from svi_atlas.judgement.advice import gather
-from svi_atlas.judgement.recommendation import recommend
 from svi_atlas.results.inputs import Fits, References
 
 FITS = {
@@ -89,20 +88,6 @@ def marginals(table: pd.DataFrame, fits: Fits, reference: References) -> pd.Data
     ]
     columns = ["model", "guide", "verdict", "component", "left", "right", "fitted", "reference"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def shown_fits(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
-    """Each model with the row of the fit that is shown of it."""
-    in_grid = table[(table["block"] != "single") & (table["verdict"] != "failed")]
-    for model, rows in in_grid.groupby("model", sort=False):
-        best = recommend(rows)
-        if len(best):
-            keys = ["guide", "label", "schedule", "step_size"]
-            chosen = rows[(rows[keys] == best.iloc[0][keys]).all(axis=1)]
-            yield str(model), chosen[chosen["verdict"] == "adequate"].iloc[0]
-        else:
-            closest = gather(rows).closest
-            yield str(model), closest.iloc[int(closest["elbo"].fillna(-np.inf).argmax())]
 
 
 def _shown(table: pd.DataFrame, fits: Fits) -> Iterator[tuple[str, pd.Series, xr.Dataset]]:
