@@ -2,7 +2,7 @@
 
 import pytest
 
-from svi_atlas.inference.signature import takes_data, without_observations
+from svi_atlas.inference.signature import takes_data
 
 DATA = {"x": 1, "y": 2, "n": 3}
 
@@ -44,7 +44,7 @@ def test_what_is_missing_is_named():
         takes_data(line)(DATA)
 
 
-def test_mock_data_are_drawn_without_optional_arguments():
-    model = takes_data(lambda x, y=None, n=5: (x, y, n))
-    assert model(without_observations(model, DATA)) == (1, None, 3)
-    assert without_observations(takes_data(lambda data: data), DATA) is None
+def test_without_data_a_function_that_takes_them_by_name_raises():
+    with pytest.raises(TypeError, match="takes its data by name"):
+        takes_data(lambda x, y=None: (x, y))(None)
+    assert takes_data(lambda batch: batch)(None) is None

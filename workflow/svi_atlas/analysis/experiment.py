@@ -33,7 +33,7 @@ def facts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _posterior_of(table: pd.DataFrame) -> str:
-    """Which fits the posterior is shown of, one sentence per model."""
+    """Which fit of each model is shown, one sentence per model."""
     several = has_models(table)
     sentences = []
     for model, fit in shown_fits(table):
@@ -46,8 +46,8 @@ def _posterior_of(table: pd.DataFrame) -> str:
     if not sentences:
         return "All fits failed."
     return (
-        f"{' '.join(sentences)} A column called *reference* has the same of the posterior that fits are compared "
-        "with."
+        f"{' '.join(sentences)} Columns called *reference* give the same numbers for the posterior that fits are "
+        "compared with."
     )
 
 

@@ -81,7 +81,8 @@ class _Constant:
     def __init__(self, value: Any):
         array = np.asarray(value)
         self.value = value
-        self._content = (type(value), array.dtype.str, array.shape, repr(array.tolist()))
+        content = repr(array.tolist()) if array.dtype.kind == "O" else array.tobytes()
+        self._content = (type(value), array.dtype.str, array.shape, content)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Constant) and self._content == other._content

@@ -16,7 +16,6 @@ from svi_atlas.inference.data import Data, as_arrays
 from svi_atlas.inference.draws import Draws
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.parameters import FittedGuide, fitted_guide, flatten_params
-from svi_atlas.inference.signature import without_observations
 
 
 def mock_data(
@@ -50,7 +49,7 @@ def mock_data(
     for every site that the model observes.
     """
     arrays = as_arrays(data)
-    draw_mock = partial(_mock_at, *_unobserved(model, arrays))
+    draw_mock = partial(_mock_at, *_drawing_observations(model, arrays))
     sites = {name: values[0, :, :, :num_mock] for name, values in draws.sites.items()}
 
     def mock_fit(unconstrained, sites, key):
@@ -68,16 +67,14 @@ def mock_data(
     return flatten_params(mock_cell(unconstrained, sites, keys))
 
 
-def _unobserved(model: Callable, data: Data) -> tuple[Callable, Mapping[str, Any] | None]:
+def _drawing_observations(model: Callable, data: Data) -> tuple[Callable, Data | None]:
     """The model and its argument, so that it draws what it observes.
 
-    It is called without observations if it can be, as model(None) or without its optional arguments; else with
-    all data, and its observed sites are drawn.
+    Called as model(None) if it can be; else with all data, and its observed sites are drawn.
     """
-    argument = without_observations(model, data)
 
     def trace(key):
-        handlers.trace(handlers.seed(model, key)).get_trace(argument)
+        handlers.trace(handlers.seed(model, key)).get_trace(None)
 
     try:
         jax.eval_shape(trace, purpose_key(0, "mock"))
@@ -85,7 +82,7 @@ def _unobserved(model: Callable, data: Data) -> tuple[Callable, Mapping[str, Any
         raise
     except Exception:
         return handlers.uncondition(model), data
-    return model, argument
+    return model, None
 
 
 def _mock_at(

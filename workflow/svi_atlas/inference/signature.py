@@ -34,6 +34,8 @@ def takes_data(function: Callable) -> Callable:
     @functools.wraps(function)
     def by_name(data: Mapping[str, Any] | None) -> Any:
         values = data or {}
+        if data is None and len(parameters) != 1:
+            raise TypeError(f"{_name(function)}() takes its data by name, and there are none")
         required = [n for n, p in parameters.items() if p.default is inspect.Parameter.empty]
         missing = [name for name in required if name not in values]
         if len(parameters) == len(missing) == 1 or (len(missing) == 1 and missing == [WHOLE]):
@@ -47,23 +49,7 @@ def takes_data(function: Callable) -> Callable:
         return function(**{name: values[name] for name in parameters if name in values})
 
     by_name.__signature__ = inspect.Signature([inspect.Parameter(WHOLE, NAMED[0])])  # type: ignore[attr-defined]
-    by_name.unobserved = _unobserved(parameters)  # type: ignore[attr-defined]
     return by_name
-
-
-def without_observations(function: Callable, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What to call a model with to draw mock data: without its optional arguments that are None by default.
-
-    None for a function that takes all data.
-    """
-    optional = getattr(function, "unobserved", None)
-    if optional is None:
-        return None
-    return {name: value for name, value in data.items() if name not in optional}
-
-
-def _unobserved(parameters: Mapping[str, inspect.Parameter]) -> frozenset[str]:
-    return frozenset(name for name, parameter in parameters.items() if parameter.default is None)
 
 
 def _name(function: Callable) -> str:

@@ -12,16 +12,16 @@ import numpy as np
 from svi_atlas import problems
 from svi_atlas.configuration.cells import Experiment
 from svi_atlas.errors import InputError
+from svi_atlas.formatting import plural
 from svi_atlas.inference.data import Data, faults_of_data
 from svi_atlas.inference.guide_check import check_guide
 from svi_atlas.inference.guides import guide_factory
 from svi_atlas.inference.keys import purpose_key
 from svi_atlas.inference.posterior import Posterior
+from svi_atlas.planning.data_files import digests
 from svi_atlas.planning.run import load
 from svi_atlas.problems.data import make_data
 from svi_atlas.records import Problem
-
-FILE = "config/experiments/{}.yaml"
 
 
 class Line(NamedTuple):
@@ -50,19 +50,13 @@ def check_experiment(name: str) -> Iterator[Line]:
     name = Path(name).stem
     experiment = load({"experiments": [name]}, Path.cwd()).experiments[name]
     problem = problems.load(experiment.problem)
-    yield Line("ok", f"{experiment.file}: {_count(len(experiment.cells), 'cell')} of fits")
-    files = [*experiment.data_files, *_named(experiment)]
+    yield Line("ok", f"{experiment.file}: {plural(len(experiment.cells), 'cell')} of fits")
+    files = digests(experiment.data_files, experiment.data)
     key = purpose_key(0, "data")
     data = make_data(problem, key, experiment.data, files, experiment.file)
     yield from _data_lines(data)
     for model in dict.fromkeys(cell.model for cell in experiment.cells):
         yield from _model_lines(problem, experiment, model, data)
-
-
-def _named(experiment: Experiment) -> list[str]:
-    """Files that the settings of the data name."""
-    texts = [value for value in experiment.data.values() if isinstance(value, str)]
-    return [text for text in texts if Path(text).is_file()]
 
 
 def _data_lines(data: dict) -> Iterator[Line]:
@@ -88,7 +82,7 @@ def _model_lines(
         yield Line("error", str(error))
     else:
         sites = ", ".join(f"{site} {shape}" for site, shape in posterior.shapes.items())
-        yield Line("ok", f"model {model!r}: {_count(posterior.dim, 'dimension')}; {sites}")
+        yield Line("ok", f"model {model!r}: {plural(posterior.dim, 'dimension')}; {sites}")
         with posterior.precision():
             if not np.isfinite(float(posterior.log_density(jnp.zeros(posterior.dim)))):
                 yield Line(
@@ -96,9 +90,9 @@ def _model_lines(
                     f"model {model!r}: its density is zero or undefined where all unconstrained coordinates are 0; "
                     "fits may not find where it is not",
                 )
-    cells = [cell for cell in experiment.cells if cell.model == model]
-    for guide in dict.fromkeys(cell.guide for cell in cells):
-        yield from _guide_lines(problem, experiment, model, guide, cells[0].loss, data)
+    cells = [(cell.guide, cell.loss) for cell in experiment.cells if cell.model == model]
+    for guide, loss in dict.fromkeys(cells):
+        yield from _guide_lines(problem, experiment, model, guide, loss, data)
 
 
 def _guide_lines(
@@ -112,7 +106,3 @@ def _guide_lines(
         yield Line(finding.severity, f"{where}: {finding.message}")
     if not findings:
         yield Line("ok", where)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")

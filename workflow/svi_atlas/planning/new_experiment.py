@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from svi_atlas.errors import InputError
 
 MODEL = '''\
-"""How {y} depends on {x}: replace this model by your own.
+"""How {y} depends on {x}: replace this model with your own.
 
 The parameters of a model are named after the data it takes: the columns of {data_file}. Those that it
 observes are None by default, so that it can also draw them.
@@ -87,7 +88,7 @@ def new_experiment(name: str, data_file: str | None = None) -> list[Path]:
         experiment: EXPERIMENT.format(
             title=name.replace("_", " ").capitalize(),
             problem=model.as_posix(),
-            data_file=table.as_posix(),
+            data_file=Path(os.path.relpath(table, experiment.parent)).as_posix(),
         ),
     }
     if not data_file:
