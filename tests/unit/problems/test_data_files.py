@@ -125,3 +125,28 @@ def test_code_and_files_that_are_written_are_no_data(tmp_path):
         return {"x": colorsys.rgb_to_hsv(1, 0, 0)[2]}
 
     assert data_of(simulate) == {"x": 1.0}
+
+
+def test_caches_and_what_the_problem_writes_itself_may_be_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "compiled"))
+    caches = [tmp_path / ".cache/fonts.json", tmp_path / "compiled/program"]
+    for path in caches:
+        path.parent.mkdir()
+        path.write_text("kept")
+
+    def simulate(key, settings):
+        own = tmp_path / "own.txt"
+        own.write_text("4")
+        return {"x": float(own.read_text()), "n": sum(len(path.read_text()) for path in caches)}
+
+    assert data_of(simulate) == {"x": 4.0, "n": 8}
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"), [({"x": 3}, "rename"), ({"m": {"a": 1}}, "a number")]
+)
+def test_settings_that_cannot_be_data(settings, word, tmp_path):
+    path = tmp_path / "table.csv"
+    TABLE.to_csv(path, index=False)
+    with pytest.raises(InputError, match=rf"p\.yaml: key 'data\.{next(iter(settings))}': .*{word}"):
+        data_of(None, [str(path)], **settings)

@@ -10,9 +10,7 @@ from typing import Any
 
 from svi_atlas.configuration import messages
 from svi_atlas.errors import InputProblem, refuse
-
-FORMATS = (".csv", ".tsv", ".txt", ".parquet", ".nc", ".npz", ".npy")
-"""Endings of the files whose arrays become data by themselves (`problems.data_files`)."""
+from svi_atlas.problems.data_files import FORMATS
 
 
 def find_data_files(names: Sequence[str], experiment_file: Path, where: str) -> tuple[str, ...]:

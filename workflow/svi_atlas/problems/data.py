@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from svi_atlas.errors import InputError
 from svi_atlas.problems.data_files import read_data_files, refusing_other_files
 from svi_atlas.records import Problem
 
@@ -38,9 +39,26 @@ def make_data(
     """
     folders = [text for text in settings.values() if isinstance(text, str) and Path(text).is_dir()]
     if problem.simulate is None:
-        return {**read_data_files(files), **settings}
+        return _without_function(read_data_files(files), settings, where)
     with refusing_other_files([*files, *folders], where):
         return problem.simulate(key, settings)
+
+
+def _without_function(
+    arrays: Mapping[str, Any], settings: Mapping[str, Any], where: str
+) -> dict[str, Any]:
+    """The arrays of the files together with the settings, which must be numbers, text or lists of them."""
+    for name, value in settings.items():
+        if name in arrays:
+            raise InputError(
+                f"{where}: key 'data.{name}': a data file has {name!r} too; rename one of the two"
+            )
+        if np.asarray(value).dtype.kind not in "iufbU":
+            raise InputError(
+                f"{where}: key 'data.{name}': without a function `simulate` it must be a number, a text or a list "
+                f"of them, found {value!r}"
+            )
+    return {**arrays, **settings}
 
 
 def to_dataset(arrays: Mapping[str, Any], experiment: str, source: str) -> xr.Dataset:

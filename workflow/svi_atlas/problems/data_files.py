@@ -17,6 +17,9 @@ import xarray as xr
 from svi_atlas.errors import InputError
 from svi_atlas.locations import PACKAGE
 
+FORMATS = (".csv", ".tsv", ".txt", ".parquet", ".nc", ".npz", ".npy")
+"""Endings of the files whose arrays become data by themselves."""
+
 
 def read_data_files(files: Iterable[str]) -> dict[str, np.ndarray]:
     """The arrays of all files by name.
@@ -91,6 +94,9 @@ def _plain(array: np.ndarray, name: str, file: str) -> np.ndarray:
     )
 
 
+CACHES = ("JAX_COMPILATION_CACHE_DIR", "XDG_CACHE_HOME", "MPLCONFIGDIR")
+"""Environment variables with folders in which libraries keep what they have made."""
+
 SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/")
 """Folders of the machine, which are no data."""
 
@@ -99,8 +105,8 @@ SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/")
 def refusing_other_files(allowed: Iterable[str], where: str) -> Iterator[None]:
     """Refuse to open files that are not declared: of an edit of these, no run would know.
 
-    Code and installed packages may be read, and folders that are allowed with all that is in them. What a
-    library opens by itself, without Python's `open`, is not seen: Parquet and netCDF.
+    Code and installed packages may be read, hidden files and caches, what the problem has written itself, and
+    folders that are allowed with all that is in them. What a library opens by itself, without Python's `open`, is not seen: Parquet and netCDF.
 
     Raises
     ------
@@ -123,6 +129,7 @@ class _Guard:
         self.refused: list[str] = []
         self._allowed, self._where = allowed, where
         own = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), str(PACKAGE)}
+        own |= {os.environ[name] for name in CACHES if os.environ.get(name)}
         self._installed = {Path(path).resolve() for path in own}
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -131,6 +138,7 @@ class _Guard:
         path, mode, flags = arguments
         writes = set(mode) - set("rbtU") if mode else flags & (os.O_WRONLY | os.O_RDWR)
         if writes:
+            self._allowed.add(Path(path).resolve())  # what it writes it may read again
             return
         self.active = False  # what follows opens nothing that matters
         try:
@@ -150,6 +158,8 @@ class _Guard:
     def _is_refused(self, path: Path) -> bool:
         full = path.resolve()
         if not full.is_file() or full.suffix in (".py", ".pyc"):
+            return False
+        if any(part.startswith(".") for part in full.parts):  # settings and caches of libraries
             return False
         within = {full, *full.parents}
         if within & self._allowed or within & self._installed:
