@@ -24,7 +24,15 @@ def cell():
     dims = ("iterate", "seed", "step_size", "draw")
     variables = {"site.x": (dims, x), "site.w": ((*dims, "w_0"), np.stack([x, 2 * x], axis=-1))}
     schedule = ("step_size", ["constant"])
-    return xr.Dataset(variables, {"seed": list(SEEDS), "step_size": [0.01], "schedule": schedule})
+    return xr.Dataset(
+        variables,
+        {
+            "iterate": ["last", "averaged"],
+            "seed": list(SEEDS),
+            "step_size": [0.01],
+            "schedule": schedule,
+        },
+    )
 
 
 FITS = MadeUpFits({("m", "AutoNormal", "particles-1"): cell()})

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from svi_atlas.judgement.advice import gather
 from svi_atlas.judgement.recommendation import recommend
@@ -23,3 +24,14 @@ def shown_fits(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
         else:
             closest = gather(rows).closest
             yield str(model), closest.iloc[int(closest["elbo"].fillna(-np.inf).argmax())]
+
+
+def fit_of(fits: xr.Dataset, row: pd.Series) -> xr.Dataset:
+    """The fit of a row at the averaged iterate, from the dataset of its cell."""
+    is_setting = (fits["step_size"] == row["step_size"]) & (fits["schedule"] == row["schedule"])
+    place = {
+        "iterate": list(fits["iterate"].to_numpy()).index("averaged"),
+        fits["schedule"].dims[0]: int(np.flatnonzero(is_setting.to_numpy())[0]),
+        "seed": int(np.flatnonzero(fits["seed"].to_numpy() == row["seed"])[0]),
+    }
+    return fits.isel(place)

@@ -159,7 +159,9 @@ class _Guard:
         full = path.resolve()
         if not full.is_file() or full.suffix in (".py", ".pyc"):
             return False
-        if any(part.startswith(".") for part in full.parts):  # settings and caches of libraries
+        here = Path.cwd()
+        parts = (full.relative_to(here) if full.is_relative_to(here) else full).parts
+        if any(part.startswith(".") for part in parts):  # settings and caches of libraries
             return False
         within = {full, *full.parents}
         if within & self._allowed or within & self._installed:

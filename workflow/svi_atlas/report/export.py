@@ -5,6 +5,7 @@ Of every model the fit that its page shows is exported (`analysis._shown_fits`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from svi_atlas.analysis._shown_fits import shown_fits
+from svi_atlas.analysis._shown_fits import fit_of, shown_fits
 from svi_atlas.errors import InputError
 from svi_atlas.guide_traits import guide_traits
 from svi_atlas.results.paths import Layout
@@ -57,7 +58,7 @@ def export(experiment: str, folder: Path, results: str = "results") -> Iterator[
     for model, row in shown_fits(read_table(file)):
         cell = {"model": model, "guide": row["guide"], "label": row["label"]}
         fits = read_dataset(layout.path("fit", experiment=experiment, **cell))
-        one = _fit_of(fits, row)
+        one = fit_of(fits, row)
         draws, params = folder / f"{model}.nc", folder / f"{model}.npz"
         known = read_dataset(reference, model)
         groups = {**_groups(one, row), "reference": _with_chain(_prefixed(known, "draw."))}
@@ -65,17 +66,6 @@ def export(experiment: str, folder: Path, results: str = "results") -> Iterator[
         values = {str(name): array.to_numpy() for name, array in _prefixed(one, "param.").items()}
         np.savez(params, **values)  # type: ignore[arg-type]  # plain arrays: nothing is pickled
         yield Exported(draws, params, _how_to_load(fits, row, params, values))
-
-
-def _fit_of(fits: xr.Dataset, row: pd.Series) -> xr.Dataset:
-    """One fit at the averaged iterate."""
-    is_setting = (fits["step_size"] == row["step_size"]) & (fits["schedule"] == row["schedule"])
-    setting = int(np.flatnonzero(is_setting.to_numpy())[0])
-    seed = int(np.flatnonzero(fits["seed"].to_numpy() == row["seed"])[0])
-    averaged = list(fits["iterate"].to_numpy()).index("averaged")
-    return fits.isel(iterate=averaged, setting=setting, seed=seed).drop_vars(
-        ["iterate", "step_size", "schedule", "seed"]
-    )
 
 
 def _groups(one: xr.Dataset, row: pd.Series) -> dict[str, xr.Dataset]:
@@ -129,17 +119,19 @@ def _how_to_load(
     fits: xr.Dataset, row: pd.Series, file: Path, values: dict[str, np.ndarray]
 ) -> str:
     """Three lines of Python that draw from the guide, or "" if its parameters are more than arrays by name."""
-    guide, is_normal = str(row["guide"]), "auto_scale_tril" in values
     if any("$" in name for name in values):
         return ""
-    if fits.attrs.get("whitened") or guide_traits(guide).point:
+    autoguide = json.loads(fits.attrs["spec"]).get("autoguide") or {}
+    guide, options = autoguide.get("class", str(row["guide"])), autoguide.get("options", {})
+    if fits.attrs.get("whitened") or guide_traits(str(row["guide"]), autoguide).point:
         # A Normal in whitened coordinates is a full-rank Normal in those of the model.
-        if not is_normal:
+        if "auto_scale_tril" not in values:
             return ""
-        guide = "AutoMultivariateNormal"
-    made = f"{guide}(model)" if guide.startswith("Auto") else guide
+        guide, options = "AutoMultivariateNormal", {}
+    arguments = ", ".join(["model", *(f"{name}={value!r}" for name, value in options.items())])
+    made = f"{guide}({arguments})" if guide.startswith("Auto") else guide
     return (
         f'params = dict(np.load("{file}"))\n'
         f"predictive = Predictive({made}, params=params, num_samples=1000)\n"
-        "draws = predictive(jax.random.PRNGKey(0), **data)"
+        "draws = predictive(jax.random.PRNGKey(0), *arguments)  # those that the model takes"
     )

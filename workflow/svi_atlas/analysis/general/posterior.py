@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from svi_atlas.analysis._shown_fits import shown_fits
+from svi_atlas.analysis._shown_fits import fit_of, shown_fits
 from svi_atlas.analysis._tables import model_label, with_labels
 from svi_atlas.results.inputs import Fits, References
 
@@ -100,10 +100,7 @@ def _components(
     dataset: xr.Dataset, fit: pd.Series, reference: xr.Dataset, limit: int
 ) -> Iterator[_Component]:
     """Components of the sites at the averaged iterate of a fit, as many as `limit`."""
-    setting = (dataset["step_size"] == fit["step_size"]) & (dataset["schedule"] == fit["schedule"])
-    dimension = dataset["step_size"].dims[0]
-    place = {"iterate": -1, dimension: int(np.flatnonzero(setting.to_numpy())[0])}
-    one = dataset.isel(place).sel(seed=fit["seed"])
+    one = fit_of(dataset, fit)
     count = 0
     for variable in map(str, one.data_vars):
         if not variable.startswith("site."):
