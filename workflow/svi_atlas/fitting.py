@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from svi_atlas.analysis._moments import HEADINGS, moments
 from svi_atlas.configuration.cells import SearchCell
 from svi_atlas.configuration.experiment_models import Search
 from svi_atlas.configuration.models import Thresholds
@@ -31,8 +32,6 @@ from svi_atlas.references.make import make_references
 
 NAME = "model"
 """Of the one model of such a fit."""
-
-QUANTILES = {"5%": 0.05, "50%": 0.5, "95%": 0.95}
 
 
 @dataclass(frozen=True)
@@ -103,9 +102,9 @@ class FittedModel:
             known = self.reference.get(f"draw.{site}")
             for place in np.ndindex(values.shape[1:]):
                 label = site + (f"[{','.join(map(str, place))}]" if place else "")
-                rows[label] = _moments(values[(slice(None), *place)])
+                rows[label] = _row(values[(slice(None), *place)])
                 if known is not None:
-                    reference = _moments(known.to_numpy()[(slice(None), *place)])
+                    reference = _row(known.to_numpy()[(slice(None), *place)])
                     rows[label] |= {f"{name} (reference)": v for name, v in reference.items()}
         return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -130,8 +129,8 @@ def fit(
 ) -> FittedModel:
     """Search for a guide whose fits can be trusted, from cheap to expressive families.
 
-    The same as an experiment without `grid`: guides are whitened by the Laplace approximation, and the search ends at
-    the first family that is adequate for at least 95 % of its seeds.
+    As an experiment without `grid` does, by default with fewer seeds and a smaller budget: guides are whitened by the
+    Laplace approximation, and the search ends at the first family that is adequate for at least 95 % of its seeds.
 
     Parameters
     ----------
@@ -212,6 +211,5 @@ def _cell(
     return vars(cell)
 
 
-def _moments(values: np.ndarray) -> dict[str, float]:
-    quantiles = {name: float(np.quantile(values, share)) for name, share in QUANTILES.items()}
-    return {"mean": float(values.mean()), "sd": float(values.std()), **quantiles}
+def _row(draws: np.ndarray) -> dict[str, float]:
+    return {HEADINGS[name]: value for name, value in moments(draws).items()}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from svi_atlas.analysis._moments import HEADINGS, moments
 from svi_atlas.analysis._shown_fits import fit_of, shown_fits
 from svi_atlas.analysis._tables import model_label, with_labels
 from svi_atlas.results.inputs import Fits, References
@@ -26,12 +27,6 @@ MAX_PANELS = 12
 """Marginal densities that the figure shows."""
 
 NUM_BINS = 40
-
-QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
-
-
-WORDS = {"mean": "mean", "sd": "sd", "q05": "5 %", "q50": "50 %", "q95": "95 %"}
-"""Headings of the columns."""
 
 
 class _Component(NamedTuple):
@@ -55,8 +50,8 @@ def posterior(table: pd.DataFrame, fits: Fits, reference: References) -> pd.Data
             "verdict": fit["verdict"],
             "component": component.name,
         }
-        | _moments(component.fitted, "")
-        | (_moments(component.reference, "_reference") if component.reference is not None else {})
+        | _columns(component.fitted, "")
+        | (_columns(component.reference, "_reference") if component.reference is not None else {})
         for model, fit, dataset in _shown(table, fits)
         for component in _components(dataset, fit, reference[model], MAX_COMPONENTS)
     ]
@@ -64,7 +59,7 @@ def posterior(table: pd.DataFrame, fits: Fits, reference: References) -> pd.Data
     if frame.empty:
         return frame
     labels = {**model_label(frame), "component": "component"}
-    for name, word in WORDS.items():
+    for name, word in HEADINGS.items():
         labels[name] = word
         if f"{name}_reference" in frame:
             labels[f"{name}_reference"] = "reference"
@@ -116,10 +111,8 @@ def _components(
             yield _Component(site + suffix, values[(slice(None), *index)], draws)
 
 
-def _moments(draws: np.ndarray, suffix: str) -> dict[str, float]:
-    moments = {"mean": float(draws.mean()), "sd": float(draws.std())}
-    moments |= {name: float(np.quantile(draws, share)) for name, share in QUANTILES.items()}
-    return {name + suffix: value for name, value in moments.items()}
+def _columns(draws: np.ndarray, ending: str) -> dict[str, float]:
+    return {name + ending: value for name, value in moments(draws).items()}
 
 
 def _histogram(component: _Component) -> pd.DataFrame:
